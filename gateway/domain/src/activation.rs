@@ -1,0 +1,323 @@
+//! Sending audiences to the other side, and activating what was received.
+
+use crate::{
+    AccountId, ActivationId, AudienceId, Code, ConnectionId, DestinationId, ProjectId, Refusal, SentAudienceId,
+    Timestamp,
+    connection::{Connection, State},
+    match_key::MatchKey,
+    project::Project,
+    refusal::text,
+    settings::UseCase,
+};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+/// When access holds, or a delivery happens. Days are UTC days, the last one included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind")]
+pub enum Recurrence {
+    /// Once.
+    Once,
+    /// At each refresh between two days.
+    Recurring {
+        /// The first day.
+        from: NaiveDate,
+        /// The last day.
+        until: NaiveDate,
+    },
+}
+
+impl Recurrence {
+    /// Checks that the days are in order and not over.
+    pub fn checked(self, today: NaiveDate) -> Result<Self, Refusal> {
+        match self {
+            Self::Recurring { from, until } if until < from => {
+                Err(Refusal::invalid("recurring.until", "The last day is before the first."))
+            }
+            Self::Recurring { until, .. } if until < today => {
+                Err(Refusal::invalid("recurring.until", "The last day is over."))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Whether access is over on a day.
+    pub fn is_over(self, today: NaiveDate) -> bool {
+        matches!(self, Self::Recurring { until, .. } if until < today)
+    }
+}
+
+/// An audience sent to the other side: access, not data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SentAudience {
+    /// Its id.
+    pub id: SentAudienceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The project it was sent in.
+    pub project: ProjectId,
+    /// Who sends.
+    pub sender: AccountId,
+    /// Who may activate it.
+    pub receiver: AccountId,
+    /// The sender's audience.
+    pub audience: AudienceId,
+    /// Only those in these audiences of the receiver; empty is the whole audience.
+    pub within: Vec<AudienceId>,
+    /// Matched by these.
+    pub match_keys: Vec<MatchKey>,
+    /// Once or recurring.
+    pub recurrence: Recurrence,
+    /// When access was taken away.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was sent.
+    pub created_at: Timestamp,
+    /// Grows by one with each change.
+    pub version: i64,
+}
+
+impl SentAudience {
+    /// Whether the receiver may still activate it.
+    pub fn grants(&self, today: NaiveDate) -> bool {
+        self.revoked_at.is_none() && !self.recurrence.is_over(today)
+    }
+}
+
+/// What is needed to send an audience.
+#[derive(Clone, Debug)]
+pub struct NewSend {
+    /// The sender's audience.
+    pub audience: AudienceId,
+    /// Audiences of the receiver; empty is whole.
+    pub within: Vec<AudienceId>,
+    /// At least one, out of the settings'.
+    pub match_keys: Vec<MatchKey>,
+    /// Once or recurring.
+    pub recurrence: Recurrence,
+}
+
+/// Checks all about a send but the threshold, which needs counting: see [`all_keys_released`].
+pub fn send(
+    id: SentAudienceId,
+    connection: &Connection,
+    project: &Project,
+    sender: AccountId,
+    mut new: NewSend,
+    now: Timestamp,
+) -> Result<SentAudience, Refusal> {
+    let not_active = || Refusal::new(Code::WrongState, "The connection is not active.").at("projectId");
+    let settings = match (&connection.settings, connection.state) {
+        (Some(settings), State::Active) => settings,
+        _ => return Err(not_active()),
+    };
+    let side = connection.side_of(sender).ok_or_else(|| Refusal::not_found("project").at("projectId"))?;
+    require_use_case(project, UseCase::Activate)?;
+    if !settings.activators.includes(side.other()) {
+        return Err(Refusal::new(
+            Code::Forbidden,
+            "By the settings the other side does not activate, so nothing can be sent to it.",
+        ));
+    }
+    new.match_keys.sort_unstable();
+    new.match_keys.dedup();
+    if new.match_keys.is_empty() {
+        return Err(Refusal::invalid("matchKeys", "At least one match key."));
+    }
+    if let Some(key) = new.match_keys.iter().find(|k| !settings.match_keys.contains(k)) {
+        let message = format!("{} is not agreed on in this connection's settings.", key.name());
+        return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("matchKeys"));
+    }
+    Ok(SentAudience {
+        id,
+        connection: connection.id,
+        project: project.id,
+        sender,
+        receiver: connection.account_on(side.other()),
+        audience: new.audience,
+        within: new.within,
+        match_keys: new.match_keys,
+        recurrence: new.recurrence.checked(now.date_naive())?,
+        revoked_at: None,
+        created_at: now,
+        version: 1,
+    })
+}
+
+/// A use case must be one of the project's.
+pub fn require_use_case(project: &Project, use_case: UseCase) -> Result<(), Refusal> {
+    if project.use_cases.contains(&use_case) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::UseCaseUnavailable, format!("{use_case:?} is not a use case of this project."))
+        .at("projectId"))
+}
+
+/// Every key chosen must meet the threshold, or nothing is sent; the refusal says which fell short.
+pub fn all_keys_released(released: &[(MatchKey, bool)]) -> Result<(), Refusal> {
+    let short: Vec<_> = released.iter().filter(|(_, ok)| !ok).map(|(key, _)| key.name()).collect();
+    if short.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BelowThreshold, format!("Too few people match by {}.", short.join(", "))).at("matchKeys"))
+}
+
+/// Takes access away; only the sender may. What was delivered stays delivered.
+pub fn revoke(sent: &SentAudience, by: AccountId, now: Timestamp) -> Result<SentAudience, Refusal> {
+    if sent.sender != by {
+        return Err(Refusal::new(Code::Forbidden, "Only the account that sent the audience may revoke it."));
+    }
+    if sent.revoked_at.is_some() {
+        return Err(Refusal::new(Code::WrongState, "It is revoked already."));
+    }
+    Ok(SentAudience { revoked_at: Some(now), version: sent.version + 1, ..sent.clone() })
+}
+
+/// A configured place audiences are delivered to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Destination {
+    /// Its id.
+    pub id: DestinationId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// 1 to 100 characters; unique in its account.
+    pub name: String,
+    /// The destination type's id.
+    pub destination_type: String,
+    /// Match keys that it can take, as chosen when it was set up.
+    pub match_keys: Vec<MatchKey>,
+    /// Grows by one with each change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Creates a destination; its settings are checked against the endpoint before.
+pub fn destination(
+    id: DestinationId,
+    account: AccountId,
+    name: &str,
+    destination_type: &str,
+    match_keys: Vec<MatchKey>,
+    account_keys: &[MatchKey],
+    now: Timestamp,
+) -> Result<Destination, Refusal> {
+    if let Some(key) = match_keys.iter().find(|k| !account_keys.contains(k)) {
+        let message = format!("{} is not a match key of this account.", key.name());
+        return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("matchKeys"));
+    }
+    if match_keys.is_empty() {
+        return Err(Refusal::invalid("matchKeys", "At least one match key."));
+    }
+    Ok(Destination {
+        id,
+        account,
+        name: text("name", name, 1, 100)?,
+        destination_type: destination_type.to_owned(),
+        match_keys,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Where an activation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ActivationStatus {
+    /// Waits for its day.
+    Scheduled,
+    /// A delivery runs.
+    Delivering,
+    /// Delivered; a recurring one waits for the next refresh.
+    Delivered,
+    /// Too few people matched; nothing was delivered.
+    SkippedBelowThreshold,
+    /// The audience was not refreshed for 7 days; waits for its next refresh.
+    Paused,
+    /// The sender took access away, or it is over.
+    AccessEnded,
+    /// The destination refused for good.
+    Failed,
+}
+
+/// A received audience being delivered to a destination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// Its id.
+    pub id: ActivationId,
+    /// What is activated.
+    pub sent: SentAudienceId,
+    /// The receiver.
+    pub account: AccountId,
+    /// Where to.
+    pub destination: DestinationId,
+    /// From this UTC day on.
+    pub on: NaiveDate,
+    /// Delivered by these keys.
+    pub match_keys: Vec<MatchKey>,
+    /// Where it is.
+    pub status: ActivationStatus,
+    /// Why it failed, for the receiver.
+    pub failure: Option<String>,
+    /// Rows delivered over all deliveries; only the receiver reads it.
+    pub delivered: u64,
+    /// Rows rejected by the destination.
+    pub rejected: u64,
+    /// Grows by one with each change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Activates a received audience to one of the receiver's destinations.
+pub fn activate(
+    id: ActivationId,
+    sent: &SentAudience,
+    by: AccountId,
+    destination: &Destination,
+    on: NaiveDate,
+    now: Timestamp,
+) -> Result<Activation, Refusal> {
+    if sent.receiver != by {
+        return Err(Refusal::not_found("received audience").at("sentAudienceId"));
+    }
+    if destination.account != by {
+        return Err(Refusal::not_found("destination").at("destinationId"));
+    }
+    let today = now.date_naive();
+    if !sent.grants(today) {
+        return Err(Refusal::new(Code::WrongState, "Access to this audience has ended.").at("sentAudienceId"));
+    }
+    if on < today {
+        return Err(Refusal::invalid("on", "The day is over."));
+    }
+    if let Recurrence::Recurring { from, until } = sent.recurrence
+        && (on < from || on > until)
+    {
+        return Err(Refusal::invalid("on", format!("Access holds from {from} until {until}.")));
+    }
+    let match_keys: Vec<_> = sent.match_keys.iter().filter(|k| destination.match_keys.contains(k)).cloned().collect();
+    if match_keys.is_empty() {
+        return Err(Refusal::new(Code::MatchKeyUnavailable, "The destination takes none of the match keys sent.")
+            .at("destinationId"));
+    }
+    Ok(Activation {
+        id,
+        sent: sent.id,
+        account: by,
+        destination: destination.id,
+        on,
+        match_keys,
+        status: ActivationStatus::Scheduled,
+        failure: None,
+        delivered: 0,
+        rejected: 0,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}

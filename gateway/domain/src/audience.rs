@@ -1,0 +1,173 @@
+//! Audiences: named sets of identities of an account.
+
+use crate::{AccountId, AudienceId, ConnectionId, DataConnectionId, Refusal, Timestamp, refusal::text, slot::Slot};
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Days after which an audience that was not refreshed is expired.
+pub const EXPIRES_AFTER_DAYS: i64 = 7;
+
+/// Where an audience is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum AudienceStatus {
+    /// Not sourced yet.
+    Pending,
+    /// Can be used.
+    Active,
+    /// Not refreshed for 7 days.
+    Expired,
+    /// Its only refresh failed.
+    Failed,
+}
+
+/// Who may see an audience by name, besides its own account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind", content = "connections")]
+pub enum ConnectionAccess {
+    /// Nobody.
+    Private,
+    /// Every active connection, and the directory.
+    Public,
+    /// The named connections.
+    Custom(Vec<ConnectionId>),
+}
+
+impl ConnectionAccess {
+    /// Whether the other side of this connection may see the audience.
+    pub fn grants(&self, connection: ConnectionId) -> bool {
+        match self {
+            Self::Private => false,
+            Self::Public => true,
+            Self::Custom(connections) => connections.contains(&connection),
+        }
+    }
+}
+
+/// Which figures about an audience others may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataVisibility {
+    /// Its identity count, to three significant digits.
+    pub identity_count: bool,
+    /// The overlap as a percentage.
+    pub overlap_percentage: bool,
+    /// The audience index; needs at least three active audiences.
+    pub audience_index: bool,
+}
+
+impl Default for MetadataVisibility {
+    fn default() -> Self {
+        Self { identity_count: true, overlap_percentage: true, audience_index: true }
+    }
+}
+
+/// An audience.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Audience {
+    /// Its id.
+    pub id: AudienceId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Where its identities come from.
+    pub data_connection: DataConnectionId,
+    /// Its permanent number, which its coins belong to.
+    pub slot: Slot,
+    /// 1 to 200 characters; unique in its account.
+    pub name: String,
+    /// Up to 2,000 characters.
+    pub description: String,
+    /// At most 20, each 1 to 60 characters.
+    pub categories: Vec<String>,
+    /// Who may see it by name.
+    pub access: ConnectionAccess,
+    /// Which figures others may see.
+    pub visibility: MetadataVisibility,
+    /// Whether its refresh failed before it was ever active.
+    pub failed: bool,
+    /// Distinct identities per match key name, as of the last refresh.
+    pub identities: BTreeMap<String, u64>,
+    /// When its identities were last replaced.
+    pub refreshed_at: Option<Timestamp>,
+    /// Grows by one with each change.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last edited.
+    pub updated_at: Timestamp,
+    /// Who edited it last, as the audit log names actors.
+    pub updated_by: String,
+}
+
+impl Audience {
+    /// Where it is at a moment.
+    pub fn status(&self, now: Timestamp) -> AudienceStatus {
+        match self.refreshed_at {
+            None if self.failed => AudienceStatus::Failed,
+            None => AudienceStatus::Pending,
+            Some(at) if now - at >= TimeDelta::days(EXPIRES_AFTER_DAYS) => AudienceStatus::Expired,
+            Some(_) => AudienceStatus::Active,
+        }
+    }
+
+    /// Whether it counts.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.status(now) == AudienceStatus::Active
+    }
+
+    /// Identities over all match keys. A person with two keys counts as two identities.
+    pub fn identity_count(&self) -> u64 {
+        self.identities.values().sum()
+    }
+}
+
+/// What may be changed about an audience; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct AudienceChange {
+    /// A new name; its coins stay with its first one.
+    pub name: Option<String>,
+    /// A new description.
+    pub description: Option<String>,
+    /// Categories, as they should be.
+    pub categories: Option<Vec<String>>,
+    /// New access.
+    pub access: Option<ConnectionAccess>,
+    /// New visibility.
+    pub visibility: Option<MetadataVisibility>,
+}
+
+/// Changes an audience.
+pub fn update(audience: &Audience, change: AudienceChange, by: &str, now: Timestamp) -> Result<Audience, Refusal> {
+    let mut next = audience.clone();
+    if let Some(name) = change.name {
+        next.name = text("name", &name, 1, 200)?;
+    }
+    if let Some(description) = change.description {
+        next.description = text("description", &description, 0, 2_000)?;
+    }
+    if let Some(categories) = change.categories {
+        next.categories = checked_categories(categories)?;
+    }
+    if let Some(access) = change.access {
+        next.access = access;
+    }
+    if let Some(visibility) = change.visibility {
+        next.visibility = visibility;
+    }
+    next.version += 1;
+    next.updated_at = now;
+    next.updated_by = by.to_owned();
+    Ok(next)
+}
+
+/// Checks categories: at most 20, each 1 to 60 characters, without repeats.
+pub fn checked_categories(categories: Vec<String>) -> Result<Vec<String>, Refusal> {
+    if categories.len() > 20 {
+        return Err(Refusal::invalid("categories", "At most 20 categories."));
+    }
+    let mut categories =
+        categories.iter().map(|c| text("categories", c, 1, 60)).collect::<Result<Vec<_>, Refusal>>()?;
+    categories.sort_unstable();
+    categories.dedup();
+    Ok(categories)
+}

@@ -1,0 +1,192 @@
+//! Data connections: where an account's audiences come from, and how the fields are read.
+
+use crate::{
+    AccountId, Code, DataConnectionId, Refusal, Timestamp,
+    audience::{ConnectionAccess, MetadataVisibility, checked_categories},
+    match_key::MatchKey,
+    refusal::text,
+};
+use serde::{Deserialize, Serialize};
+
+/// Whether values of a field are taken as they are or transformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Transformation {
+    /// The values are SHA-256 digests in hexadecimal already.
+    AlreadyHashed,
+    /// The values are normalised by their match key's rule, then hashed with SHA-256.
+    NormaliseAndHash,
+}
+
+/// One source field that feeds a match key. Several may feed the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldMapping {
+    /// The column's name in the source.
+    pub column: String,
+    /// The match key it feeds.
+    pub match_key: MatchKey,
+    /// How its values are read.
+    pub transformation: Transformation,
+}
+
+/// Which audience a row belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind", content = "value")]
+pub enum AudienceSource {
+    /// The column that names it.
+    Column(String),
+    /// All rows belong to this one.
+    Named(String),
+}
+
+/// How a file is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// At least one.
+    pub fields: Vec<FieldMapping>,
+    /// Which audience a row belongs to.
+    pub audience: AudienceSource,
+    /// One ASCII character; a comma unless said otherwise.
+    pub delimiter: char,
+}
+
+/// Checks a mapping against the account's match keys.
+pub fn checked_mapping(mapping: Mapping, account_keys: &[MatchKey]) -> Result<Mapping, Refusal> {
+    let audience = match mapping.audience {
+        AudienceSource::Column(column) => AudienceSource::Column(text("mapping.audience", &column, 1, 200)?),
+        AudienceSource::Named(name) => AudienceSource::Named(text("mapping.audience", &name, 1, 200)?),
+    };
+    Ok(Mapping {
+        fields: checked_fields(mapping.fields, account_keys)?,
+        audience,
+        delimiter: checked_delimiter(mapping.delimiter)?,
+    })
+}
+
+/// Checks the fields that hold identities.
+pub fn checked_fields(fields: Vec<FieldMapping>, account_keys: &[MatchKey]) -> Result<Vec<FieldMapping>, Refusal> {
+    if fields.is_empty() || fields.len() > 40 {
+        return Err(Refusal::invalid("mapping.fields", "Between 1 and 40 fields."));
+    }
+    for (i, field) in fields.iter().enumerate() {
+        text("mapping.fields", &field.column, 1, 200)?;
+        if !account_keys.contains(&field.match_key) {
+            let message = format!("{} is not a match key of this account.", field.match_key.name());
+            return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("mapping.fields"));
+        }
+        if fields[..i].iter().any(|f| f.column == field.column && f.match_key == field.match_key) {
+            return Err(Refusal::invalid("mapping.fields", format!("{} is mapped twice.", field.column)));
+        }
+    }
+    Ok(fields)
+}
+
+/// Checks a delimiter: one printable ASCII character, or a tab, that is not a quote.
+pub fn checked_delimiter(delimiter: char) -> Result<char, Refusal> {
+    if (delimiter.is_ascii_graphic() && delimiter != '"' && !delimiter.is_ascii_alphanumeric()) || delimiter == '\t' {
+        return Ok(delimiter);
+    }
+    Err(Refusal::invalid("mapping.delimiter", "A delimiter is one punctuation character or a tab."))
+}
+
+/// Who acknowledged that the people in the data consented, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// As the audit log names actors.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a data connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DataConnectionStatus {
+    /// Its first refresh has not ended.
+    Pending,
+    /// Its last refresh succeeded.
+    Active,
+    /// Its last refresh failed; what was there before stays.
+    Failed,
+}
+
+/// A data connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataConnection {
+    /// Its id.
+    pub id: DataConnectionId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// 1 to 100 characters.
+    pub name: String,
+    /// How files are read.
+    pub mapping: Mapping,
+    /// What new audiences get.
+    pub categories: Vec<String>,
+    /// What new audiences get.
+    pub access: ConnectionAccess,
+    /// What new audiences get.
+    pub visibility: MetadataVisibility,
+    /// Who acknowledged consent, when.
+    pub consent: Consent,
+    /// Where it is.
+    pub status: DataConnectionStatus,
+    /// Why the last refresh failed: a sentence without values.
+    pub failure: Option<String>,
+    /// Grows by one with each change.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What is needed to create a data connection.
+#[derive(Clone, Debug)]
+pub struct NewDataConnection {
+    /// Name.
+    pub name: String,
+    /// How files are read.
+    pub mapping: Mapping,
+    /// What its audiences get.
+    pub categories: Vec<String>,
+    /// What its audiences get.
+    pub access: ConnectionAccess,
+    /// What its audiences get.
+    pub visibility: MetadataVisibility,
+    /// Must be true.
+    pub consent_acknowledged: bool,
+}
+
+/// Creates a data connection.
+pub fn create(
+    id: DataConnectionId,
+    account: AccountId,
+    account_keys: &[MatchKey],
+    new: NewDataConnection,
+    by: &str,
+    now: Timestamp,
+) -> Result<DataConnection, Refusal> {
+    if !new.consent_acknowledged {
+        return Err(Refusal::new(
+            Code::ConsentMissing,
+            "Acknowledge that the people in this data have consented to its use.",
+        )
+        .at("consentAcknowledged"));
+    }
+    Ok(DataConnection {
+        id,
+        account,
+        name: text("name", &new.name, 1, 100)?,
+        mapping: checked_mapping(new.mapping, account_keys)?,
+        categories: checked_categories(new.categories)?,
+        access: new.access,
+        visibility: new.visibility,
+        consent: Consent { by: by.to_owned(), at: now },
+        status: DataConnectionStatus::Pending,
+        failure: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}

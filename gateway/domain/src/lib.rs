@@ -1,0 +1,31 @@
+//! The rules of Entente: what an account, a connection, a project, an audience, an activation and a report may become,
+//! who may make it so, and what one side may read about the other side's people.
+//!
+//! Pure functions over plain values. No I/O, no async, no database, no GraphQL.
+
+pub mod access;
+pub mod account;
+pub mod activation;
+pub mod audience;
+pub mod connect_code;
+pub mod connection;
+pub mod data_connection;
+pub mod event;
+pub mod event_data;
+pub mod id;
+pub mod match_key;
+pub mod privacy;
+pub mod project;
+pub mod refusal;
+pub mod release;
+pub mod report;
+pub mod settings;
+pub mod slot;
+
+pub use id::*;
+pub use match_key::{MatchKey, MatchKeyKind};
+pub use privacy::PrivacyLevel;
+pub use refusal::{Code, Refusal};
+
+/// Instants are UTC everywhere; days are UTC days.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

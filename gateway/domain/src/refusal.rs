@@ -1,0 +1,117 @@
+//! Refusals: what the rules answer when something may not be done. A refusal is an answer, not a fault.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Stable codes; clients branch on them. New ones may be added, none is renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Code {
+    /// The object does not exist, or not for this account.
+    NotFound,
+    /// The role of the actor in this account does not allow it.
+    Forbidden,
+    /// A value is malformed, too long, or out of range.
+    Invalid,
+    /// The object's present state does not allow it.
+    WrongState,
+    /// Somebody else changed the object in between; read it again.
+    Conflict,
+    /// The settings are not those that were read.
+    SettingsChanged,
+    /// Something with this name or key exists already.
+    AlreadyExists,
+    /// A live connection between the two accounts exists already.
+    ConnectionExists,
+    /// These two roles do not meet in any collaboration pattern.
+    PatternNotAllowed,
+    /// The connect code is wrong or was refreshed.
+    ConnectCodeInvalid,
+    /// A match key is not one that both accounts have.
+    MatchKeyUnavailable,
+    /// The match key is used by a data connection or a connection and cannot be changed or removed.
+    MatchKeyInUse,
+    /// The use case is not agreed on in the connection's settings.
+    UseCaseUnavailable,
+    /// Too few people; nothing was done.
+    BelowThreshold,
+    /// The audience was not refreshed for 7 days.
+    AudienceExpired,
+    /// The audience has no identities yet.
+    AudienceUnavailable,
+    /// There is no destination to deliver to.
+    DestinationMissing,
+    /// The destination answered that the settings are wrong.
+    DestinationRefused,
+    /// The consent was not acknowledged.
+    ConsentMissing,
+    /// The upload is missing, unfinished, expired or already used.
+    UploadUnavailable,
+    /// The file cannot be read as what it should be.
+    FileRefused,
+    /// The report may not run yet.
+    TooEarly,
+    /// The privacy budget of this pair of accounts and quarter is used up.
+    BudgetExhausted,
+    /// Too many questions in too little time.
+    RateLimited,
+    /// The last ADMIN of an account cannot go.
+    LastAdmin,
+    /// A limit of this gateway is reached.
+    LimitReached,
+}
+
+/// Why something was not done: a stable code, the input field that it is about (a path; empty when it is about the
+/// whole), and a sentence that says what to do. It never holds an identifier of a person or another account's data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub struct Refusal {
+    /// What clients branch on.
+    pub code: Code,
+    /// Path of the input field, outermost first.
+    pub field: Vec<String>,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal about the whole input.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, field: Vec::new(), message: message.into() }
+    }
+
+    /// The same refusal, about one field of the input.
+    #[must_use]
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = field.split('.').map(str::to_owned).collect();
+        self
+    }
+
+    /// `Invalid`, about one field.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::new(Code::Invalid, message).at(field)
+    }
+
+    /// What is said of objects that do not exist and of those of others alike.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("There is no such {what}."))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.code, self.message)
+    }
+}
+
+/// Checks a text's length in characters after trimming, and that it has no control characters.
+pub fn text(field: &str, value: &str, at_least: usize, at_most: usize) -> Result<String, Refusal> {
+    let value = value.trim();
+    let length = value.chars().count();
+    if length < at_least || length > at_most {
+        return Err(Refusal::invalid(field, format!("Between {at_least} and {at_most} characters, not {length}.")));
+    }
+    if value.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(Refusal::invalid(field, "Control characters are not allowed."));
+    }
+    Ok(value.to_owned())
+}
