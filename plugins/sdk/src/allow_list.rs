@@ -1,0 +1,227 @@
+//! Which plugins may be loaded: a file that lists the SHA-256 of each. The first start allows the one destination type
+//! that comes with the gateway; everything else an operator allows by name of the file.
+
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::plugin::FileHash;
+
+/// The library that the first start allows, without what the system puts around names of libraries.
+const BUNDLED: &str = "entente_landing_zone";
+
+/// The most bytes of the list.
+const MAX_LIST: u64 = 1024 * 1024;
+
+/// Name of the file of the plugin that comes with the gateway, on this system.
+pub fn bundled_file_name() -> String {
+    format!("{DLL_PREFIX}{BUNDLED}{DLL_SUFFIX}")
+}
+
+/// A plugin that may be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed {
+    /// What its file must be.
+    pub sha256: FileHash,
+    /// What the file was called when it was allowed; for people, it plays no part.
+    pub file: String,
+    /// When it was allowed.
+    pub allowed_at: DateTime<Utc>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    #[serde(default)]
+    plugin: Vec<Allowed>,
+}
+
+/// Why the list cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AllowListError {
+    /// The list or a plugin's file cannot be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The list is not what this program writes.
+    #[error("{path} is not a list of allowed plugins: {reason}")]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The list of allowed plugins. It is read anew for every question, since `entente plugin allow` changes it from another
+/// process.
+#[derive(Debug, Clone)]
+pub struct AllowList {
+    path: PathBuf,
+}
+
+impl AllowList {
+    /// The list in this file, which need not be there.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where there is no list yet, makes one that allows the bundled plugin out of the first of `folders` that has it,
+    /// and gives it back to be logged.
+    ///
+    /// # Errors
+    /// [`AllowListError`].
+    pub fn begin(&self, folders: &[PathBuf], now: DateTime<Utc>) -> Result<Option<Allowed>, AllowListError> {
+        if self.path.try_exists().map_err(|error| self.io(error))? {
+            return Ok(None);
+        }
+        let bundled = folders.iter().map(|folder| folder.join(bundled_file_name())).find(|file| file.is_file());
+        match bundled {
+            Some(file) => self.allow(&file, now).map(Some),
+            None => self.write(&Content::default()).map(|()| None),
+        }
+    }
+
+    /// Allows the plugin in `file` as it is now. Allowing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`AllowListError`].
+    pub fn allow(&self, file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
+        let sha256 =
+            FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
+        let mut content = self.read()?;
+        if let Some(allowed) = content.plugin.iter().find(|allowed| allowed.sha256 == sha256) {
+            return Ok(allowed.clone());
+        }
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let allowed = Allowed { sha256, file: name, allowed_at: now };
+        content.plugin.push(allowed.clone());
+        self.write(&content)?;
+        Ok(allowed)
+    }
+
+    /// Every plugin that is allowed, in the order in which they were.
+    ///
+    /// # Errors
+    /// [`AllowListError`].
+    pub fn list(&self) -> Result<Vec<Allowed>, AllowListError> {
+        Ok(self.read()?.plugin)
+    }
+
+    /// Whether a file with this hash may be loaded.
+    ///
+    /// # Errors
+    /// [`AllowListError`]; the answer is then no.
+    pub fn is_allowed(&self, hash: FileHash) -> Result<bool, AllowListError> {
+        Ok(self.read()?.plugin.iter().any(|allowed| allowed.sha256 == hash))
+    }
+
+    fn read(&self) -> Result<Content, AllowListError> {
+        let length = match fs::metadata(&self.path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
+            Err(error) => return Err(self.io(error)),
+        };
+        if length > MAX_LIST {
+            return Err(self.io(io::ErrorKind::FileTooLarge.into()));
+        }
+        let text = fs::read_to_string(&self.path).map_err(|error| self.io(error))?;
+        toml::from_str(&text)
+            .map_err(|error| AllowListError::Format { path: self.path.clone(), reason: error.message().to_owned() })
+    }
+
+    /// Writes the list aside and renames it; only the gateway's own user may read it.
+    fn write(&self, content: &Content) -> Result<(), AllowListError> {
+        let text = toml::to_string(content)
+            .map_err(|error| AllowListError::Format { path: self.path.clone(), reason: error.to_string() })?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let write = || -> io::Result<()> {
+            fs::create_dir_all(folder)?;
+            let mut aside = NamedTempFile::new_in(folder)?;
+            aside.write_all(text.as_bytes())?;
+            aside.as_file().sync_all()?;
+            aside.persist(&self.path).map_err(|error| error.error)?;
+            fs::File::open(folder)?.sync_all()
+        };
+        write().map_err(|error| self.io(error))
+    }
+
+    fn io(&self, error: io::Error) -> AllowListError {
+        AllowListError::Io { path: self.path.clone(), error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_225_600, 0).unwrap()
+    }
+
+    #[test]
+    fn the_first_start_allows_the_bundled_plugin_and_no_later_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let plugins = folder.path().join("lib");
+        fs::create_dir(&plugins).unwrap();
+        let bundled = plugins.join(bundled_file_name());
+        fs::write(&bundled, "first").unwrap();
+        fs::write(plugins.join("libother.so"), "other").unwrap();
+        let list = AllowList::new(folder.path().join("data/plugins/allowed.toml"));
+        let folders = [folder.path().join("missing"), plugins.clone()];
+
+        let allowed = list.begin(&folders, now()).unwrap().unwrap();
+        assert_eq!((allowed.file, allowed.allowed_at), (bundled_file_name(), now()));
+        assert_eq!(allowed.sha256, FileHash::of(&bundled).unwrap());
+        assert!(list.is_allowed(allowed.sha256).unwrap());
+        assert!(!list.is_allowed(FileHash::of(&plugins.join("libother.so")).unwrap()).unwrap());
+
+        fs::write(&bundled, "second").unwrap();
+        assert_eq!(list.begin(&folders, now()).unwrap(), None);
+        assert!(!list.is_allowed(FileHash::of(&bundled).unwrap()).unwrap());
+    }
+
+    #[test]
+    fn a_first_start_without_it_allows_nothing_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = AllowList::new(folder.path().join("allowed.toml"));
+        assert_eq!(list.begin(&[], now()).unwrap(), None);
+        fs::write(folder.path().join(bundled_file_name()), "late").unwrap();
+        assert_eq!(list.begin(&[folder.path().to_owned()], now()).unwrap(), None);
+        assert_eq!(list.list().unwrap(), []);
+    }
+
+    #[test]
+    fn allowing_twice_is_allowing_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = AllowList::new(folder.path().join("allowed.toml"));
+        let file = folder.path().join("plugin.so");
+        fs::write(&file, "x").unwrap();
+        let first = list.allow(&file, now()).unwrap();
+        assert_eq!(list.allow(&file, Utc::now()).unwrap(), first);
+        assert_eq!(list.list().unwrap(), [first]);
+        assert!(list.allow(&folder.path().join("missing"), now()).is_err());
+    }
+
+    #[test]
+    fn a_list_that_is_none_allows_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("allowed.toml");
+        let hash = FileHash::of(Path::new("/dev/null")).unwrap();
+        for text in ["x", "[[plugin]]\nsha256 = 'ab'", "[[plugins]]\nsha256 = 'ab'", "plugin = 3"] {
+            fs::write(&path, text).unwrap();
+            assert!(AllowList::new(&path).is_allowed(hash).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The trait that a destination type implements, and the values it takes and gives.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::DestinationError;
+
+/// A destination type. One value of it is one delivery that is under way.
+///
+/// The gateway opens it, writes the batches in order, each until it is acknowledged, polls until nothing is pending and
+/// finishes. After a crash it opens again with the state of the last acknowledged batch and goes on with the next:
+/// a batch may come twice, with the same sequence, key and rows, and must be taken once where the endpoint can tell.
+pub trait Destination: Sized + Send + 'static {
+    /// The type's stable id: lower-case letters, digits and hyphens.
+    const ID: &'static str;
+    /// The type's name, as people read it.
+    const NAME: &'static str;
+    /// One sentence about where it delivers to.
+    const SUMMARY: &'static str;
+    /// The version of the plugin, usually `env!("CARGO_PKG_VERSION")`.
+    const VERSION: &'static str;
+
+    /// What an account sets up. Its JSON Schema, with the doc comment of every field, is what the API shows; a
+    /// [`crate::Secret`] is never shown again. `#[serde(deny_unknown_fields)]` catches typos.
+    type Settings: DeserializeOwned + JsonSchema + Send;
+
+    /// Tries the settings against the real endpoint and leaves nothing behind.
+    fn check(settings: Self::Settings, operator: Operator)
+    -> impl Future<Output = Result<(), DestinationError>> + Send;
+
+    /// Begins a delivery, or goes on with one: see [`Delivery::acknowledged`] and [`Delivery::state`].
+    fn open(
+        settings: Self::Settings,
+        operator: Operator,
+        delivery: Delivery,
+    ) -> impl Future<Output = Result<Self, DestinationError>> + Send;
+
+    /// Takes the batch with this sequence (from 1). `key` is the same whenever the batch is written; `rows` have the
+    /// columns of [`crate::rows`].
+    fn write(
+        &mut self,
+        sequence: u64,
+        key: &str,
+        rows: RecordBatch,
+    ) -> impl Future<Output = Result<Written, DestinationError>> + Send;
+
+    /// What became known since about batches that were written, for endpoints that answer later.
+    fn poll(&mut self) -> impl Future<Output = Result<Progress, DestinationError>> + Send {
+        async { Ok(Progress::default()) }
+    }
+
+    /// Every batch was written and acknowledged, nothing is pending. May be called again after a crash.
+    fn finish(&mut self) -> impl Future<Output = Result<(), DestinationError>> + Send;
+
+    /// The delivery was cancelled; what was delivered may stay.
+    fn abort(&mut self) -> impl Future<Output = Result<(), DestinationError>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// What a destination type says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// [`Destination::ID`].
+    pub id: String,
+    /// [`Destination::NAME`].
+    pub name: String,
+    /// [`Destination::SUMMARY`].
+    pub summary: String,
+    /// [`Destination::VERSION`].
+    pub version: String,
+    /// The JSON Schema of the settings.
+    pub settings: serde_json::Value,
+}
+
+impl Description {
+    /// Whether the id is one that can be shown and compared safely, and the texts are of a sensible length.
+    pub fn is_sound(&self) -> bool {
+        let sound_id = (1..=64).contains(&self.id.len())
+            && self.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !self.id.starts_with('-');
+        let sound_text =
+            |text: &str, most: usize| !text.is_empty() && text.len() <= most && !text.chars().any(char::is_control);
+        sound_id
+            && sound_text(&self.name, 100)
+            && sound_text(&self.summary, 1000)
+            && sound_text(&self.version, 64)
+            && self.settings.is_object()
+    }
+}
+
+/// What the operator of the gateway allows a destination, apart from the account's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// The only folder of this machine below which this account's destinations may write; none: they may not.
+    #[serde(default)]
+    pub local_root: Option<PathBuf>,
+}
+
+/// The delivery that is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Id of the activation: letters, digits, hyphens and underscores. Says nothing about the accounts.
+    pub activation: String,
+    /// What the receiver calls the activation.
+    pub name: String,
+    /// Which delivery of that activation: letters, digits, hyphens and underscores.
+    pub generation: String,
+    /// What the keys of all its batches start with.
+    pub key_prefix: String,
+    /// The match keys that occur in its rows.
+    pub match_keys: Vec<String>,
+    /// Sequence of the last batch that was acknowledged; 0 at the start.
+    pub acknowledged: u64,
+    /// What [`Written::state`] was with that batch; empty at the start.
+    #[serde(skip)]
+    pub state: Vec<u8>,
+}
+
+/// A row that the destination did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Index of the row in its batch, from 0.
+    pub row: u32,
+    /// A stable code, such as `INVALID_FORMAT`.
+    pub code: String,
+    /// The reason, as people read it, without the identifier.
+    pub reason: String,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// How many rows were taken. Rows neither accepted nor rejected are told about by [`Destination::poll`].
+    pub accepted: u64,
+    /// Which rows were not.
+    #[serde(default)]
+    pub rejected: Vec<Rejected>,
+    /// Whatever the destination needs after a crash, up to 64 KiB; stored encrypted with the acknowledgement.
+    #[serde(skip)]
+    pub state: Vec<u8>,
+    /// How long to wait before the next batch.
+    #[serde(
+        default,
+        rename = "retry_after_ms",
+        with = "crate::message::millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retry_after: Option<Duration>,
+}
+
+/// What became known about earlier batches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// How many batches the endpoint has yet to answer for. The gateway polls until there are none.
+    #[serde(default)]
+    pub pending: u64,
+    /// Batches that it answered for now. The same answer may be given again after a crash.
+    #[serde(default)]
+    pub settled: Vec<Settled>,
+    /// As [`Written::state`]; none: it stays what it was.
+    #[serde(skip)]
+    pub state: Option<Vec<u8>>,
+    /// How long to wait before the next poll.
+    #[serde(
+        default,
+        rename = "retry_after_ms",
+        with = "crate::message::millis",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retry_after: Option<Duration>,
+}
+
+/// A batch whose rows the endpoint answered for later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Which batch.
+    pub sequence: u64,
+    /// How many of its rows were taken, beyond those that [`Written::accepted`] counted.
+    pub accepted: u64,
+    /// Which were not, beyond those in [`Written::rejected`].
+    #[serde(default)]
+    pub rejected: Vec<Rejected>,
+}
