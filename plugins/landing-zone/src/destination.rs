@@ -1,0 +1,103 @@
+//! The destination itself.
+
+use std::io;
+
+use arrow::array::RecordBatch;
+use entente_destination::rows::Rows;
+use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
+
+use crate::config::Settings;
+use crate::encoder::encode;
+use crate::folder::Folder;
+use crate::manifest::{MANIFEST, Part, complete};
+
+/// The most bytes of an id that becomes a folder's name.
+const MAX_ID: usize = 100;
+
+/// One delivery into a landing zone.
+#[derive(Debug)]
+pub struct LandingZone {
+    settings: Settings,
+    delivery: Delivery,
+    folder: Folder,
+    /// The highest sequence that was written, in this process or an earlier one.
+    last: u64,
+}
+
+impl Destination for LandingZone {
+    const ID: &'static str = "landing-zone";
+    const NAME: &'static str = "Landing zone";
+    const SUMMARY: &'static str = "Writes Parquet or CSV files, with a manifest, into a folder that the operator of this \
+                                   gateway set aside for your account.";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    type Settings = Settings;
+
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
+        let folder = open_folder(&settings, &operator, &[])?;
+        let probe = format!("check-{}", std::process::id());
+        folder.write(&probe, b"").map_err(failed("a file cannot be written into the folder"))?;
+        folder.remove(&probe).map_err(failed("a file cannot be removed from the folder"))
+    }
+
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+        let folder =
+            open_folder(&settings, &operator, &[safe_id(&delivery.activation)?, safe_id(&delivery.generation)?])?;
+        Ok(Self { settings, last: delivery.acknowledged, delivery, folder })
+    }
+
+    async fn write(&mut self, sequence: u64, _key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
+        // A part is named by its batch, so one that comes again replaces itself.
+        let rows = Rows::read(&rows)?;
+        let content = encode(&rows, &self.settings)?;
+        let part = Part::new(sequence, self.settings.format, &rows, &content);
+        let complete = self.folder.open(MANIFEST).map_err(failed("the delivery's folder cannot be read"))?;
+        if complete.is_some() {
+            return Err(DestinationError::Permanent("this delivery is already complete".to_owned()));
+        }
+        part.keep(sequence, &self.folder)?;
+        self.folder.write(&part.name, &content).map_err(failed("the file cannot be written"))?;
+        self.last = self.last.max(sequence);
+        Ok(Written { accepted: part.rows, ..Written::default() })
+    }
+
+    async fn finish(&mut self) -> Result<(), DestinationError> {
+        complete(&self.delivery, &self.settings, self.last, &self.folder)
+    }
+}
+
+/// The folder of the settings, or one below it.
+fn open_folder(settings: &Settings, operator: &Operator, below: &[&str]) -> Result<Folder, DestinationError> {
+    settings.validate()?;
+    let Some(root) = &operator.local_root else {
+        return Err(DestinationError::Config("the operator of this gateway has set no folder aside".to_owned()));
+    };
+    let root = Folder::root(root).map_err(failed("the operator's folder cannot be opened"))?;
+    root.below(settings.path()?.into_iter().chain(below.iter().copied())).map_err(failed("the folder cannot be opened"))
+}
+
+fn safe_id(id: &str) -> Result<&str, DestinationError> {
+    let safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(safe) {
+        return Ok(id);
+    }
+    Err(DestinationError::Permanent("the delivery's id cannot be the name of a folder".to_owned()))
+}
+
+/// What an error of the file system means for the delivery: what somebody can repair while it waits is tried again, a
+/// folder that may not be entered is for the account or the operator to change. Paths are not told: the root is the
+/// operator's own affair.
+pub(crate) fn failed(what: &'static str) -> impl Fn(io::Error) -> DestinationError {
+    move |error| {
+        let kind = error.kind();
+        let message = format!("{what}: {kind}");
+        let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        match kind {
+            _ if is_link => DestinationError::Config(format!("{what}: a symbolic link is in the way")),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                DestinationError::Config(message)
+            }
+            _ => DestinationError::Transient(message),
+        }
+    }
+}

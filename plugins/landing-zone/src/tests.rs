@@ -1,0 +1,237 @@
+//! Deliveries through the plugin's C table into temporary folders.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, RecordBatch, StringArray};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use entente_destination::caller::CallError;
+use entente_destination::rows::{Change, Row, batch};
+use entente_destination::testkit::{TakenRow, Trouble, World, deliver, plugin, prove, sample_rows};
+use entente_destination::{Delivery, DestinationError, Operator};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::LandingZone;
+use crate::manifest::Manifest;
+
+struct Zone {
+    root: TempDir,
+    settings: Value,
+}
+
+impl Zone {
+    fn new(format: &str, encoding: &str) -> Self {
+        let settings = json!({"folder": "audiences/luma", "format": format, "identifier_encoding": encoding});
+        Self { root: tempfile::tempdir().unwrap(), settings }
+    }
+
+    fn delivery_folder(&self) -> PathBuf {
+        self.root.path().join("audiences/luma/0190f3c4-trial/1")
+    }
+
+    fn manifest(&self) -> Manifest {
+        serde_json::from_slice(&fs::read(self.delivery_folder().join("manifest.json")).unwrap()).unwrap()
+    }
+}
+
+impl World for Zone {
+    fn settings(&self) -> Value {
+        self.settings.clone()
+    }
+
+    fn operator(&self) -> Operator {
+        Operator { local_root: Some(self.root.path().to_owned()) }
+    }
+
+    /// The rows of the files that the manifest lists; that it is true of them is checked on the way.
+    fn taken(&self) -> Result<Vec<TakenRow>, String> {
+        let (manifest, folder) = (self.manifest(), self.delivery_folder());
+        let mut names = vec!["manifest.json".to_owned()];
+        let mut taken = Vec::new();
+        for part in manifest.files {
+            let content = fs::read(folder.join(&part.name)).unwrap();
+            assert_eq!((part.bytes, part.sha256), (content.len() as u64, hex::encode(Sha256::digest(&content))));
+            let rows = read_part(&folder.join(&part.name));
+            assert_eq!((part.rows, part.added + part.removed), (rows.len() as u64, rows.len() as u64));
+            taken.extend(rows);
+            names.push(part.name);
+        }
+        let removed = taken.iter().filter(|row| row.change == Change::Removed).count() as u64;
+        assert_eq!((manifest.added, manifest.removed), (taken.len() as u64 - removed, removed));
+        names.sort();
+        assert_eq!(list(&folder), names, "nothing else is left in the folder");
+        Ok(taken)
+    }
+}
+
+fn list(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn read_part(path: &Path) -> Vec<TakenRow> {
+    let row = |key: &str, identity: &str, change: &str| TakenRow {
+        match_key: key.to_owned(),
+        identity: match identity.len() {
+            64 => hex::decode(identity).unwrap(),
+            _ => STANDARD.decode(identity).unwrap(),
+        }
+        .try_into()
+        .unwrap(),
+        change: if change == "added" { Change::Added } else { Change::Removed },
+    };
+    if path.extension().unwrap() == "csv" {
+        let text = fs::read_to_string(path).unwrap();
+        let fields = |line: &str| {
+            let mut fields = line.split(',');
+            row(fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap())
+        };
+        return text.split_terminator("\r\n").skip(1).map(fields).collect();
+    }
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    let column = |batch: &RecordBatch, name: &str| -> StringArray {
+        batch.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone()
+    };
+    reader
+        .flat_map(|batch| {
+            let batch = batch.unwrap();
+            let columns = ["match_key", "identity", "change"].map(|name| column(&batch, name));
+            (0..columns[0].len())
+                .map(|index| row(columns[0].value(index), columns[1].value(index), columns[2].value(index)))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn any_split_and_any_crash_gives_the_same_rows() {
+    for (format, encoding) in [("parquet", "hex"), ("parquet", "base64"), ("csv", "hex"), ("csv", "base64")] {
+        prove::<LandingZone, _>(|| Zone::new(format, encoding)).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn any_split_at_all(count in 0_usize..200, split in prop::collection::vec(0_usize..80, 0..6)) {
+        for trouble in [Trouble::None, Trouble::EveryBatchAgain, Trouble::CrashAfterEveryBatch] {
+            deliver::<LandingZone, _>(&Zone::new("csv", "hex"), &sample_rows(count), &split, trouble).unwrap();
+        }
+    }
+}
+
+#[test]
+fn after_crashes_the_files_are_the_very_same() {
+    let contents = |trouble| {
+        let zone = Zone::new("parquet", "hex");
+        deliver::<LandingZone, _>(&zone, &sample_rows(500), &[200, 100], trouble).unwrap();
+        let folder = zone.delivery_folder();
+        let read = |name: String| (fs::read(folder.join(&name)).unwrap(), name);
+        list(&folder).into_iter().map(read).map(|(content, name)| (name, content)).collect::<BTreeMap<_, _>>()
+    };
+    let undisturbed = contents(Trouble::None);
+    assert_eq!(
+        undisturbed.keys().collect::<Vec<_>>(),
+        ["manifest.json", "part-00001.parquet", "part-00002.parquet", "part-00003.parquet"]
+    );
+    assert_eq!(contents(Trouble::EveryBatchAgain), undisturbed);
+    assert_eq!(contents(Trouble::CrashAfterEveryBatch), undisturbed);
+}
+
+#[test]
+fn the_manifest_says_what_was_delivered() {
+    let mut zone = Zone::new("csv", "hex");
+    zone.settings["match_key_names"] = json!({"hashed_email": "EMAIL"});
+    deliver::<LandingZone, _>(&zone, &[], &[], Trouble::None).unwrap();
+    let manifest = zone.manifest();
+    assert_eq!((manifest.activation.as_str(), manifest.generation.as_str()), ("0190f3c4-trial", "1"));
+    assert_eq!(
+        (manifest.name.as_str(), manifest.match_keys),
+        ("Spring shoes", vec!["EMAIL".into(), "hashed_phone".into()])
+    );
+    assert_eq!((manifest.added, manifest.removed, manifest.files.len()), (0, 0, 0));
+}
+
+fn delivery(activation: &str) -> Delivery {
+    Delivery { activation: activation.to_owned(), generation: "1".to_owned(), ..Delivery::default() }
+}
+
+fn config_error<T>(result: Result<T, CallError>) -> bool {
+    matches!(result, Err(CallError::Destination(DestinationError::Config(_))))
+}
+
+#[test]
+fn check_leaves_nothing_but_the_folder() {
+    let zone = Zone::new("csv", "hex");
+    let plugin = plugin::<LandingZone>().unwrap();
+    plugin.check(&zone.settings(), &zone.operator()).unwrap();
+    assert_eq!(list(&zone.root.path().join("audiences/luma")), Vec::<String>::new());
+    assert!(config_error(plugin.check(&zone.settings(), &Operator::default())), "no root, no landing zone");
+    let missing = Operator { local_root: Some(zone.root.path().join("missing")) };
+    assert!(config_error(plugin.check(&zone.settings(), &missing)));
+}
+
+#[test]
+fn nothing_is_ever_written_outside_the_root() {
+    let outside = tempfile::tempdir().unwrap();
+    let zone = Zone::new("csv", "hex");
+    std::os::unix::fs::symlink(outside.path(), zone.root.path().join("link")).unwrap();
+    let plugin = plugin::<LandingZone>().unwrap();
+    let absolute = outside.path().to_str().unwrap();
+    for folder in ["..", "../x", "a/../../x", absolute, "link", "link/x", "", "."] {
+        let settings = json!({"folder": folder});
+        assert!(config_error(plugin.check(&settings, &zone.operator())), "{folder}");
+        assert!(config_error(plugin.open(&settings, &zone.operator(), &delivery("a")).map(drop)), "{folder}");
+    }
+    for activation in ["..", ".", "", "a/b", "a\0", &"x".repeat(101)] {
+        assert!(plugin.open(&zone.settings(), &zone.operator(), &delivery(activation)).is_err(), "{activation}");
+    }
+    assert_eq!(list(outside.path()), Vec::<String>::new());
+    assert_eq!(list(zone.root.path()), ["link"]);
+}
+
+#[test]
+fn a_folder_swapped_for_a_link_is_noticed() {
+    let outside = tempfile::tempdir().unwrap();
+    let zone = Zone::new("csv", "hex");
+    let plugin = plugin::<LandingZone>().unwrap();
+    plugin.check(&zone.settings(), &zone.operator()).unwrap();
+    let folder = zone.root.path().join("audiences/luma");
+    fs::remove_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(outside.path(), &folder).unwrap();
+    assert!(config_error(plugin.open(&zone.settings(), &zone.operator(), &delivery("a")).map(drop)));
+}
+
+#[test]
+fn a_lost_part_is_not_papered_over() {
+    let zone = Zone::new("csv", "hex");
+    let plugin = plugin::<LandingZone>().unwrap();
+    let rows = batch([Row { match_key: "idfa", identity: &[1; 32], change: Change::Added }]).unwrap();
+    let mut session = plugin.open(&zone.settings(), &zone.operator(), &delivery("0190f3c4-trial")).unwrap();
+    session.write(1, "k-1", &rows).unwrap();
+    session.write(2, "k-2", &rows).unwrap();
+    fs::remove_file(zone.delivery_folder().join("part-00001.csv")).unwrap();
+    let error = session.finish().unwrap_err();
+    assert_eq!(error.to_string(), "part 1 of the delivery is no longer there");
+    assert!(!zone.delivery_folder().join("manifest.json").exists());
+}
+
+#[test]
+fn a_complete_delivery_stays_as_it_is() {
+    let zone = Zone::new("csv", "hex");
+    deliver::<LandingZone, _>(&zone, &sample_rows(10), &[], Trouble::None).unwrap();
+    let plugin = plugin::<LandingZone>().unwrap();
+    let rows = batch([Row { match_key: "idfa", identity: &[1; 32], change: Change::Added }]).unwrap();
+    let mut session = plugin.open(&zone.settings(), &zone.operator(), &delivery("0190f3c4-trial")).unwrap();
+    assert!(matches!(session.write(1, "k-1", &rows), Err(CallError::Destination(DestinationError::Permanent(_)))));
+    assert_eq!(zone.taken().unwrap().len(), 10);
+}
