@@ -97,8 +97,7 @@ impl AllowList {
     /// # Errors
     /// [`AllowListError`].
     pub fn allow(&self, file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
-        let sha256 =
-            FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
+        let sha256 = FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
         let mut content = self.read()?;
         if let Some(allowed) = content.plugin.iter().find(|allowed| allowed.sha256 == sha256) {
             return Ok(allowed.clone());

@@ -89,8 +89,10 @@ impl Registry {
                 found.not_allowed.push(file);
                 continue;
             }
-            let launcher: Arc<dyn Launcher> =
-                Arc::new(ProcessLauncher { workers: self.workers.clone(), plugin: PluginFile { file: file.clone(), hash } });
+            let launcher: Arc<dyn Launcher> = Arc::new(ProcessLauncher {
+                workers: self.workers.clone(),
+                plugin: PluginFile { file: file.clone(), hash },
+            });
             let described = match known.values().find(|known| known.hash == Some(hash)) {
                 Some(known) => Ok(known.description.clone()),
                 None => describe(launcher.as_ref()).await,

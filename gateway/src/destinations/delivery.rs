@@ -1,0 +1,368 @@
+//! One delivery from its file of rows to a destination: in order, acknowledged batch by batch, through crashes.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entente_destination::rows::MAX_BATCH_ROWS;
+use entente_destination::{Delivery, DestinationError, Operator, Progress, Rejected, Settled};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::backoff::{Backoff, RetryPolicy, bounded};
+use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
+
+/// How long a call may go on after the delivery was cancelled.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What to deliver.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The account's settings, secrets included.
+    pub settings: Value,
+    /// What the operator allows this account.
+    pub operator: Operator,
+    /// Id of the activation.
+    pub activation: String,
+    /// What the receiver calls it.
+    pub name: String,
+    /// Which delivery of the activation.
+    pub generation: String,
+    /// The match keys that occur in the rows.
+    pub match_keys: Vec<String>,
+    /// The Arrow IPC file with the rows, which nobody changes any more; an absolute path.
+    pub rows: PathBuf,
+    /// Sequence of the last batch that the sink acknowledged; 0 at the start.
+    pub acknowledged: u64,
+    /// The state that the sink was given last; empty at the start.
+    pub state: Vec<u8>,
+}
+
+/// Stores what became of batches. Each call is one transaction: when it returns, all of it is durable.
+#[async_trait]
+pub trait AckSink: Send {
+    /// A batch was taken. Its rejected rows and the new state are stored with its sequence, or nothing is.
+    ///
+    /// # Errors
+    /// [`SinkError`] where it could not be stored; the batch is then not acknowledged.
+    async fn acknowledged(&mut self, acknowledgement: Acknowledgement) -> Result<(), SinkError>;
+
+    /// The destination answered later for batches acknowledged before. The same may come again after a crash: what is
+    /// stored for a sequence replaces what a settlement stored for it.
+    ///
+    /// # Errors
+    /// As above.
+    async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError>;
+}
+
+/// A batch that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Which one, from 1.
+    pub sequence: u64,
+    /// How many there are in all.
+    pub batches: u64,
+    /// Rows that the destination took.
+    pub accepted: u64,
+    /// Rows that it did not.
+    pub rejected: Vec<Rejected>,
+    /// To be given back when the delivery goes on; to be stored encrypted.
+    pub state: Vec<u8>,
+}
+
+/// What the destination answered later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The batches it answered for, beyond what their acknowledgements said.
+    pub settled: Vec<Settled>,
+    /// Replaces the state stored before.
+    pub state: Vec<u8>,
+}
+
+/// The sink could not store something.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SinkError(#[from] pub Box<dyn Error + Send + Sync>);
+
+/// Why a delivery ended before its end. In every case what was acknowledged stays so, and the delivery can go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The destination refuses, and trying again would not help.
+    #[error(transparent)]
+    Destination(DestinationError),
+    /// The worker was lost too often without getting on.
+    #[error(transparent)]
+    Fault(WorkerFault),
+    /// Not now: it is worth trying again after a wait that is too long to be waited out.
+    #[error("to be tried again: {cause}")]
+    Later {
+        /// How long to wait.
+        after: Duration,
+        /// Why.
+        cause: String,
+    },
+    /// It was cancelled.
+    #[error("the delivery was cancelled")]
+    Cancelled,
+    /// The sink could not store an acknowledgement.
+    #[error("what was delivered could not be recorded: {0}")]
+    Sink(SinkError),
+}
+
+/// What this run of a delivery did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Batches in all, in this run and earlier ones.
+    pub batches: u64,
+    /// Rows accepted in this run.
+    pub accepted: u64,
+    /// Rows rejected in this run.
+    pub rejected: u64,
+}
+
+/// What the keys of all batches of a delivery start with; the same for ever.
+pub fn key_prefix(activation: &str, generation: &str) -> String {
+    let mut hasher = Sha256::new();
+    for part in ["entente batch key", activation, generation] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hex::encode(&hasher.finalize()[..16])
+}
+
+/// Delivers until everything is acknowledged and the destination has finished. Transient errors and rate limits are
+/// tried again for as long as it takes, lost workers are replaced. To hand the work back, drop the future: the worker is
+/// killed, and what was acknowledged is stored. To end it for good, cancel `cancel`: the destination is told.
+///
+/// # Errors
+/// [`DeliveryError`].
+pub async fn deliver(
+    launcher: &dyn Launcher,
+    order: &Order,
+    sink: &mut dyn AckSink,
+    policy: RetryPolicy,
+    cancel: &CancellationToken,
+) -> Result<Delivered, DeliveryError> {
+    let mut run = Run::new(launcher, order, sink, policy);
+    loop {
+        let outcome = tokio::select! {
+            outcome = run.step() => outcome,
+            () = cancelled_for(cancel, GRACE) => {
+                run.worker = None;
+                return Err(DeliveryError::Cancelled);
+            }
+        };
+        let pause = match outcome {
+            Ok(Step::Finished) => return Ok(run.delivered),
+            Ok(Step::Again(pause)) => pause,
+            Err(failure) => run.recover(failure)?,
+        };
+        if cancel.is_cancelled() || !rest(pause, cancel).await {
+            run.abort().await;
+            return Err(DeliveryError::Cancelled);
+        }
+    }
+}
+
+async fn cancelled_for(cancel: &CancellationToken, grace: Duration) {
+    cancel.cancelled().await;
+    tokio::time::sleep(grace).await;
+}
+
+/// Waits; `false` when the delivery is cancelled meanwhile.
+async fn rest(pause: Duration, cancel: &CancellationToken) -> bool {
+    tokio::select! {
+        () = cancel.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
+    }
+}
+
+/// What to do next.
+enum Step {
+    /// Go on after a pause.
+    Again(Duration),
+    /// Everything is done.
+    Finished,
+}
+
+/// Why a step failed.
+enum Failure {
+    Worker(WorkerError),
+    Sink(SinkError),
+    Later(Duration),
+}
+
+impl From<WorkerError> for Failure {
+    fn from(error: WorkerError) -> Self {
+        Self::Worker(error)
+    }
+}
+
+impl From<WorkerFault> for Failure {
+    fn from(fault: WorkerFault) -> Self {
+        Self::Worker(fault.into())
+    }
+}
+
+struct Run<'a> {
+    launcher: &'a dyn Launcher,
+    sink: &'a mut dyn AckSink,
+    policy: RetryPolicy,
+    backoff: Backoff,
+    opening: Opening,
+    worker: Option<Box<dyn Worker>>,
+    is_open: bool,
+    faults: u32,
+    delivered: Delivered,
+}
+
+impl<'a> Run<'a> {
+    fn new(launcher: &'a dyn Launcher, order: &Order, sink: &'a mut dyn AckSink, policy: RetryPolicy) -> Self {
+        let delivery = Delivery {
+            activation: order.activation.clone(),
+            name: order.name.clone(),
+            generation: order.generation.clone(),
+            key_prefix: key_prefix(&order.activation, &order.generation),
+            match_keys: order.match_keys.clone(),
+            acknowledged: order.acknowledged,
+            state: order.state.clone(),
+        };
+        let opening = Opening {
+            settings: order.settings.clone(),
+            operator: order.operator.clone(),
+            delivery,
+            rows: order.rows.clone(),
+        };
+        let backoff = Backoff::new(policy);
+        let delivered = Delivered::default();
+        Self { launcher, sink, policy, backoff, opening, worker: None, is_open: false, faults: 0, delivered }
+    }
+
+    /// Does the next thing that is to be done: start, open, write, or poll and finish.
+    async fn step(&mut self) -> Result<Step, Failure> {
+        let Some(worker) = &mut self.worker else {
+            self.is_open = false;
+            self.worker = Some(self.launcher.launch().await?);
+            return Ok(Step::Again(Duration::ZERO));
+        };
+        if !self.is_open {
+            self.delivered.batches = worker.open(&self.opening).await?;
+            self.is_open = true;
+            return Ok(Step::Again(Duration::ZERO));
+        }
+        let sequence = self.opening.delivery.acknowledged + 1;
+        if sequence <= self.delivered.batches { self.write(sequence).await } else { self.end().await }
+    }
+
+    async fn write(&mut self, sequence: u64) -> Result<Step, Failure> {
+        let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
+        let key = format!("{}-{sequence}", self.opening.delivery.key_prefix);
+        let written = worker.write(sequence, &key).await?;
+        let (accepted, rejected) = (written.accepted, written.rejected.len() as u64);
+        let acknowledgement = Acknowledgement {
+            sequence,
+            batches: self.delivered.batches,
+            accepted,
+            rejected: written.rejected,
+            state: written.state.clone(),
+        };
+        self.sink.acknowledged(acknowledgement).await.map_err(Failure::Sink)?;
+        self.opening.delivery.acknowledged = sequence;
+        self.opening.delivery.state = written.state;
+        self.delivered.accepted += accepted;
+        self.delivered.rejected += rejected;
+        self.got_on();
+        self.pause(bounded(written.retry_after))
+    }
+
+    async fn end(&mut self) -> Result<Step, Failure> {
+        let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
+        let progress = worker.poll().await?;
+        self.make_sure_of(&progress)?;
+        let Progress { pending, settled, state, retry_after } = progress;
+        let got_on = !settled.is_empty();
+        for settled in &settled {
+            self.delivered.accepted += settled.accepted;
+            self.delivered.rejected += settled.rejected.len() as u64;
+        }
+        if got_on || state.is_some() {
+            let state = state.unwrap_or_else(|| self.opening.delivery.state.clone());
+            self.sink.settled(Settlement { settled, state: state.clone() }).await.map_err(Failure::Sink)?;
+            self.opening.delivery.state = state;
+        }
+        if pending > 0 {
+            if got_on {
+                self.got_on();
+            }
+            let pause = self.backoff.next(retry_after);
+            return self.pause(pause);
+        }
+        let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
+        worker.finish().await?;
+        Ok(Step::Finished)
+    }
+
+    /// Refuses an answer for batches that were never written or rows that no batch has.
+    fn make_sure_of(&self, progress: &Progress) -> Result<(), Failure> {
+        let known = |settled: &Settled| {
+            (1..=self.opening.delivery.acknowledged).contains(&settled.sequence)
+                && settled.accepted <= MAX_BATCH_ROWS as u64
+                && settled.rejected.iter().all(|rejected| (rejected.row as usize) < MAX_BATCH_ROWS)
+        };
+        if progress.settled.iter().all(known) {
+            return Ok(());
+        }
+        Err(WorkerFault::Garbage("it answered for a batch that it was not given".to_owned()).into())
+    }
+
+    fn got_on(&mut self) {
+        self.backoff.reset();
+        self.faults = 0;
+    }
+
+    fn pause(&self, pause: Duration) -> Result<Step, Failure> {
+        if pause > self.policy.patience { Err(Failure::Later(pause)) } else { Ok(Step::Again(pause)) }
+    }
+
+    /// How long to wait before going on after a failure, unless it is the end.
+    fn recover(&mut self, failure: Failure) -> Result<Duration, DeliveryError> {
+        let (pause, cause) = match failure {
+            Failure::Sink(error) => return Err(DeliveryError::Sink(error)),
+            Failure::Later(after) => {
+                let cause = "the destination asked for a pause".to_owned();
+                return Err(DeliveryError::Later { after, cause });
+            }
+            Failure::Worker(WorkerError::Destination(error)) if error.is_retried() => {
+                (self.backoff.next(error.retry_after()), error.to_string())
+            }
+            Failure::Worker(WorkerError::Destination(error)) => return Err(DeliveryError::Destination(error)),
+            Failure::Worker(WorkerError::Fault(fault)) => {
+                self.worker = None;
+                self.faults += 1;
+                warn!(activation = %self.opening.delivery.activation, %fault, faults = self.faults, "worker lost");
+                if self.faults >= self.policy.faults {
+                    return Err(DeliveryError::Fault(fault));
+                }
+                (self.backoff.next(None), fault.to_string())
+            }
+        };
+        if pause > self.policy.patience {
+            return Err(DeliveryError::Later { after: pause, cause });
+        }
+        info!(activation = %self.opening.delivery.activation, ?pause, %cause, "delivery waits");
+        Ok(pause)
+    }
+
+    /// Tells the destination, as far as it listens.
+    async fn abort(&mut self) {
+        let Some(mut worker) = self.worker.take().filter(|_| self.is_open) else { return };
+        match tokio::time::timeout(GRACE, worker.abort()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => info!(%error, "the destination did not abort"),
+            Err(_) => info!("the destination did not abort in time"),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the gateway and a worker say to each other. One request, one reply, in turn.
+
+use std::path::PathBuf;
+
+use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, Written};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::plugin::FileHash;
+
+/// What a worker is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Load the plugin; always the first, once.
+    Load { file: PathBuf, hash: FileHash },
+    /// `describe`.
+    Describe,
+    /// `check`.
+    Check { settings: Value, operator: Operator },
+    /// `open`, and map the file of rows.
+    Open { settings: Value, operator: Operator, delivery: Delivery, state: State, rows: PathBuf },
+    /// `write` of that batch in the file of rows.
+    Write { sequence: u64, key: String },
+    /// `poll`.
+    Poll,
+    /// `finish`.
+    Finish,
+    /// `abort`.
+    Abort,
+}
+
+/// What a worker answers.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reply {
+    /// To `Load`, `Check`, `Finish`, `Abort`.
+    Done,
+    /// To `Describe`.
+    Described(Description),
+    /// To `Open`.
+    Opened { batches: u64 },
+    /// To `Write`.
+    Written(Written, State),
+    /// To `Poll`.
+    Progress(Progress, Option<State>),
+    /// The destination's error; the worker goes on.
+    Failed(DestinationError),
+    /// The plugin panicked; the worker ends.
+    Panicked,
+    /// The plugin broke its contract; the worker ends.
+    Malformed(String),
+    /// The file cannot be loaded; the worker ends.
+    Unusable(String),
+    /// The rows cannot be read; the worker ends.
+    Rows(String),
+}
+
+/// A plugin's state, as hexadecimal digits in JSON.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct State(pub Vec<u8>);
+
+impl From<State> for String {
+    fn from(state: State) -> Self {
+        hex::encode(state.0)
+    }
+}
+
+impl TryFrom<String> for State {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        hex::decode(text).map(Self)
+    }
+}

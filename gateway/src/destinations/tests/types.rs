@@ -1,0 +1,64 @@
+//! What the registry finds.
+
+use std::fs;
+
+use chrono::Utc;
+use entente_destination::Operator;
+use tokio_util::sync::CancellationToken;
+
+use super::fixture::{Place, plugin_file, policy, workers};
+use super::ledger::Ledger;
+use crate::destinations::allow_list::AllowList;
+use crate::destinations::contract::WorkerFault;
+use crate::destinations::delivery::DeliveryError;
+use crate::destinations::registry::{Registry, RegistryError};
+
+#[tokio::test]
+async fn only_what_is_allowed_is_a_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("libfixture.so");
+    fs::copy(plugin_file().file, &file).unwrap();
+    fs::write(folder.path().join("libtext.so"), "text").unwrap();
+    fs::write(folder.path().join("readme.txt"), "text").unwrap();
+    let list = AllowList::new(folder.path().join("allowed.toml"));
+    let registry = Registry::new(vec![folder.path().to_owned()], list.clone(), workers());
+
+    let found = registry.refresh().await.unwrap();
+    assert_eq!((found.types.len(), found.not_allowed.len(), found.unusable.len()), (0, 2, 0));
+    assert!(registry.describe("fixture").is_none());
+
+    list.allow(&file, Utc::now()).unwrap();
+    list.allow(&folder.path().join("libtext.so"), Utc::now()).unwrap();
+    let found = registry.refresh().await.unwrap();
+    assert_eq!((found.types.as_slice(), found.not_allowed.len()), (["fixture".to_owned()].as_slice(), 0));
+    assert_eq!(found.unusable.len(), 1);
+    assert_eq!(registry.describe("fixture").unwrap().name, "Fixture");
+    let operator = Operator { local_root: Some(folder.path().join("made/for/it")) };
+    registry.check("fixture", &Place::settings(""), &operator).await.unwrap();
+    assert!(folder.path().join("made/for/it").is_dir());
+    let refused = registry.check("fixture", &Place::settings("auth"), &operator).await.unwrap_err();
+    assert!(matches!(refused, RegistryError::Worker(_)), "{refused}");
+
+    fs::remove_file(&file).unwrap();
+    registry.refresh().await.unwrap();
+    assert!(registry.types().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_was_swapped_is_not_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("libfixture.so");
+    fs::copy(plugin_file().file, &file).unwrap();
+    let list = AllowList::new(folder.path().join("allowed.toml"));
+    list.allow(&file, Utc::now()).unwrap();
+    let registry = Registry::new(vec![folder.path().to_owned()], list, workers());
+    registry.refresh().await.unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.push(0);
+    fs::write(&file, bytes).unwrap();
+    let (place, mut ledger) = (Place::new(1, 1), Ledger::default());
+    let cancel = CancellationToken::new();
+    let outcome = registry.deliver("fixture", &place.order(""), &mut ledger, policy(), &cancel).await;
+    assert!(matches!(outcome, Err(DeliveryError::Fault(WorkerFault::Unusable(_)))));
+    assert!(ledger.acknowledged.is_empty());
+}
