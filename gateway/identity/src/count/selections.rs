@@ -1,0 +1,109 @@
+//! Which selections each of my identities is in: one bit per selection.
+
+use std::thread;
+
+use super::Selection;
+use crate::index::{Index, SetWords};
+use crate::slots::{Slot, SlotSet, ones};
+
+/// Sets whose bits are kept; an index with more of them has its bits worked out row by row.
+const KEPT_SETS: u32 = 1 << 22;
+
+pub(super) struct SelectionBits<'a> {
+    mine: &'a Index,
+    active: &'a SlotSet,
+    /// Selections of everything.
+    all: u64,
+    /// By slot, the selections that name it.
+    by_slot: Vec<u64>,
+    by_set: Vec<u64>,
+    sizes: Vec<u64>,
+}
+
+impl<'a> SelectionBits<'a> {
+    pub(super) fn new(mine: &'a Index, active: &'a SlotSet, selections: &[Selection], threads: usize) -> Self {
+        let mut bits = Self { mine, active, all: 0, by_slot: Vec::new(), by_set: Vec::new(), sizes: Vec::new() };
+        for (number, selection) in selections.iter().enumerate() {
+            match selection {
+                Selection::All => bits.all |= 1 << number,
+                Selection::Any(slots) => slots.iter().for_each(|slot| bits.name(*slot, 1 << number)),
+            }
+        }
+        let (sizes, by_set) = bits.over_sets(selections.len(), threads);
+        bits.sizes = sizes;
+        bits.by_set = by_set;
+        bits
+    }
+
+    /// Distinct identities of mine in each selection.
+    pub(super) fn sizes(&self) -> &[u64] {
+        &self.sizes
+    }
+
+    /// The selections that an identity with this set is in.
+    #[inline]
+    pub(super) fn of_set(&self, set: u32) -> u64 {
+        match self.by_set.get(set as usize) {
+            Some(bits) => *bits,
+            None => self.of_words(self.mine.set(set)),
+        }
+    }
+
+    fn name(&mut self, slot: Slot, selection: u64) {
+        let slot = usize::from(slot.0);
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize(slot + 1, 0);
+        }
+        self.by_slot[slot] |= selection;
+    }
+
+    fn of_words(&self, set: SetWords<'_>) -> u64 {
+        let mut selections = 0;
+        for (word, bits) in set.iter() {
+            let bits = bits & self.active.word(word);
+            if bits != 0 {
+                selections |= self.all;
+            }
+            for bit in ones(bits) {
+                selections |= self.by_slot.get(usize::from(word) * 64 + usize::from(bit)).copied().unwrap_or(0);
+            }
+        }
+        selections
+    }
+
+    /// Goes through all sets once, split over the threads: sizes of the selections, and the bits of the first sets.
+    fn over_sets(&self, selections: usize, threads: usize) -> (Vec<u64>, Vec<u64>) {
+        let sets = self.mine.set_count();
+        let share = sets.div_ceil(threads.max(1) as u32).max(1 << 12);
+        let through = |from: u32| {
+            let mut sizes = vec![0; selections];
+            let mut kept = Vec::new();
+            for set in from..sets.min(from.saturating_add(share)) {
+                let bits = self.of_words(self.mine.set(set));
+                if set < KEPT_SETS {
+                    kept.push(bits);
+                }
+                let rows = self.mine.set_rows(set);
+                ones(bits).for_each(|selection| sizes[usize::from(selection)] += rows);
+            }
+            (sizes, kept)
+        };
+        let (mut sizes, mut kept) = (vec![0; selections], Vec::new());
+        thread::scope(|scope| {
+            let through = &through;
+            let parts: Vec<_> =
+                (0..sets).step_by(share as usize).map(|from| scope.spawn(move || through(from))).collect();
+            for part in parts {
+                match part.join() {
+                    Ok((part, bits)) => {
+                        sizes.iter_mut().zip(part).for_each(|(size, part)| *size += part);
+                        kept.extend(bits);
+                    }
+                    // A panic in a counting thread is a panic of the count.
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        (sizes, kept)
+    }
+}

@@ -1,0 +1,147 @@
+//! Writes an index file from rows in ascending order, in bounded memory.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::IndexFault;
+use super::layout::{HEADER_BYTES, Header, SetTail};
+use crate::checksum::Checked;
+use crate::slots::Slot;
+
+/// Sets that are remembered in order to be shared. Those met later are written again for each of their rows.
+const SHARED_SETS: usize = 1 << 20;
+const BUFFER: usize = 256 << 10;
+
+type Words = Vec<(u16, u64)>;
+
+pub(crate) struct IndexWriter {
+    out: Checked<BufWriter<File>>,
+    rows: u64,
+    sets: Section,
+    words: Section,
+    row_sets: Section,
+    shared: HashMap<Words, u32>,
+    counts: Vec<u64>,
+    set: Words,
+}
+
+/// A section whose place in the file is known only when the sections before it are complete.
+struct Section {
+    file: BufWriter<File>,
+    count: u64,
+}
+
+impl Section {
+    fn new(dir: &Path) -> io::Result<Self> {
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(dir)?), count: 0 })
+    }
+
+    fn push(&mut self, element: &[u8]) -> io::Result<()> {
+        self.count += 1;
+        self.file.write_all(element)
+    }
+
+    fn copy_to(self, out: &mut impl Write) -> io::Result<()> {
+        let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => out.write_all(&buffer[..read])?,
+            }
+        }
+    }
+}
+
+impl IndexWriter {
+    /// Writes to `path`, which must not exist; sections are collected in unnamed files in `dir`.
+    pub(crate) fn create(path: &Path, dir: &Path) -> io::Result<Self> {
+        let mut file = File::create_new(path)?;
+        file.write_all(&[0; HEADER_BYTES])?;
+        Ok(Self {
+            out: Checked::new(BufWriter::with_capacity(BUFFER, file)),
+            rows: 0,
+            sets: Section::new(dir)?,
+            words: Section::new(dir)?,
+            row_sets: Section::new(dir)?,
+            shared: HashMap::new(),
+            counts: Vec::new(),
+            set: Vec::new(),
+        })
+    }
+
+    /// Adds the next row: its hash, and its slots ascending, at least one and each once.
+    pub(crate) fn push(&mut self, key: u64, slots: &[Slot]) -> Result<(), IndexFault> {
+        self.set.clear();
+        for slot in slots {
+            let (word, bit) = (slot.0 / 64, 1 << (slot.0 % 64));
+            match self.set.last_mut() {
+                Some((last, bits)) if *last == word => *bits |= bit,
+                _ => self.set.push((word, bit)),
+            }
+        }
+        let set = self.set_number()?;
+        if self.rows == u64::from(u32::MAX) {
+            return Err(IndexFault::TooManyRows);
+        }
+        self.rows += 1;
+        self.out.write_all(&key.to_le_bytes())?;
+        self.row_sets.push(&set.to_le_bytes())?;
+        Ok(())
+    }
+
+    fn set_number(&mut self) -> Result<u32, IndexFault> {
+        if let Some(&set) = self.shared.get(&self.set) {
+            self.counts[set as usize] += 1;
+            return Ok(set);
+        }
+        let set = self.sets.count as u32;
+        if self.shared.len() < SHARED_SETS {
+            self.shared.insert(self.set.clone(), set);
+            self.counts.push(1);
+        }
+        let Some(((first_word, bits), more)) = self.set.split_first() else {
+            return Err(IndexFault::RowWithoutSlots);
+        };
+        let more_at = u32::try_from(self.words.count).map_err(|_| IndexFault::TooManyRows)?;
+        let tail = SetTail { first_word: *first_word, more: more.len() as u16, more_at };
+        self.sets.push(&pair(*bits, tail.pack()))?;
+        for (word, bits) in more {
+            self.words.push(&pair(*bits, u64::from(*word)))?;
+        }
+        Ok(set)
+    }
+
+    /// Completes the file and gives the number of rows.
+    pub(crate) fn finish(mut self) -> Result<u64, IndexFault> {
+        let mut header = Header {
+            rows: self.rows,
+            sets: self.sets.count,
+            words: self.words.count,
+            counted: self.counts.len() as u64,
+            sections: 0,
+        };
+        self.sets.copy_to(&mut self.out)?;
+        self.words.copy_to(&mut self.out)?;
+        for count in &self.counts {
+            self.out.write_all(&count.to_le_bytes())?;
+        }
+        self.row_sets.copy_to(&mut self.out)?;
+        header.sections = self.out.checksum();
+        let mut file = self.out.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&header.to_bytes())?;
+        file.sync_all()?;
+        Ok(self.rows)
+    }
+}
+
+fn pair(first: u64, second: u64) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&first.to_le_bytes());
+    bytes[8..].copy_from_slice(&second.to_le_bytes());
+    bytes
+}

@@ -1,0 +1,29 @@
+//! Identities: from files to sorted indexes, and from two indexes to counts, deliveries and measurements.
+//!
+//! A file is [sourced](source::source_csv) into a run, the runs of an account are merged into a
+//! [generation](generation::write_generation), and the [`Index`] of one account is compared with that of another by
+//! [`count`](count::count), through the [`View`] that the observed account grants.
+
+mod aside;
+mod checksum;
+pub mod count;
+pub mod delivery;
+mod digest;
+pub mod generation;
+mod index;
+mod key_name;
+pub mod normalise;
+mod positions;
+mod run;
+mod sealed;
+mod slots;
+pub mod source;
+mod view;
+
+pub use digest::{AccountSecret, Digest, IndexSecret, Key64};
+pub use index::{Index, IndexFault};
+pub use key_name::{BadKeyName, KeyName};
+pub use positions::positions;
+pub use run::run_path;
+pub use slots::{Slot, SlotSet};
+pub use view::{Odds, View};

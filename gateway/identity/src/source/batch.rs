@@ -1,0 +1,77 @@
+//! Parsed rows on their way from the thread that parses to the one that hashes and sorts.
+
+use std::io::Read;
+
+use super::fault::SourceFault;
+use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, field};
+
+/// A batch is full once it holds this much text; one more row of any length always fits above.
+const FULL_TEXT: usize = 512 << 10;
+const FULL_ENDS: usize = 64 << 10;
+
+pub(super) struct Batch {
+    text: Box<[u8]>,
+    ends: Box<[usize]>,
+    rows: Vec<Span>,
+    first: u64,
+}
+
+struct Span {
+    text: usize,
+    ends: usize,
+    fields: usize,
+}
+
+/// A row inside a batch.
+pub(super) struct BatchRow<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+    pub(super) number: u64,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self {
+            text: vec![0; FULL_TEXT + MAX_ROW_BYTES].into_boxed_slice(),
+            ends: vec![0; FULL_ENDS + MAX_COLUMNS].into_boxed_slice(),
+            rows: Vec::new(),
+            first: 0,
+        }
+    }
+
+    /// Replaces the batch's rows by the next of the file. `false` when there are none.
+    pub(super) fn fill<R: Read>(&mut self, reader: &mut RowReader<R>) -> Result<bool, SourceFault> {
+        self.rows.clear();
+        self.first = reader.rows() + 1;
+        let (mut text, mut ends) = (0, 0);
+        while text < FULL_TEXT && ends < FULL_ENDS {
+            let row_ends = &mut self.ends[ends..ends + MAX_COLUMNS];
+            let Some(fields) = reader.read_row(&mut self.text[text..], row_ends)? else {
+                break;
+            };
+            let length = fields.checked_sub(1).map_or(0, |last| row_ends[last]);
+            self.rows.push(Span { text, ends, fields });
+            text += length;
+            ends += fields;
+        }
+        Ok(!self.rows.is_empty())
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = BatchRow<'_>> {
+        self.rows.iter().zip(self.first..).map(|(span, number)| BatchRow {
+            text: &self.text[span.text..],
+            ends: &self.ends[span.ends..span.ends + span.fields],
+            number,
+        })
+    }
+}
+
+impl BatchRow<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn field(&self, column: usize) -> &[u8] {
+        field(self.text, self.ends, column)
+    }
+}

@@ -1,0 +1,240 @@
+//! What can be wrong with a file as a whole, and with one of its rows. Neither ever holds a value of the file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+
+use thiserror::Error;
+
+use crate::normalise;
+
+/// How many faulty rows are listed one by one; all of them are counted.
+pub const LISTED_FAULTS: usize = 1_000;
+
+/// Why a file was refused. Nothing of it is stored then.
+#[derive(Debug, Error)]
+pub enum SourceFault {
+    /// No bytes, or nothing but line ends.
+    #[error("the file is empty")]
+    Empty,
+    /// A header and nothing below it.
+    #[error("the file has a header but no rows")]
+    NoRows,
+    /// Not text but a file of another kind, whatever its name says.
+    #[error("the file is {0}, not CSV")]
+    NotCsv(FileKind),
+    /// UTF-16 or UTF-32, by its byte order mark or its pattern of NUL bytes.
+    #[error("the file is UTF-16; save it as UTF-8")]
+    Utf16,
+    /// A NUL byte, which no text has.
+    #[error("NUL byte in row {row}")]
+    NulByte {
+        /// Data row in which it was found, 1 for the first; 0 is the header.
+        row: u64,
+    },
+    /// The header is not UTF-8.
+    #[error("the header is not UTF-8")]
+    HeaderNotUtf8,
+    /// Two columns of one name, by their positions from 1.
+    #[error("columns {first} and {second} have the same name")]
+    DuplicateHeader {
+        /// Position of the first.
+        first: usize,
+        /// Position of the second.
+        second: usize,
+    },
+    /// A column that the mapping names is not in the header.
+    #[error("there is no column {column:?}")]
+    MissingColumn {
+        /// The name in the mapping.
+        column: String,
+    },
+    /// The header splits by another delimiter than the one that was given.
+    #[error("the delimiter is {found:?}, not {given:?}")]
+    WrongDelimiter {
+        /// The delimiter of the plan.
+        given: char,
+        /// The one that splits the header.
+        found: char,
+    },
+    /// Quotes that do not follow RFC 4180.
+    #[error("{fault} in row {row}")]
+    Quoting {
+        /// Data row, 1 for the first; 0 is the header.
+        row: u64,
+        /// What is wrong.
+        fault: QuotingFault,
+    },
+    /// A row longer than [`super::MAX_ROW_BYTES`].
+    #[error("row {row} is longer than 1 MiB{}", if *.quoted { "; a quote before it may not be closed" } else { "" })]
+    RowTooLong {
+        /// Data row, 1 for the first; 0 is the header.
+        row: u64,
+        /// Whether the limit was met inside quotes.
+        quoted: bool,
+    },
+    /// A row of more than [`super::MAX_COLUMNS`] fields.
+    #[error("row {row} has more than 4,096 fields")]
+    TooManyFields {
+        /// Data row, 1 for the first; 0 is the header.
+        row: u64,
+    },
+    /// No row has as many fields as the header.
+    #[error("no row has as many fields as the header")]
+    FieldCounts,
+    /// More audiences than one file may name.
+    #[error("the audience column names more than 1,000 audiences")]
+    TooManyAudiences,
+    /// The plan itself cannot be followed.
+    #[error("{0}")]
+    Plan(#[from] super::PlanFault),
+    /// The caller said stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// Reading the file or writing the run failed.
+    #[error("reading or writing failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Files that are known by their first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// gzip.
+    Gzip,
+    /// zip, and with it xlsx and numbers.
+    Zip,
+    /// Apache Parquet.
+    Parquet,
+    /// Zstandard.
+    Zstd,
+    /// bzip2.
+    Bzip2,
+    /// xz.
+    Xz,
+    /// An old Excel workbook.
+    Excel,
+    /// PDF.
+    Pdf,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "a gzip file",
+            Self::Zip => "a zip archive or a spreadsheet",
+            Self::Parquet => "a Parquet file",
+            Self::Zstd => "a Zstandard file",
+            Self::Bzip2 => "a bzip2 file",
+            Self::Xz => "an xz file",
+            Self::Excel => "an Excel workbook",
+            Self::Pdf => "a PDF",
+        })
+    }
+}
+
+/// How quotes can break RFC 4180.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum QuotingFault {
+    /// A quote that is open when the file ends.
+    #[error("a quote that is never closed")]
+    Unclosed,
+    /// A quote inside a field that does not start with one.
+    #[error("a quote in the middle of a field")]
+    InsideField,
+    /// Text between a closing quote and the delimiter.
+    #[error("text after a closing quote")]
+    TextAfterQuote,
+}
+
+impl SourceFault {
+    /// A stable name, for APIs and files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "FILE_EMPTY",
+            Self::NoRows => "NO_ROWS",
+            Self::NotCsv(_) => "NOT_CSV",
+            Self::Utf16 => "UTF_16",
+            Self::NulByte { .. } => "NUL_BYTE",
+            Self::HeaderNotUtf8 => "HEADER_NOT_UTF8",
+            Self::DuplicateHeader { .. } => "DUPLICATE_HEADER",
+            Self::MissingColumn { .. } => "MISSING_COLUMN",
+            Self::WrongDelimiter { .. } => "WRONG_DELIMITER",
+            Self::Quoting { .. } => "MALFORMED_QUOTING",
+            Self::RowTooLong { .. } => "ROW_TOO_LONG",
+            Self::TooManyFields { .. } => "TOO_MANY_FIELDS",
+            Self::FieldCounts => "FIELD_COUNTS",
+            Self::TooManyAudiences => "TOO_MANY_AUDIENCES",
+            Self::Plan(_) => "PLAN_INVALID",
+            Self::Cancelled => "CANCELLED",
+            Self::Io(_) => "IO",
+        }
+    }
+}
+
+/// Why a row, or one value of it, was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
+pub enum RowFault {
+    /// A value that is not what its match key needs.
+    #[error("{0}")]
+    Value(#[from] normalise::Fault),
+    /// Another number of fields than the header.
+    #[error("another number of fields than the header")]
+    FieldCount,
+    /// No match key has a usable value.
+    #[error("no usable identity")]
+    NoIdentity,
+    /// The audience column is empty.
+    #[error("no audience")]
+    AudienceMissing,
+    /// The audience's name is longer than 200 characters, not UTF-8, or holds control characters.
+    #[error("not a name for an audience")]
+    AudienceInvalid,
+}
+
+impl RowFault {
+    /// A stable name, for APIs and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Value(fault) => fault.name(),
+            Self::FieldCount => "FIELD_COUNT",
+            Self::NoIdentity => "NO_IDENTITY",
+            Self::AudienceMissing => "AUDIENCE_MISSING",
+            Self::AudienceInvalid => "AUDIENCE_INVALID",
+        }
+    }
+}
+
+/// One fault, by where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFault {
+    /// Data row: 1 is the first row below the header. Blank lines are not rows.
+    pub row: u64,
+    /// Position of the column in the header, from 0; `None` when the fault is the row's.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub fault: RowFault,
+}
+
+/// All faults of a file: counted by reason, the first [`LISTED_FAULTS`] listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowFaults {
+    /// How often each fault was met.
+    pub counts: BTreeMap<RowFault, u64>,
+    /// The first of them, in the order of the file.
+    pub listed: Vec<ListedFault>,
+}
+
+impl RowFaults {
+    /// Counts a fault, and lists it if there is room.
+    pub fn add(&mut self, row: u64, column: Option<usize>, fault: RowFault) {
+        *self.counts.entry(fault).or_default() += 1;
+        if self.listed.len() < LISTED_FAULTS {
+            self.listed.push(ListedFault { row, column, fault });
+        }
+    }
+
+    /// All faults met.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}

@@ -1,0 +1,8 @@
+//! Accounts made of plain lists, compared through the package's public doors alone.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod counting;
+mod deliveries;
+mod fixture;
+mod generations;
+mod view;
