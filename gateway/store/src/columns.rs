@@ -1,0 +1,135 @@
+//! How values of the domain are written in columns, and read again.
+
+use crate::StoreError;
+use entente_domain::{access::Actor, event::Subject};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::str::FromStr;
+
+/// Nested values are JSON.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// Reads JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Unreadable(what))
+}
+
+/// Enums without fields are their name.
+pub(crate) fn name<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    match serde_json::to_value(value)? {
+        Value::String(name) => Ok(name),
+        _ => Err(StoreError::Unreadable("name")),
+    }
+}
+
+/// Reads the name of an enum without fields.
+pub(crate) fn from_name<T: DeserializeOwned>(name: &str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(Value::String(name.to_owned())).map_err(|_| StoreError::Unreadable(what))
+}
+
+/// Reads an id.
+pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Unreadable("id"))
+}
+
+/// Reads an id that may be missing.
+pub(crate) fn optional_id<T: FromStr>(text: Option<&str>) -> Result<Option<T>, StoreError> {
+    text.map(id).transpose()
+}
+
+/// Ids as text.
+pub(crate) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
+    ids.into_iter().map(|id| id.to_string()).collect()
+}
+
+/// Counts are never negative.
+pub(crate) fn count(stored: i64) -> Result<u64, StoreError> {
+    u64::try_from(stored).map_err(|_| StoreError::Unreadable("count"))
+}
+
+/// Counts that do not fit are the greatest that does.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Hashes are lower-case hexadecimal.
+pub(crate) fn hash(bytes: &[u8; 32]) -> String {
+    hex::encode(bytes)
+}
+
+/// What an event is about: its kind and its id.
+pub(crate) fn subject_columns(subject: &Subject) -> Result<(String, String), StoreError> {
+    tagged(serde_json::to_value(subject)?).and_then(|(kind, id)| Ok((kind, id.ok_or(StoreError::Unreadable("subject"))?)))
+}
+
+/// Reads what an event is about.
+pub(crate) fn subject(kind: &str, id: &str) -> Result<Subject, StoreError> {
+    serde_json::from_value(serde_json::json!({ "kind": kind, "id": id })).map_err(|_| StoreError::Unreadable("subject"))
+}
+
+/// Reads a subject that may be missing.
+pub(crate) fn optional_subject(kind: Option<&str>, id: Option<&str>) -> Result<Option<Subject>, StoreError> {
+    match (kind, id) {
+        (Some(kind), Some(id)) => subject(kind, id).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Who acts: the kind and, for users and API keys, the id.
+pub(crate) fn actor_columns(actor: &Actor) -> Result<(String, Option<String>), StoreError> {
+    tagged(serde_json::to_value(actor)?)
+}
+
+/// Reads who acts.
+pub(crate) fn actor(kind: &str, id: Option<&str>) -> Result<Actor, StoreError> {
+    let value = match id {
+        Some(id) => serde_json::json!({ "kind": kind, "id": id }),
+        None => serde_json::json!({ "kind": kind }),
+    };
+    serde_json::from_value(value).map_err(|_| StoreError::Unreadable("actor"))
+}
+
+fn tagged(value: Value) -> Result<(String, Option<String>), StoreError> {
+    let part = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    Ok((part("kind").ok_or(StoreError::Unreadable("kind"))?, part("id")))
+}
+
+/// The pair of two ids in the order in which pairs are kept.
+pub(crate) fn ordered_pair<T: ToString>(one: T, other: T) -> (String, String) {
+    let (one, other) = (one.to_string(), other.to_string());
+    if one <= other { (one, other) } else { (other, one) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use entente_domain::{AccountId, ApiKeyId, ConnectionId, UserId, connection::State};
+
+    #[test]
+    fn names_are_those_of_the_schema() {
+        assert_eq!(name(&State::Invited).unwrap(), "INVITED");
+        assert_eq!(from_name::<State>("ACTIVE", "state").unwrap(), State::Active);
+        assert!(from_name::<State>("active", "state").is_err());
+    }
+
+    #[test]
+    fn actors_and_subjects_come_back() {
+        for who in [Actor::User(UserId::new()), Actor::ApiKey(ApiKeyId::new()), Actor::Operator, Actor::Gateway] {
+            let (kind, id) = actor_columns(&who).unwrap();
+            assert_eq!(actor(&kind, id.as_deref()).unwrap(), who);
+        }
+        let about = Subject::Connection(ConnectionId::new());
+        let (kind, id) = subject_columns(&about).unwrap();
+        assert_eq!(kind, "connection");
+        assert_eq!(subject(&kind, &id).unwrap(), about);
+    }
+
+    #[test]
+    fn a_pair_is_the_same_in_any_order() {
+        let (a, b) = (AccountId::new(), AccountId::new());
+        assert_eq!(ordered_pair(a, b), ordered_pair(b, a));
+    }
+}

@@ -1,0 +1,169 @@
+//! One open database: its connections, and how work gets one.
+//!
+//! All work runs in a task of its own. A client that hangs up drops its future, and with it neither a transaction that
+//! is half-way nor a connection that is still busy.
+
+use super::{
+    Conn, MIGRATIONS, READERS, WRITERS, begin, connect, count_statements, lock_migrations,
+    queries::{self, Done},
+};
+use crate::{Change, StoreError, Wakeup, error::Stop};
+use diesel::connection::InstrumentationEvent;
+use diesel_async::{
+    AsyncConnection, TransactionManager,
+    async_connection_wrapper::AsyncConnectionWrapper,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Object, deadpool::Pool},
+};
+use diesel_migrations::MigrationHarness;
+use entente_domain::Refusal;
+use futures::{FutureExt, future::BoxFuture};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::broadcast;
+
+type Manager = <Conn as AsyncConnection>::TransactionManager;
+
+/// An open database. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Database {
+    readers: Pool<Conn>,
+    writers: Pool<Conn>,
+    wakeups: broadcast::Sender<Wakeup>,
+}
+
+impl Database {
+    /// Opens a database and brings its tables up to date.
+    pub async fn open(
+        url: &str,
+        statements: Arc<AtomicU64>,
+        wakeups: broadcast::Sender<Wakeup>,
+    ) -> Result<Self, StoreError> {
+        migrate(url).await?;
+        Ok(Self { readers: pool(url, READERS, &statements)?, writers: pool(url, WRITERS, &statements)?, wakeups })
+    }
+
+    /// Reads.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let readers = self.readers.clone();
+        in_a_task(async move { work(&mut *connection(&readers).await?).await }).await
+    }
+
+    /// Writes what no rule decides on, in one transaction.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    {
+        let writers = self.writers.clone();
+        in_a_task(async move {
+            let conn = &mut *connection(&writers).await?;
+            begin(conn).await?;
+            let done = work(conn).await;
+            match &done {
+                Ok(_) => Manager::commit_transaction(conn).await?,
+                Err(_) => Manager::rollback_transaction(conn).await?,
+            }
+            done
+        })
+        .await
+    }
+
+    /// Changes state, and wakes those who wait for it.
+    pub async fn change<T, F>(&self, change: Change, work: F) -> Result<Result<T, Refusal>, StoreError>
+    where
+        T: Send + Sync + 'static,
+        F: for<'c> FnOnce(&'c mut Conn, &'c Change) -> BoxFuture<'c, Result<Done<T>, Stop>> + Send + 'static,
+    {
+        let (writers, wakeups) = (self.writers.clone(), self.wakeups.clone());
+        in_a_task(async move {
+            let conn = &mut *connection(&writers).await?;
+            begin(conn).await?;
+            let done = async {
+                let done = work(conn, &change).await?;
+                if !done.repeated {
+                    queries::change::record(conn, &change, &done).await?;
+                }
+                Ok::<_, Stop>(done)
+            }
+            .await;
+            match done {
+                Ok(done) => {
+                    Manager::commit_transaction(conn).await?;
+                    done.wake(&wakeups);
+                    Ok(Ok(done.value))
+                }
+                Err(stop) => {
+                    Manager::rollback_transaction(conn).await?;
+                    match stop {
+                        Stop::Failed(fault) => Err(fault),
+                        Stop::Refused(refusal) => {
+                            queries::audit::denied(conn, &change, refusal.code).await?;
+                            Ok(Err(refusal))
+                        }
+                    }
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn in_a_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.unwrap_or(Err(StoreError::Abandoned))
+}
+
+async fn connection(pool: &Pool<Conn>) -> Result<Object<Conn>, StoreError> {
+    pool.get().await.map_err(|e| StoreError::NoConnection(e.to_string()))
+}
+
+fn pool(url: &str, size: usize, statements: &Arc<AtomicU64>) -> Result<Pool<Conn>, StoreError> {
+    let statements = statements.clone();
+    let mut config = ManagerConfig::<Conn>::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |url| {
+        let (url, statements) = (url.to_owned(), statements.clone());
+        async move {
+            let mut conn = connect(&url).await?;
+            count_statements(&mut conn, move |event: InstrumentationEvent<'_>| {
+                if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+                    statements.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            Ok(conn)
+        }
+        .boxed()
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+    Pool::builder(manager).max_size(size).build().map_err(|e| StoreError::Open(e.to_string()))
+}
+
+/// Runs the migrations that are missing; refuses a database that has been migrated further than this program knows.
+async fn migrate(url: &str) -> Result<(), StoreError> {
+    let mut conn = connect(url).await.map_err(|e| StoreError::Open(e.to_string()))?;
+    lock_migrations(&mut conn).await?;
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(e.to_string());
+    tokio::task::spawn_blocking(move || {
+        let mut conn = AsyncConnectionWrapper::<Conn>::from(conn);
+        let known: Vec<String> = diesel::migration::MigrationSource::<super::Db>::migrations(&MIGRATIONS)
+            .map_err(failed)?
+            .iter()
+            .map(|m| m.name().version().to_string())
+            .collect();
+        let applied = conn.applied_migrations().map_err(failed)?;
+        if let Some(found) = applied.iter().map(ToString::to_string).find(|v| !known.contains(v)) {
+            return Err(StoreError::NewerDatabase { found });
+        }
+        conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
+        Ok(())
+    })
+    .await
+    .unwrap_or(Err(StoreError::Abandoned))
+}

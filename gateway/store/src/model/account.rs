@@ -1,0 +1,46 @@
+//! What an account has beside its profile.
+
+use entente_domain::{
+    MatchKey,
+    account::{Account, Role},
+};
+
+/// What an account starts with, besides what everybody may read. Sealed bytes were encrypted by the gateway.
+#[derive(Clone)]
+pub struct AccountSecrets {
+    /// SHA-256 of the connect code, by which it is found.
+    pub connect_code_hash: [u8; 32],
+    /// The connect code, to be shown to its account.
+    pub connect_code_sealed: Vec<u8>,
+    /// The secret that its people's coins are made from.
+    pub coin_secret_sealed: Vec<u8>,
+}
+
+/// A picture as it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Its media type.
+    pub content_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// What the rules for an account ask for.
+#[derive(Clone, Debug)]
+pub struct LoadedAccount {
+    /// The account.
+    pub account: Account,
+    /// Keys that its data connections map and that its live connections name.
+    pub keys_in_use: Vec<MatchKey>,
+}
+
+/// Which accounts of the directory. The directory has publishers and data partners.
+#[derive(Clone, Debug, Default)]
+pub struct DirectoryFilter {
+    /// Part of the name, in any case.
+    pub search: Option<String>,
+    /// Only this role.
+    pub role: Option<Role>,
+    /// Only this industry.
+    pub industry: Option<String>,
+}

@@ -1,0 +1,127 @@
+//! Data connections, and the history of loading files.
+
+use entente_domain::{
+    AccountId, DataConnectionId, EventDataSetId, JobId, Timestamp, account::Account, data_connection::DataConnection,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the rules for a data connection ask for.
+#[derive(Clone, Debug)]
+pub struct LoadedDataConnection {
+    /// The data connection.
+    pub data_connection: DataConnection,
+    /// Whose it is.
+    pub account: Account,
+}
+
+/// What a file is loaded into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceId {
+    /// Audiences.
+    DataConnection(DataConnectionId),
+    /// Exposures or conversions.
+    EventDataSet(EventDataSetId),
+}
+
+impl std::fmt::Display for SourceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::DataConnection(id) => id.fmt(f),
+            Self::EventDataSet(id) => id.fmt(f),
+        }
+    }
+}
+
+/// Where a refresh is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefreshStatus {
+    /// The file is being read.
+    Running,
+    /// Its rows have replaced what was there.
+    Succeeded,
+    /// What was there stays.
+    Failed,
+}
+
+/// What came out of reading a file's rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowsRead {
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that were taken.
+    pub accepted: u64,
+    /// How many were not, by reason.
+    pub faults: BTreeMap<String, u64>,
+    /// The first of those, at most 1,000.
+    pub listed: Vec<NewRowFault>,
+}
+
+/// One time that a file was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The job that did it.
+    pub job: JobId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The id of the data connection or the event data set.
+    pub source: String,
+    /// Where it is.
+    pub status: RefreshStatus,
+    /// Rows in the file.
+    pub rows: u64,
+    /// Rows that were taken.
+    pub accepted: u64,
+    /// How many were not, by reason.
+    pub faults: BTreeMap<String, u64>,
+    /// Where the run lies: a name that is safe in a path.
+    pub run: Option<String>,
+    /// Names of the match keys that the file gave.
+    pub keys: Vec<String>,
+    /// Why it failed: a sentence without values.
+    pub failure: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// How a refresh failed, or an event data set was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshEnd {
+    /// The job that did it.
+    pub job: JobId,
+    /// What became of the rows.
+    pub read: RowsRead,
+    /// Where the run lies, when it succeeded.
+    pub run: Option<String>,
+    /// Names of the match keys that the file gave.
+    pub keys: Vec<String>,
+    /// Why it failed: a sentence without values.
+    pub failure: Option<String>,
+}
+
+/// A row that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRowFault {
+    /// Its number in the file, from 1 on, without the header.
+    pub row: u64,
+    /// The column, when it is about one.
+    pub column: Option<String>,
+    /// A stable name of the reason; never a value.
+    pub reason: String,
+}
+
+/// A row that was not taken, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The refresh.
+    pub job: JobId,
+    /// Its number in the file, from 1 on, without the header.
+    pub row: u64,
+    /// The column, when it is about one.
+    pub column: Option<String>,
+    /// A stable name of the reason.
+    pub reason: String,
+}

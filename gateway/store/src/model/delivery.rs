@@ -1,0 +1,120 @@
+//! Deliveries: runs of an activation.
+
+use entente_domain::{
+    AccountId, ActivationId, DeliveryId, DestinationId, GenerationId, Timestamp,
+    activation::{Activation, Destination, SentAudience},
+};
+use serde::{Deserialize, Serialize};
+
+/// What activating asks for.
+#[derive(Clone, Debug)]
+pub struct LoadedActivation {
+    /// What was sent.
+    pub sent: SentAudience,
+    /// The destination asked for, whoever's it is; the rule looks.
+    pub destination: Option<Destination>,
+}
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeliveryStatus {
+    /// Batches are being written, or wait to be written again.
+    Running,
+    /// All of it was acknowledged.
+    Delivered,
+    /// Too few people matched; nothing was delivered.
+    SkippedBelowThreshold,
+    /// The destination refused for good, or access ended.
+    Failed,
+}
+
+/// A delivery to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its id, which names its files.
+    pub id: DeliveryId,
+    /// The generation of the sender's index that it is made from.
+    pub generation: GenerationId,
+}
+
+/// One run of an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The activation.
+    pub activation: ActivationId,
+    /// Whose activation it is.
+    pub account: AccountId,
+    /// Where to.
+    pub destination: DestinationId,
+    /// The generation of the sender's index that it is made from.
+    pub generation: GenerationId,
+    /// Where it is.
+    pub status: DeliveryStatus,
+    /// Batches acknowledged: the next one has this sequence number.
+    pub acknowledged: u64,
+    /// The plugin's state as of the last acknowledged batch, encrypted by the gateway.
+    pub plugin_state_sealed: Option<Vec<u8>>,
+    /// Rows added.
+    pub added: u64,
+    /// Rows removed.
+    pub removed: u64,
+    /// Rows that the destination rejected.
+    pub rejected: u64,
+    /// Where the set that was delivered lies: the next delivery of a recurring activation is told apart by it.
+    pub set_ref: Option<String>,
+    /// Why it failed, for the receiver.
+    pub failure: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A delivery with its activation.
+#[derive(Clone, Debug)]
+pub struct LoadedDelivery {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// Its activation; `None` when it was deleted meanwhile.
+    pub activation: Option<Activation>,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryEnd {
+    /// Anything but `Running`.
+    pub status: DeliveryStatus,
+    /// Where the set that was delivered lies.
+    pub set_ref: Option<String>,
+    /// Why it failed, for the receiver.
+    pub failure: Option<String>,
+}
+
+/// A row that a destination did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRejectedRow {
+    /// Its number in the delivery.
+    pub row: u64,
+    /// The destination's code.
+    pub code: String,
+    /// The destination's reason; cut to 300 characters.
+    pub reason: String,
+}
+
+/// A row that a destination did not take, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The batch that it was in.
+    pub sequence: u64,
+    /// Its number in the delivery.
+    pub row: u64,
+    /// The destination's code.
+    pub code: String,
+    /// The destination's reason.
+    pub reason: String,
+}

@@ -1,0 +1,80 @@
+//! Versions of an account's identity index, and the runs that they are merged from.
+
+use crate::RowsRead;
+use entente_domain::{AccountId, DataConnectionId, GenerationId, JobId, Timestamp, slot::Slot};
+use std::collections::BTreeMap;
+
+/// A version of an account's identity index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Its id, which names its files.
+    pub id: GenerationId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Distinct identities of the whole account, by match key name.
+    pub identities: BTreeMap<String, u64>,
+    /// When it was published.
+    pub created_at: Timestamp,
+}
+
+/// What the last good refresh of a data connection left on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The data connection.
+    pub data_connection: DataConnectionId,
+    /// Where it lies: a name that is safe in a path.
+    pub run: String,
+    /// The slots of its audiences, by ordinal.
+    pub slots: Vec<Slot>,
+    /// Names of its match keys.
+    pub keys: Vec<String>,
+    /// When it was read.
+    pub refreshed_at: Timestamp,
+}
+
+/// One audience of a refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshedAudience {
+    /// Its name in the file, which its slot was given for.
+    pub first_name: String,
+    /// Its permanent number.
+    pub slot: Slot,
+    /// Distinct identities by match key name.
+    pub identities: BTreeMap<String, u64>,
+}
+
+/// A refresh of a data connection that is to become what everybody reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The data connection.
+    pub data_connection: DataConnectionId,
+    /// The job that read the file.
+    pub job: JobId,
+    /// The generation that was current when this one was built; another one by now is a conflict.
+    pub built_from: Option<GenerationId>,
+    /// The new generation.
+    pub generation: GenerationId,
+    /// Distinct identities of the whole account, by match key name.
+    pub account_identities: BTreeMap<String, u64>,
+    /// Where the run lies: a name that is safe in a path.
+    pub run: String,
+    /// Names of the run's match keys.
+    pub keys: Vec<String>,
+    /// The run's audiences, by ordinal.
+    pub audiences: Vec<RefreshedAudience>,
+    /// What became of the rows.
+    pub read: RowsRead,
+}
+
+/// A generation that leaves out what is no longer there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RebuiltGeneration {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The generation that was current when this one was built; another one by now is a conflict.
+    pub built_from: Option<GenerationId>,
+    /// The new generation.
+    pub generation: GenerationId,
+    /// Distinct identities of the whole account, by match key name.
+    pub account_identities: BTreeMap<String, u64>,
+}

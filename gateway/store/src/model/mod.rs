@@ -1,0 +1,37 @@
+//! Values that the store keeps beside those of the domain, and what it loads for rules.
+
+mod account;
+mod api_key;
+mod audit;
+mod connection;
+mod data_connection;
+mod delivery;
+mod generation;
+mod job;
+mod member;
+mod project;
+mod report;
+mod sent_audience;
+mod stream;
+mod upload;
+mod user;
+
+pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture};
+pub use api_key::ApiKey;
+pub use audit::{AuditEntry, AuditFilter, AuditOutcome};
+pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
+pub use data_connection::{
+    LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
+};
+pub use delivery::{
+    Delivery, DeliveryEnd, DeliveryStatus, LoadedActivation, LoadedDelivery, NewDelivery, NewRejectedRow, RejectedRow,
+};
+pub use generation::{Generation, Publication, RebuiltGeneration, RefreshedAudience, Run};
+pub use job::{Job, JobState};
+pub use member::Member;
+pub use project::LoadedProject;
+pub use report::{FinishedReport, LoadedReport};
+pub use sent_audience::{LoadedSend, SentAudienceFilter};
+pub use stream::{EventRange, Stream};
+pub use upload::Upload;
+pub use user::User;

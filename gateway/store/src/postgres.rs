@@ -1,0 +1,66 @@
+//! What PostgreSQL needs of its own.
+
+use crate::{StoreError, postgres::queries::QueryResult};
+use diesel::sql_types::Text;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, TransactionManager};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+/// A connection.
+pub type Conn = AsyncPgConnection;
+/// The kind of database.
+pub type Db = diesel::pg::Pg;
+/// The column type of an instant.
+pub type Instant = diesel::sql_types::Timestamptz;
+
+/// The steps that lead to the present tables.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+/// Connections that write.
+pub const WRITERS: usize = 8;
+/// Connections that read.
+pub const READERS: usize = 8;
+/// Added to the statement that picks a job, so that workers do not wait for each other.
+pub const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+
+/// Gateways that migrate the same database wait for each other by this lock. An arbitrary number, the same for ever.
+const MIGRATION_LOCK: i64 = 0x656e_7465_6e74_6501;
+
+/// Opens a connection.
+pub async fn connect(url: &str) -> diesel::ConnectionResult<Conn> {
+    AsyncPgConnection::establish(url).await
+}
+
+/// Begins a transaction that writes. READ COMMITTED: rules lock the rows that they read, writes compare versions.
+pub async fn begin(conn: &mut Conn) -> QueryResult<()> {
+    <Conn as AsyncConnection>::TransactionManager::begin_transaction(conn).await
+}
+
+/// Keeps a row from being changed by others until the transaction ends.
+pub async fn lock(conn: &mut Conn, table: &'static str, id: &str) -> QueryResult<()> {
+    let statement = format!("SELECT 1 FROM {table} WHERE id = $1 FOR UPDATE");
+    diesel::sql_query(statement).bind::<Text, _>(id).execute(conn).await.map(|_| ())
+}
+
+/// Keeps other gateways from migrating at the same time, until the connection closes.
+pub async fn lock_migrations(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::sql_query(format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).execute(conn).await?;
+    Ok(())
+}
+
+/// Counts the statements of a connection.
+pub fn count_statements(conn: &mut Conn, counter: impl diesel::connection::Instrumentation) {
+    conn.set_instrumentation(counter);
+}
+
+/// Inserts rows, in one statement per thousand.
+macro_rules! insert_all {
+    ($conn:expr, $table:expr, $rows:expr) => {{
+        let mut rows = $rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let batch: Vec<_> = rows.by_ref().take(1_000).collect();
+            diesel::insert_into($table).values(batch).execute($conn).await?;
+        }
+    }};
+}
+
+pub(crate) use insert_all;

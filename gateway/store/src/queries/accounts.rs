@@ -1,0 +1,228 @@
+//! Accounts.
+
+use super::{
+    super::{Conn, Db, lock},
+    Changed, Done, Read,
+    change::swapped,
+    idempotency, members,
+    paging::page,
+    schema::{accounts, connections, data_connections},
+};
+use crate::{
+    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Member, Outcome, Page, PageRequest, StoreError,
+    columns,
+};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{
+    AccountId, MatchKey, Refusal, Timestamp, UserId,
+    access::MemberRole,
+    account::{Account, Profile, Role},
+    connection::State,
+    data_connection::Mapping,
+    settings::Settings,
+};
+use std::collections::{BTreeSet, HashMap};
+
+diesel::define_sql_function! {
+    /// Lower case, of ASCII letters at least.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = accounts)]
+struct AccountRow {
+    id: String,
+    name: String,
+    description: String,
+    industry: String,
+    contact_email: String,
+    role: String,
+    region: String,
+    match_keys: String,
+    privacy_level: String,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl AccountRow {
+    fn new(account: &Account) -> Read<Self> {
+        let profile = account.profile.clone();
+        Ok(Self {
+            id: account.id.to_string(),
+            name: profile.name,
+            description: profile.description,
+            industry: profile.industry,
+            contact_email: profile.contact_email,
+            role: columns::name(&account.role)?,
+            region: account.region.clone(),
+            match_keys: columns::json(&account.match_keys)?,
+            privacy_level: columns::name(&account.privacy_level)?,
+            version: account.version,
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+        })
+    }
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = StoreError;
+
+    fn try_from(row: AccountRow) -> Read<Self> {
+        Ok(Self {
+            id: columns::id(&row.id)?,
+            profile: Profile {
+                name: row.name,
+                description: row.description,
+                industry: row.industry,
+                contact_email: row.contact_email,
+            },
+            role: columns::from_name(&row.role, "role")?,
+            region: row.region,
+            match_keys: columns::from_json(&row.match_keys, "match keys")?,
+            privacy_level: columns::from_name(&row.privacy_level, "privacy level")?,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Creates an account; its first ADMIN is `admin`.
+pub async fn create(
+    conn: &mut Conn,
+    change: &Change,
+    id: AccountId,
+    admin: UserId,
+    secrets: AccountSecrets,
+    rule: impl FnOnce() -> Result<Outcome<Account>, Refusal> + Send,
+) -> Changed<Created<AccountId>> {
+    if let Some(first) = idempotency::claim_as_actor(conn, change, &id).await? {
+        return Ok(Done::repeated(first));
+    }
+    let outcome = rule()?;
+    diesel::insert_into(accounts::table)
+        .values((
+            AccountRow::new(&outcome.value)?,
+            accounts::connect_code_hash.eq(columns::hash(&secrets.connect_code_hash)),
+            accounts::connect_code_sealed.eq(secrets.connect_code_sealed),
+            accounts::coin_secret_sealed.eq(secrets.coin_secret_sealed),
+            accounts::next_slot.eq(1),
+        ))
+        .execute(conn)
+        .await?;
+    let member = Member { account: id, user: admin, role: MemberRole::Admin, created_at: change.now };
+    members::add(conn, &member).await?;
+    Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Changes an account.
+pub async fn change(
+    conn: &mut Conn,
+    _change: &Change,
+    id: AccountId,
+    rule: impl FnOnce(&LoadedAccount) -> Result<Outcome<Account>, Refusal> + Send,
+) -> Changed<Account> {
+    lock(conn, "accounts", &id.to_string()).await?;
+    let account = one(conn, id).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let keys_in_use = keys_in_use(conn, id).await?;
+    let loaded = LoadedAccount { account, keys_in_use };
+    let outcome = rule(&loaded)?;
+    let present = accounts::table.find(id.to_string()).filter(accounts::version.eq(loaded.account.version));
+    swapped(diesel::update(present).set(AccountRow::new(&outcome.value)?).execute(conn).await?)?;
+    Ok(Done::now(outcome))
+}
+
+/// One account.
+pub async fn one(conn: &mut Conn, id: AccountId) -> Read<Option<Account>> {
+    let row = accounts::table.find(id.to_string()).select(AccountRow::as_select()).first(conn).await.optional()?;
+    row.map(Account::try_from).transpose()
+}
+
+/// Accounts by id.
+pub async fn by_ids(conn: &mut Conn, ids: Vec<AccountId>) -> Read<HashMap<AccountId, Account>> {
+    let rows = accounts::table
+        .filter(accounts::id.eq_any(columns::texts(ids)))
+        .select(AccountRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| Account::try_from(row).map(|account| (account.id, account))).collect()
+}
+
+/// The account with a connect code.
+pub async fn by_connect_code_hash(conn: &mut Conn, hash: [u8; 32]) -> Read<Option<Account>> {
+    let row = accounts::table
+        .filter(accounts::connect_code_hash.eq(columns::hash(&hash)))
+        .select(AccountRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(Account::try_from).transpose()
+}
+
+/// All accounts, newest first.
+pub async fn all(conn: &mut Conn, request: PageRequest) -> Read<Page<Account>> {
+    page!(conn, &request, accounts::table.into_boxed::<Db>(), accounts::id, AccountRow)
+}
+
+/// Publishers and data partners, newest first.
+pub async fn directory(conn: &mut Conn, filter: DirectoryFilter, request: PageRequest) -> Read<Page<Account>> {
+    let listed = match filter.role {
+        None => vec![Role::Publisher, Role::DataPartner],
+        Some(role @ (Role::Publisher | Role::DataPartner)) => vec![role],
+        Some(Role::Advertiser | Role::Agency) => Vec::new(),
+    };
+    let listed = listed.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
+    let rows = || {
+        let mut rows = accounts::table.filter(accounts::role.eq_any(listed.clone())).into_boxed::<Db>();
+        if let Some(search) = &filter.search {
+            rows = rows.filter(lower(accounts::name).like(containing(search)).escape('\\'));
+        }
+        if let Some(industry) = &filter.industry {
+            rows = rows.filter(lower(accounts::industry).eq(industry.to_lowercase()));
+        }
+        rows
+    };
+    page!(conn, &request, rows(), accounts::id, AccountRow)
+}
+
+/// The pattern of texts that hold this one; what the pattern would read as a wildcard is escaped.
+pub(super) fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Match keys that cannot be changed: those that data connections map, and those that live connections name.
+pub async fn keys_in_use(conn: &mut Conn, id: AccountId) -> Read<Vec<MatchKey>> {
+    let mut keys = BTreeSet::new();
+    let mappings: Vec<String> = data_connections::table
+        .filter(data_connections::account_id.eq(id.to_string()))
+        .select(data_connections::mapping)
+        .load(conn)
+        .await?;
+    for mapping in mappings {
+        let mapping: Mapping = columns::from_json(&mapping, "mapping")?;
+        keys.extend(mapping.fields.into_iter().map(|f| f.match_key));
+    }
+    let live: Vec<State> = State::ALL.into_iter().filter(|s| s.is_live()).collect();
+    let live = live.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
+    let settings: Vec<(Option<String>, Option<String>)> = connections::table
+        .filter(connections::owner_id.eq(id.to_string()).or(connections::recipient_id.eq(id.to_string())))
+        .filter(connections::state.eq_any(live))
+        .select((connections::settings, connections::proposed))
+        .load(conn)
+        .await?;
+    for text in settings.into_iter().flat_map(|(agreed, proposed)| [agreed, proposed]).flatten() {
+        let settings: Settings = columns::from_json(&text, "settings")?;
+        keys.extend(settings.match_keys);
+    }
+    Ok(keys.into_iter().collect())
+}

@@ -1,0 +1,125 @@
+//! What goes with something that goes. Records of what happened stay: finished reports, deliveries, the audit log.
+
+use super::{
+    super::Conn,
+    Read, jobs,
+    schema::{activations, audiences, projects, reports, sent_audiences},
+};
+use crate::columns;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{
+    AudienceId, ConnectionId, DestinationId, Timestamp, activation::ActivationStatus, report::ReportStatus,
+};
+
+/// A connection ended: its projects go, what was sent in it is revoked.
+pub async fn connection_ended(conn: &mut Conn, id: ConnectionId, now: Timestamp) -> Read<()> {
+    let gone: Vec<String> = projects::table
+        .filter(projects::connection_id.eq(id.to_string()))
+        .select(projects::id)
+        .load(conn)
+        .await?;
+    projects_deleted(conn, gone, now).await
+}
+
+/// Projects go: with them their campaigns and event data sets, and reports that have not run. What was sent in them is
+/// revoked.
+pub async fn projects_deleted(conn: &mut Conn, ids: Vec<String>, now: Timestamp) -> Read<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sent: Vec<String> = sent_audiences::table
+        .filter(sent_audiences::project_id.eq_any(&ids))
+        .select(sent_audiences::id)
+        .load(conn)
+        .await?;
+    revoke(conn, sent, now).await?;
+    let unfinished = reports::table
+        .filter(reports::project_id.eq_any(&ids))
+        .filter(reports::status.ne(columns::name(&ReportStatus::Finished)?));
+    let cancelled: Vec<String> =
+        diesel::delete(unfinished).returning(reports::id).get_results(conn).await?;
+    jobs::cancel_about(conn, cancelled, now).await?;
+    let data_sets: Vec<String> = super::schema::event_data_sets::table
+        .filter(super::schema::event_data_sets::project_id.eq_any(&ids))
+        .select(super::schema::event_data_sets::id)
+        .load(conn)
+        .await?;
+    jobs::cancel_about(conn, data_sets, now).await?;
+    diesel::delete(projects::table.filter(projects::id.eq_any(&ids))).execute(conn).await?;
+    Ok(())
+}
+
+/// Audiences go: what was sent of them is revoked. What was sent within them to their account is revoked as well, since
+/// nobody can say any longer who that would be.
+pub async fn audiences_deleted(conn: &mut Conn, ids: &[AudienceId], now: Timestamp) -> Read<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let gone = columns::texts(ids);
+    let owner = audiences::table.filter(audiences::id.eq_any(&gone)).select(audiences::account_id).distinct();
+    let owners: Vec<String> = owner.load(conn).await?;
+    let whole: Vec<String> = sent_audiences::table
+        .filter(sent_audiences::audience_id.eq_any(&gone))
+        .select(sent_audiences::id)
+        .load(conn)
+        .await?;
+    let within: Vec<(String, String)> = sent_audiences::table
+        .filter(sent_audiences::receiver_id.eq_any(owners).and(sent_audiences::revoked_at.is_null()))
+        .filter(sent_audiences::within_audiences.ne("[]"))
+        .select((sent_audiences::id, sent_audiences::within_audiences))
+        .load(conn)
+        .await?;
+    let mut sent = whole;
+    for (id, list) in within {
+        let list: Vec<AudienceId> = columns::from_json(&list, "audiences")?;
+        if list.iter().any(|audience| ids.contains(audience)) {
+            sent.push(id);
+        }
+    }
+    revoke(conn, sent, now).await?;
+    diesel::delete(audiences::table.filter(audiences::id.eq_any(gone))).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes access to what was sent away, and ends its activations.
+pub async fn revoke(conn: &mut Conn, sent: Vec<String>, now: Timestamp) -> Read<()> {
+    if sent.is_empty() {
+        return Ok(());
+    }
+    let granted = sent_audiences::table.filter(sent_audiences::id.eq_any(&sent));
+    diesel::update(granted.filter(sent_audiences::revoked_at.is_null()))
+        .set((sent_audiences::revoked_at.eq(now), sent_audiences::version.eq(sent_audiences::version + 1)))
+        .execute(conn)
+        .await?;
+    sends_revoked(conn, sent, now).await
+}
+
+/// Access to what was sent is gone: its activations end.
+pub async fn sends_revoked(conn: &mut Conn, sent: Vec<String>, now: Timestamp) -> Read<()> {
+    let ended: Vec<String> = diesel::update(activations::table.filter(activations::sent_audience_id.eq_any(sent)))
+        .set((
+            activations::status.eq(columns::name(&ActivationStatus::AccessEnded)?),
+            activations::version.eq(activations::version + 1),
+            activations::updated_at.eq(now),
+        ))
+        .returning(activations::id)
+        .get_results(conn)
+        .await?;
+    jobs::cancel_about(conn, ended, now).await
+}
+
+/// A destination goes: nothing is delivered to it any longer. What was delivered stays there.
+pub async fn destination_deleted(conn: &mut Conn, id: DestinationId, now: Timestamp) -> Read<()> {
+    let ended: Vec<String> = diesel::update(activations::table.filter(activations::destination_id.eq(id.to_string())))
+        .set((
+            activations::status.eq(columns::name(&ActivationStatus::Failed)?),
+            activations::failure.eq("The destination was deleted."),
+            activations::version.eq(activations::version + 1),
+            activations::updated_at.eq(now),
+        ))
+        .returning(activations::id)
+        .get_results(conn)
+        .await?;
+    jobs::cancel_about(conn, ended, now).await
+}

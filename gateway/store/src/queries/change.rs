@@ -1,0 +1,76 @@
+//! What every change of state writes besides the state.
+
+use super::{super::Conn, audit, events, jobs};
+use crate::{Change, Created, NewJob, Outcome, Wakeup, error::Stop};
+use entente_domain::{AccountId, Code, Refusal, event::NewEvent};
+use tokio::sync::broadcast;
+
+/// A change that was made, before it is committed.
+pub struct Done<T> {
+    /// What the caller gets.
+    pub value: T,
+    /// Whether an earlier request did it; then nothing is written now.
+    pub repeated: bool,
+    events: Vec<NewEvent>,
+    jobs: Vec<NewJob>,
+}
+
+impl<T> Done<T> {
+    /// A change that was made now.
+    pub fn now(outcome: Outcome<T>) -> Self {
+        Self { value: outcome.value, repeated: false, events: outcome.events, jobs: outcome.jobs }
+    }
+
+    /// Wakes who waits for what was written.
+    pub fn wake(&self, wakeups: &broadcast::Sender<Wakeup>) {
+        let mut accounts: Vec<AccountId> = self.events.iter().map(|e| e.account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        for account in accounts {
+            let _nobody_waits = wakeups.send(Wakeup::Events(account));
+        }
+        if !self.jobs.is_empty() {
+            let _nobody_waits = wakeups.send(Wakeup::Jobs);
+        }
+    }
+}
+
+impl<Id> Done<Created<Id>> {
+    /// Something was created now.
+    pub fn created(id: Id, outcome: Outcome<()>) -> Self {
+        Self::now(outcome.map(|()| Created { id, repeated: false }))
+    }
+
+    /// It was created by an earlier request.
+    pub fn repeated(id: Id) -> Self {
+        Self { value: Created { id, repeated: true }, repeated: true, events: Vec::new(), jobs: Vec::new() }
+    }
+}
+
+/// Writes the events, the jobs and the audit entry of a change.
+pub async fn record<T: Sync>(conn: &mut Conn, change: &Change, done: &Done<T>) -> Result<(), Stop> {
+    jobs::enqueue(conn, &done.jobs, change.now).await?;
+    audit::allowed(conn, change).await?;
+    // Last, because it makes others wait who write events of the same accounts.
+    events::append(conn, &done.events, change.now).await?;
+    Ok(())
+}
+
+/// The answer to a write that found another version than was read.
+pub fn conflict() -> Stop {
+    Stop::Refused(Refusal::new(Code::Conflict, "Somebody else changed it in between; read it again."))
+}
+
+/// Checks that a compare-and-swap wrote its row.
+pub fn swapped(rows: usize) -> Result<(), Stop> {
+    if rows == 1 { Ok(()) } else { Err(conflict()) }
+}
+
+/// Makes a refusal of a broken unique index, where that is a rule.
+pub fn unless_taken<T>(written: Result<T, diesel::result::Error>, refusal: impl FnOnce() -> Refusal) -> Result<T, Stop> {
+    use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+    match written {
+        Err(DatabaseError(UniqueViolation, _)) => Err(Stop::Refused(refusal())),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,27 @@
+//! The queries, one file per noun. This file is compiled for each database: `super::Conn` is its connection.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod cascade;
+pub mod change;
+pub mod connections;
+pub mod events;
+pub mod gateway_meta;
+pub mod idempotency;
+pub mod jobs;
+pub mod lease;
+pub mod members;
+mod paging;
+pub mod schema;
+pub mod secrets;
+pub mod users;
+pub mod viewers;
+
+pub use change::Done;
+pub use diesel::QueryResult;
+
+/// What reading answers.
+pub(crate) type Read<T> = Result<T, crate::StoreError>;
+/// What changing answers: the new state, or why the transaction is rolled back.
+pub(crate) type Changed<T> = Result<Done<T>, crate::error::Stop>;

@@ -1,0 +1,45 @@
+//! Whom a token belongs to.
+
+use super::{super::Conn, Read, schema::token_holders};
+use crate::{StoreError, columns};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{
+    Timestamp,
+    access::{Actor, Viewer},
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = token_holders)]
+struct HolderRow {
+    kind: String,
+    holder_id: Option<String>,
+    account_id: Option<String>,
+    role: Option<String>,
+}
+
+/// The holder of a token, with the accounts that it may act for. One statement.
+pub async fn by_token_hash(conn: &mut Conn, hash: [u8; 32], now: Timestamp) -> Read<Option<Viewer>> {
+    let rows: Vec<HolderRow> = token_holders::table
+        .filter(token_holders::token_hash.eq(columns::hash(&hash)))
+        .filter(token_holders::revoked_at.is_null())
+        .filter(token_holders::expires_at.is_null().or(token_holders::expires_at.gt(now)))
+        .select(HolderRow::as_select())
+        .load(conn)
+        .await?;
+    let Some(first) = rows.as_slice().first() else { return Ok(None) };
+    let holder = || first.holder_id.as_deref().ok_or(StoreError::Unreadable("token"));
+    let actor = match first.kind.as_str() {
+        "user" => Actor::User(columns::id(holder()?)?),
+        "api_key" => Actor::ApiKey(columns::id(holder()?)?),
+        "operator" => Actor::Operator,
+        _ => return Err(StoreError::Unreadable("token")),
+    };
+    let mut memberships = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let (Some(account), Some(role)) = (&row.account_id, &row.role) {
+            memberships.push((columns::id(account)?, columns::from_name(role, "role")?));
+        }
+    }
+    Ok(Some(Viewer { actor, memberships }))
+}

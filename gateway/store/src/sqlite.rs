@@ -1,0 +1,77 @@
+//! What SQLite needs of its own.
+
+use crate::{StoreError, sqlite::queries::QueryResult};
+use diesel::{
+    Connection, ConnectionError, SqliteConnection,
+    connection::{AnsiTransactionManager, SimpleConnection},
+};
+use diesel_async::{AsyncConnection, sync_connection_wrapper::SyncConnectionWrapper};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+/// A connection.
+pub type Conn = SyncConnectionWrapper<SqliteConnection>;
+/// The kind of database.
+pub type Db = diesel::sqlite::Sqlite;
+/// The column type of an instant.
+pub type Instant = diesel::sql_types::TimestamptzSqlite;
+
+/// The steps that lead to the present tables.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Writes go through one connection, one after the other: SQLite has one writer at a time anyway, and a queue of ours is
+/// fair where its busy handler is not.
+pub const WRITERS: usize = 1;
+/// Connections that read.
+pub const READERS: usize = 4;
+/// Added to the statement that picks a job; there is one writer.
+pub const SKIP_LOCKED: &str = "";
+
+/// Readers never wait for the writer (write-ahead log). With synchronous=NORMAL a commit is in the operating system's
+/// hands before it is acknowledged: killing the process loses nothing; a power failure may lose the last commits, but
+/// never breaks the database.
+const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000;";
+
+/// Opens a connection to the database in a file.
+pub async fn connect(path: &str) -> diesel::ConnectionResult<Conn> {
+    let path = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let mut connection = SqliteConnection::establish(&path)?;
+        connection.batch_execute(SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok::<_, ConnectionError>(connection)
+    });
+    let connection = opened.await.map_err(|e| ConnectionError::BadConnection(e.to_string()))??;
+    Ok(Conn::new(connection))
+}
+
+/// Begins a transaction that writes. It takes the write lock at once, so that nothing that it reads changes before it
+/// writes.
+pub async fn begin(conn: &mut Conn) -> QueryResult<()> {
+    conn.spawn_blocking(|inner| AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE")).await
+}
+
+/// Keeps a row from being changed by others until the transaction ends. The writer is alone already.
+pub async fn lock(_conn: &mut Conn, _table: &'static str, _id: &str) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Keeps other gateways from migrating at the same time. A file has one gateway.
+pub async fn lock_migrations(_conn: &mut Conn) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Counts the statements of a connection.
+pub fn count_statements(conn: &mut Conn, counter: impl diesel::connection::Instrumentation) {
+    conn.set_instrumentation(counter);
+}
+
+/// Inserts rows. diesel has no batches for SQLite through an asynchronous connection; the transaction makes them one.
+macro_rules! insert_all {
+    ($conn:expr, $table:expr, $rows:expr) => {
+        for row in $rows {
+            diesel::insert_into($table).values(row).execute($conn).await?;
+        }
+    };
+}
+
+pub(crate) use insert_all;

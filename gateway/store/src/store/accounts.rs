@@ -1,0 +1,123 @@
+//! Accounts, their secrets and pictures.
+
+use super::{Answer, Store, change, read};
+use crate::{
+    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, StoreError,
+};
+use entente_domain::{AccountId, MatchKey, Refusal, UserId, account::Account};
+use std::collections::HashMap;
+
+impl Store {
+    /// Creates an account; its first ADMIN is `admin`. An idempotency key belongs to the actor here.
+    pub async fn create_account(
+        &self,
+        change: Change,
+        id: AccountId,
+        admin: UserId,
+        secrets: AccountSecrets,
+        rule: impl FnOnce() -> Result<Outcome<Account>, Refusal> + Send + 'static,
+    ) -> Answer<Created<AccountId>> {
+        change!(self, change, |conn, by| queries::accounts::create(conn, by, id, admin, secrets, rule))
+    }
+
+    /// Changes an account.
+    pub async fn change_account(
+        &self,
+        change: Change,
+        id: AccountId,
+        rule: impl FnOnce(&LoadedAccount) -> Result<Outcome<Account>, Refusal> + Send + 'static,
+    ) -> Answer<Account> {
+        change!(self, change, |conn, by| queries::accounts::change(conn, by, id, rule))
+    }
+
+    /// Accounts by id.
+    pub async fn accounts_by_ids(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::accounts::by_ids(conn, ids))
+    }
+
+    /// One account.
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        read!(self, |conn| queries::accounts::one(conn, id))
+    }
+
+    /// All accounts of the gateway, newest first.
+    pub async fn accounts(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
+        read!(self, |conn| queries::accounts::all(conn, page))
+    }
+
+    /// Publishers and data partners, newest first.
+    pub async fn directory(&self, filter: DirectoryFilter, page: PageRequest) -> Result<Page<Account>, StoreError> {
+        read!(self, |conn| queries::accounts::directory(conn, filter, page))
+    }
+
+    /// Match keys that an account cannot change: those that its data connections map, and those that its live
+    /// connections name.
+    pub async fn keys_in_use(&self, account: AccountId) -> Result<Vec<MatchKey>, StoreError> {
+        read!(self, |conn| queries::accounts::keys_in_use(conn, account))
+    }
+
+    /// The account with a connect code.
+    pub async fn account_by_connect_code_hash(&self, hash: [u8; 32]) -> Result<Option<Account>, StoreError> {
+        read!(self, |conn| queries::accounts::by_connect_code_hash(conn, hash))
+    }
+
+    /// Gives an account another connect code; the old one finds nobody from now on.
+    pub async fn refresh_connect_code(
+        &self,
+        change: Change,
+        account: AccountId,
+        hash: [u8; 32],
+        sealed: Vec<u8>,
+    ) -> Answer<()> {
+        change!(self, change, |conn, _by| queries::secrets::refresh_connect_code(conn, account, hash, sealed))
+    }
+
+    /// The encrypted connect codes of accounts.
+    pub async fn connect_codes_sealed(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Vec<u8>>, StoreError> {
+        let accounts = accounts.to_vec();
+        read!(self, |conn| queries::secrets::connect_codes_sealed(conn, accounts))
+    }
+
+    /// The encrypted secret that an account's coins are made from.
+    pub async fn coin_secret_sealed(&self, account: AccountId) -> Result<Option<Vec<u8>>, StoreError> {
+        read!(self, |conn| queries::secrets::coin_secret_sealed(conn, account))
+    }
+
+    /// Sets or removes an account's logo: an SVG that was made safe before.
+    pub async fn set_logo(&self, change: Change, account: AccountId, svg: Option<String>) -> Answer<()> {
+        change!(self, change, |conn, _by| queries::secrets::set_logo(conn, account, svg))
+    }
+
+    /// An account's logo.
+    pub async fn logo(&self, account: AccountId) -> Result<Option<String>, StoreError> {
+        read!(self, |conn| queries::secrets::logo(conn, account))
+    }
+
+    /// Sets or removes an account's header picture.
+    pub async fn set_header_picture(
+        &self,
+        change: Change,
+        account: AccountId,
+        picture: Option<Picture>,
+    ) -> Answer<()> {
+        change!(self, change, |conn, _by| queries::secrets::set_header_picture(conn, account, picture))
+    }
+
+    /// An account's header picture.
+    pub async fn header_picture(&self, account: AccountId) -> Result<Option<Picture>, StoreError> {
+        read!(self, |conn| queries::secrets::header_picture(conn, account))
+    }
+
+    /// Which of these accounts have a logo, and which a header picture.
+    pub async fn pictured_accounts(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, (bool, bool)>, StoreError> {
+        let accounts = accounts.to_vec();
+        read!(self, |conn| queries::secrets::pictured(conn, accounts))
+    }
+}

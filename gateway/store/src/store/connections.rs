@@ -1,0 +1,68 @@
+//! Connections.
+
+use super::{Answer, Store, change, read};
+use crate::{
+    Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Outcome, Page, PageRequest, StoreError,
+};
+use entente_domain::{AccountId, ConnectionId, Refusal, connection::Connection};
+use std::collections::HashMap;
+
+impl Store {
+    /// Invites an account. Refused with `ConnectionExists` when the pair has a live connection, by the rule or, when two
+    /// invites cross, by the database; [`Store::live_connection`] finds it.
+    pub async fn invite(
+        &self,
+        change: Change,
+        id: ConnectionId,
+        owner: AccountId,
+        recipient: AccountId,
+        rule: impl FnOnce(&LoadedPair) -> Result<Outcome<Connection>, Refusal> + Send + 'static,
+    ) -> Answer<Created<ConnectionId>> {
+        change!(self, change, |conn, by| queries::connections::invite(conn, by, id, owner, recipient, rule))
+    }
+
+    /// Changes a connection. One that is over takes its projects with it: their campaigns, event data sets and reports
+    /// that have not run are deleted, what was sent is revoked, activations end.
+    pub async fn change_connection(
+        &self,
+        change: Change,
+        id: ConnectionId,
+        rule: impl FnOnce(&LoadedConnection) -> Result<Outcome<Connection>, Refusal> + Send + 'static,
+    ) -> Answer<Connection> {
+        change!(self, change, |conn, by| queries::connections::change(conn, by, id, rule))
+    }
+
+    /// Connections by id.
+    pub async fn connections_by_ids(
+        &self,
+        ids: &[ConnectionId],
+    ) -> Result<HashMap<ConnectionId, Connection>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::connections::by_ids(conn, ids))
+    }
+
+    /// A connection with its accounts.
+    pub async fn loaded_connection(&self, id: ConnectionId) -> Result<Option<LoadedConnection>, StoreError> {
+        read!(self, |conn| queries::connections::loaded(conn, id))
+    }
+
+    /// The live connection of two accounts, whoever invited whom.
+    pub async fn live_connection(&self, one: AccountId, other: AccountId) -> Result<Option<Connection>, StoreError> {
+        read!(self, |conn| queries::connections::live_between(conn, one, other))
+    }
+
+    /// Connections of an account, newest first.
+    pub async fn connections_of_account(
+        &self,
+        account: AccountId,
+        filter: ConnectionFilter,
+        page: PageRequest,
+    ) -> Result<Page<Connection>, StoreError> {
+        read!(self, |conn| queries::connections::of_account(conn, account, filter, page))
+    }
+
+    /// All active connections of an account, newest first.
+    pub async fn active_connections(&self, account: AccountId) -> Result<Vec<Connection>, StoreError> {
+        read!(self, |conn| queries::connections::active_of_account(conn, account))
+    }
+}

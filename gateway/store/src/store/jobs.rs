@@ -1,0 +1,148 @@
+//! Jobs and their leases.
+
+use super::{Store, read, write};
+use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, Wakeup, postgres, sqlite};
+use chrono::TimeDelta;
+use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
+use std::collections::HashMap;
+
+impl Store {
+    /// Adds jobs that follow from no change of state, such as those of a schedule.
+    pub async fn enqueue(&self, jobs: Vec<NewJob>, now: Timestamp) -> Result<(), StoreError> {
+        write!(self, |conn| async move { queries::jobs::enqueue(conn, &jobs, now).await })?;
+        self.wake(Wakeup::Jobs);
+        Ok(())
+    }
+
+    /// Takes the job of these kinds that has waited longest, for a time; never two of one lane at once. `None` when
+    /// there is none, or when another worker was quicker.
+    pub async fn lease_next(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        lease_for: TimeDelta,
+        kinds: &[&str],
+    ) -> Result<Option<Job>, StoreError> {
+        let (owner, kinds) = (owner.to_owned(), kinds.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>());
+        let until = now + lease_for;
+        let leased = write!(self, |conn| queries::lease::next(conn, owner, now, until, kinds));
+        match leased {
+            Err(fault) if sqlite::queries::lease::was_lost(&fault) || postgres::queries::lease::was_lost(&fault) => {
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// Keeps a job for longer. False when it is no longer held: then the worker stops.
+    pub async fn renew_job(
+        &self,
+        id: JobId,
+        owner: &str,
+        now: Timestamp,
+        lease_for: TimeDelta,
+    ) -> Result<bool, StoreError> {
+        let (owner, until) = (owner.to_owned(), now + lease_for);
+        write!(self, |conn| queries::lease::renew(conn, id, owner, until))
+    }
+
+    /// Says how far a job is, and wakes who follows it. False when it is no longer held.
+    pub async fn set_job_progress(
+        &self,
+        id: JobId,
+        owner: &str,
+        progress: serde_json::Value,
+    ) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::progress(conn, id, owner, progress))?;
+        self.wake(Wakeup::Job(id));
+        Ok(held)
+    }
+
+    /// The job is done. False when it is no longer held.
+    pub async fn finish_job(&self, id: JobId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.end_job(id, owner, JobState::Done, None, now).await
+    }
+
+    /// The job is given up; `error` is a sentence without values. False when it is no longer held.
+    pub async fn fail_job(&self, id: JobId, owner: &str, error: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.end_job(id, owner, JobState::Failed, Some(error.to_owned()), now).await
+    }
+
+    /// The job is no longer needed. False when it is no longer held.
+    pub async fn cancel_job(&self, id: JobId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.end_job(id, owner, JobState::Cancelled, None, now).await
+    }
+
+    async fn end_job(
+        &self,
+        id: JobId,
+        owner: &str,
+        state: JobState,
+        error: Option<String>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::end(conn, id, owner, state, error, now))?;
+        self.wake(Wakeup::Job(id));
+        // Something may wait in its lane.
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
+    /// Puts the job back into the queue, to be tried again at a time. False when it is no longer held.
+    pub async fn retry_job_at(
+        &self,
+        id: JobId,
+        owner: &str,
+        run_at: Timestamp,
+        error: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let (owner, error) = (owner.to_owned(), error.map(str::to_owned));
+        let held = write!(self, |conn| queries::lease::retry_at(conn, id, owner, run_at, error))?;
+        self.wake(Wakeup::Job(id));
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
+    /// Gives a job back untouched, as when the gateway stops: the attempt does not count. False when it is no longer
+    /// held.
+    pub async fn hand_back_job(&self, id: JobId, owner: &str) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::hand_back(conn, id, owner))?;
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
+    /// Jobs by id.
+    pub async fn jobs_by_ids(&self, ids: &[JobId]) -> Result<HashMap<JobId, Job>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::jobs::by_ids(conn, ids))
+    }
+
+    /// One job.
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.jobs_by_ids(&[id]).await?.remove(&id))
+    }
+
+    /// Jobs of an account in these states (none is all), newest first.
+    pub async fn jobs_of_account(
+        &self,
+        account: AccountId,
+        states: &[JobState],
+        page: PageRequest,
+    ) -> Result<Page<Job>, StoreError> {
+        let states = states.to_vec();
+        read!(self, |conn| queries::jobs::of_account(conn, account, states, page))
+    }
+
+    /// Jobs about something, newest first, at most 100.
+    pub async fn jobs_about(&self, subject: Subject) -> Result<Vec<Job>, StoreError> {
+        read!(self, |conn| queries::jobs::about(conn, subject))
+    }
+
+    /// How many jobs are in each state.
+    pub async fn job_counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
+        read!(self, |conn| queries::jobs::counts(conn))
+    }
+}

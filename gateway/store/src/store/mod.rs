@@ -1,0 +1,124 @@
+//! The store: hands each call to the database that is open. One file per noun, as for the queries.
+
+mod accounts;
+mod audit;
+mod connections;
+mod events;
+mod gateway;
+mod jobs;
+mod users;
+
+use crate::{StoreError, Wakeup, postgres, sqlite};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::broadcast;
+
+/// Wake-ups that may wait for a slow subscriber; who is slower is told so and looks at everything.
+const WAITING_WAKEUPS: usize = 4_096;
+
+/// Keeps everything that must outlive the process. Cloning it is cheap.
+///
+/// Functions that read answer `Result<_, StoreError>`. Functions that change state take a [`Change`](crate::Change) and
+/// answer `Result<Result<T, Refusal>, StoreError>`: a refusal is an answer, after which nothing has changed but the audit
+/// log. A function that creates answers [`Created`](crate::Created).
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    wakeups: broadcast::Sender<Wakeup>,
+    statements: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Database {
+    Sqlite(sqlite::database::Database),
+    Postgres(postgres::database::Database),
+}
+
+impl Store {
+    /// Opens a database and brings its tables up to date: `sqlite://PATH` or a plain path, or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerDatabase`] when a newer program has migrated it; nothing is changed then.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let wakeups = broadcast::Sender::new(WAITING_WAKEUPS);
+        let statements = Arc::new(AtomicU64::new(0));
+        let database = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let opened = postgres::database::Database::open(url, statements.clone(), wakeups.clone());
+            Database::Postgres(opened.await?)
+        } else {
+            let path = url.strip_prefix("sqlite://").unwrap_or(url);
+            let opened = sqlite::database::Database::open(path, statements.clone(), wakeups.clone());
+            Database::Sqlite(opened.await?)
+        };
+        Ok(Self { database, wakeups, statements })
+    }
+
+    /// Receives a hint after each commit of this process. Who lags or runs beside other gateways looks again each second.
+    pub fn wakeups(&self) -> broadcast::Receiver<Wakeup> {
+        self.wakeups.subscribe()
+    }
+
+    /// SQL statements that were executed since the store was opened.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    fn wake(&self, wakeup: Wakeup) {
+        let _nobody_waits = self.wakeups.send(wakeup);
+    }
+}
+
+/// Reads with the queries of the open database.
+macro_rules! read {
+    ($store:expr, |$conn:ident| $work:expr) => {
+        match &$store.database {
+            crate::store::Database::Sqlite(database) => {
+                use crate::sqlite::queries;
+                database.read(move |$conn| Box::pin($work)).await
+            }
+            crate::store::Database::Postgres(database) => {
+                use crate::postgres::queries;
+                database.read(move |$conn| Box::pin($work)).await
+            }
+        }
+    };
+}
+
+/// Writes what no rule decides on with the queries of the open database.
+macro_rules! write {
+    ($store:expr, |$conn:ident| $work:expr) => {
+        match &$store.database {
+            crate::store::Database::Sqlite(database) => {
+                use crate::sqlite::queries;
+                database.write(move |$conn| Box::pin($work)).await
+            }
+            crate::store::Database::Postgres(database) => {
+                use crate::postgres::queries;
+                database.write(move |$conn| Box::pin($work)).await
+            }
+        }
+    };
+}
+
+/// Changes state with the queries of the open database.
+macro_rules! change {
+    ($store:expr, $change:expr, |$conn:ident, $by:ident| $work:expr) => {
+        match &$store.database {
+            crate::store::Database::Sqlite(database) => {
+                use crate::sqlite::queries;
+                database.change($change, move |$conn, $by| Box::pin($work)).await
+            }
+            crate::store::Database::Postgres(database) => {
+                use crate::postgres::queries;
+                database.change($change, move |$conn, $by| Box::pin($work)).await
+            }
+        }
+    };
+}
+
+/// What a change of state answers.
+pub(crate) type Answer<T> = Result<Result<T, entente_domain::Refusal>, StoreError>;
+
+use {change, read, write};
