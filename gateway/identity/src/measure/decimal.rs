@@ -1,0 +1,91 @@
+//! Decimal numbers as whole micros (millionths), so that money is added up without rounding.
+
+/// How many micros make one.
+pub const MICROS: i64 = 1_000_000;
+
+/// The largest number that is taken, in either direction: a billion.
+const LARGEST: i64 = 1_000_000_000 * MICROS;
+
+/// Why a text is not a number that can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotDecimal {
+    /// Not digits with at most one point, or more than six digits after it.
+    Unreadable,
+    /// Beyond a billion.
+    OutOfRange,
+}
+
+/// Reads `-12.5` as `-12_500_000`. No exponent, no thousands separator, at most six digits after the point.
+pub(crate) fn micros(text: &str) -> Result<i64, NotDecimal> {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() && fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return Err(NotDecimal::Unreadable);
+    }
+    if fraction.len() > 6 {
+        return Err(NotDecimal::Unreadable);
+    }
+    let whole = whole.trim_start_matches('0');
+    if whole.len() > 10 {
+        return Err(NotDecimal::OutOfRange);
+    }
+    let value = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .chain(std::iter::repeat_n(b'0', 6 - fraction.len()))
+        .fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    if value > LARGEST {
+        return Err(NotDecimal::OutOfRange);
+    }
+    Ok(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("12", Ok(12_000_000)),
+            ("12.5", Ok(12_500_000)),
+            ("+1.000001", Ok(1_000_001)),
+            ("-0.000001", Ok(-1)),
+            (".5", Ok(500_000)),
+            ("5.", Ok(5_000_000)),
+            ("0000000000000001", Ok(1_000_000)),
+            ("1000000000", Ok(LARGEST)),
+            ("-1000000000", Ok(-LARGEST)),
+            ("1000000000.000001", Err(NotDecimal::OutOfRange)),
+            ("99999999999999999999999", Err(NotDecimal::OutOfRange)),
+            ("", Err(NotDecimal::Unreadable)),
+            (".", Err(NotDecimal::Unreadable)),
+            ("-", Err(NotDecimal::Unreadable)),
+            ("--1", Err(NotDecimal::Unreadable)),
+            ("1e3", Err(NotDecimal::Unreadable)),
+            ("1,000", Err(NotDecimal::Unreadable)),
+            ("1.2.3", Err(NotDecimal::Unreadable)),
+            ("1.0000001", Err(NotDecimal::Unreadable)),
+            ("NaN", Err(NotDecimal::Unreadable)),
+            ("١٢", Err(NotDecimal::Unreadable)),
+        ] {
+            assert_eq!(micros(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_was_printed(value in -LARGEST..=LARGEST) {
+            let sign = if value < 0 { "-" } else { "" };
+            let text = format!("{sign}{}.{:06}", value.abs() / MICROS, value.abs() % MICROS);
+            prop_assert_eq!(micros(&text), Ok(value));
+        }
+    }
+}

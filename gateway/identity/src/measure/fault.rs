@@ -1,0 +1,38 @@
+//! Why a report could not be made.
+
+use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
+use std::io;
+use thiserror::Error;
+
+/// Why a report could not be made. Nothing is released then, and no budget is spent.
+#[derive(Debug, Error)]
+pub enum MeasureFault {
+    /// The definition or its protection asks for what cannot be done.
+    #[error("{reason}")]
+    Definition {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A stored file is not what was written.
+    #[error("a stored file is damaged: {reason}")]
+    Damaged {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The caller said stop.
+    #[error("stopped")]
+    Stopped,
+    /// No randomness for the noise, or a loss beyond the budget.
+    #[error("the noise could not be made")]
+    Noise,
+    /// A stored file could not be read.
+    #[error("reading failed: {0}")]
+    Io(#[from] io::Error),
+    /// A stored file could not be decoded.
+    #[error("reading a stored file failed: {0}")]
+    Parquet(#[from] ParquetError),
+    /// A stored file could not be decoded.
+    #[error("reading a stored file failed: {0}")]
+    Arrow(#[from] ArrowError),
+}

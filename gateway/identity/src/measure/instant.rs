@@ -1,0 +1,93 @@
+//! When an event happened, as microseconds since 1970 in UTC.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
+
+/// Microseconds in a day.
+pub(crate) const DAY: i64 = 86_400 * 1_000_000;
+
+/// Midnight of 2000-01-01: events before it are not believed.
+const EARLIEST: i64 = 10_957 * DAY;
+
+/// Midnight of 2100-01-01: events from it on are not believed.
+const LATEST: i64 = 47_482 * DAY;
+
+/// Why a text is not a time that can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotInstant {
+    /// Neither RFC 3339 nor a date with a time.
+    Unreadable,
+    /// A date with a time but no zone, where the plan gives none.
+    NoZone,
+    /// Before 2000 or after 2099.
+    OutOfRange,
+}
+
+/// Reads RFC 3339 (`2026-03-01T12:00:00Z`, a blank may stand for the T), or a date with a time
+/// (`2026-03-01 12:00[:00[.5]]`) in `zone`.
+pub(crate) fn instant(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time.to_utc(),
+        Err(_) => {
+            let local = date_time(text).ok_or(NotInstant::Unreadable)?;
+            let zone = zone.ok_or(NotInstant::NoZone)?;
+            let time = local.and_local_timezone(zone).single();
+            time.ok_or(NotInstant::OutOfRange)?.to_utc()
+        }
+    };
+    let micros = time.timestamp_micros();
+    if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(NotInstant::OutOfRange) }
+}
+
+fn date_time(text: &str) -> Option<NaiveDateTime> {
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+}
+
+/// The first microsecond of a UTC day.
+pub(crate) fn midnight(day: NaiveDate) -> i64 {
+    let since_epoch = day.signed_duration_since(NaiveDate::default());
+    since_epoch.num_days().saturating_mul(DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn micros(text: &str) -> i64 {
+        DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
+    }
+
+    #[test]
+    fn reads_what_people_write() {
+        let berlin = FixedOffset::east_opt(3600);
+        for (text, zone, expected) in [
+            ("2026-03-01T12:00:00Z", None, Ok(micros("2026-03-01T12:00:00Z"))),
+            ("2026-03-01 12:00:00+01:00", None, Ok(micros("2026-03-01T11:00:00Z"))),
+            ("2026-03-01T12:00:00.25Z", None, Ok(micros("2026-03-01T12:00:00.250Z"))),
+            ("2026-03-01T12:00:00Z", berlin, Ok(micros("2026-03-01T12:00:00Z"))),
+            ("2026-03-01 12:00:00", berlin, Ok(micros("2026-03-01T11:00:00Z"))),
+            ("2026-03-01 12:00", berlin, Ok(micros("2026-03-01T11:00:00Z"))),
+            ("2026-03-01T12:00:00.5", berlin, Ok(micros("2026-03-01T11:00:00.5Z"))),
+            ("2026-03-01 12:00:00", None, Err(NotInstant::NoZone)),
+            ("2026-02-30 12:00:00", berlin, Err(NotInstant::Unreadable)),
+            ("01/03/2026 12:00", berlin, Err(NotInstant::Unreadable)),
+            ("1772366400", None, Err(NotInstant::Unreadable)),
+            ("", None, Err(NotInstant::Unreadable)),
+            ("1999-12-31T23:59:59Z", None, Err(NotInstant::OutOfRange)),
+            ("2000-01-01T00:00:00Z", None, Ok(EARLIEST)),
+            ("2099-12-31T23:59:59.999999Z", None, Ok(LATEST - 1)),
+            ("2100-01-01T00:00:00Z", None, Err(NotInstant::OutOfRange)),
+            ("+262142-01-01 00:00:00", berlin, Err(NotInstant::OutOfRange)),
+        ] {
+            assert_eq!(instant(text, zone), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn midnight_is_the_start_of_the_day() {
+        let day = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
+        assert_eq!(midnight(day), micros("2026-03-01T00:00:00Z"));
+    }
+}

@@ -1,0 +1,209 @@
+//! Loading conversions.
+
+use super::fault::EventFault;
+use super::pack::{Packed, Unpacked};
+use super::plan::{ConversionPlan, match_keys};
+use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
+use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
+use crate::aside::Aside;
+use crate::digest::{Digest, IndexSecret};
+use crate::measure::spill::{Rank, Sorter};
+use crate::measure::stored::{ConversionRows, KeyFiles, conversions_path};
+use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What a file of conversions yielded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedConversions {
+    /// Rows, faults and identities.
+    pub load: Load,
+    /// Rows that repeat the type and the deduplication key of an earlier one (by time, then by row). They are kept, but
+    /// events that deduplicate leave them out.
+    pub repeated_rows: u64,
+    /// Types found, sorted; at most 1,000.
+    pub types: Vec<String>,
+    /// Whether there are more than are listed.
+    pub more_types: bool,
+}
+
+/// Where the values of a conversion are in a row.
+struct Columns {
+    kind: usize,
+    value: Option<usize>,
+    deduplication_key: Option<usize>,
+    attributes: Vec<usize>,
+}
+
+/// Reads a CSV file of conversions into `out`, a directory that does not exist yet and appears only when all went
+/// well. What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
+///
+/// # Errors
+/// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
+pub fn load_conversions(
+    reader: impl Read,
+    plan: &ConversionPlan,
+    secret: &IndexSecret,
+    scratch: &Path,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<LoadedConversions, LoadFault> {
+    plan.check()?;
+    let aside = Aside::directory(out)?;
+    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
+    wanted.extend(plan.stored());
+    let mut rows = RowReader::open(reader, plan.delimiter, &wanted)?;
+    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
+    let columns = Columns::of(plan, &rows)?;
+    let mut sorters = Sorters {
+        by_deduplication_key: Sorter::new(scratch, plan.memory / 2),
+        by_identity: Sorter::new(scratch, plan.memory / 2),
+    };
+    let mut reading = Reading::default();
+    let mut types = Values::default();
+    let mut identities = Identities::new();
+    let (mut packed, mut key) = (Packed::default(), String::new());
+    read_rows(&mut rows, &mut reading, progress, |row, reading| {
+        let read = fields.identities(row, &mut reading.faults, &mut identities).and_then(|()| {
+            let time = fields.time(row)?;
+            Ok((time, columns.read(row, &mut packed, &mut key)?))
+        });
+        let (time, kind) = match read {
+            Ok(read) => read,
+            Err(misread) => return Ok(Err(misread)),
+        };
+        reading.accept(time);
+        types.see(Some(kind));
+        let deduplication = (!key.is_empty()).then(|| deduplication_hash(kind, &key, secret));
+        sorters.push(deduplication, &identities, time, row.number(), packed.bytes())?;
+        Ok(Ok(()))
+    })?;
+
+    let (sorter, repeated_rows) = sorters.deduplicated()?;
+    let keys = match_keys(&plan.identities);
+    let attributes = plan.attributes.iter().map(|name| name.trim());
+    let mut files = KeyFiles::new(aside.path(), &keys, conversions_path, ConversionRows::new(attributes));
+    let mut sorted = sorter.finish()?;
+    while let Some((rank, packed)) = sorted.next()? {
+        let (match_key, key, time) = unrank(rank);
+        files.append(match_key, key, time, packed)?;
+    }
+    let written = files.finish()?;
+    aside.publish()?;
+    let more_types = types.more;
+    let load = reading.done(rows.rows(), keys, written);
+    Ok(LoadedConversions { load, repeated_rows, types: types.list(), more_types })
+}
+
+impl Columns {
+    fn of<R: Read>(plan: &ConversionPlan, rows: &RowReader<R>) -> Result<Self, SourceFault> {
+        Ok(Self {
+            kind: rows.column(&plan.kind)?,
+            value: optional_column(rows, plan.value.as_ref())?,
+            deduplication_key: optional_column(rows, plan.deduplication_key.as_ref())?,
+            attributes: plan.attributes.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Packs the values of a row, all but whether it is repeated; returns its type and leaves its deduplication key
+    /// in `key`, empty where it has none.
+    fn read<'a>(&self, row: &'a Row, packed: &mut Packed, key: &mut String) -> Result<&'a str, Misread> {
+        packed.clear();
+        key.clear();
+        let kind = text(row, self.kind)?.ok_or((Some(self.kind), EventFault::TypeMissing))?;
+        packed.text(Some(kind));
+        packed.number(optional_micros(row, self.value)?);
+        for attribute in &self.attributes {
+            packed.text(text(row, *attribute)?);
+        }
+        key.push_str(optional_text(row, self.deduplication_key)?.unwrap_or_default());
+        Ok(kind)
+    }
+}
+
+/// A keyed hash of 128 bits: deduplication keys may be identifiers, which must not reach the disk in any form that can
+/// be tried out.
+fn deduplication_hash(kind: &str, key: &str, secret: &IndexSecret) -> [u64; 2] {
+    let half = |half: u8| {
+        let hash = Sha256::new().chain_update([half]).chain_update(kind).chain_update([0]).chain_update(key);
+        secret.key(&Digest(hash.finalize().into())).0
+    };
+    [half(0), half(1)]
+}
+
+/// Sorts first by deduplication key, to find repeats, then by identity.
+struct Sorters {
+    by_deduplication_key: Sorter,
+    by_identity: Sorter,
+}
+
+impl Sorters {
+    fn push(
+        &mut self,
+        deduplication: Option<[u64; 2]>,
+        identities: &Identities,
+        time: i64,
+        row: u64,
+        values: &[u8],
+    ) -> io::Result<()> {
+        let Some([first, second]) = deduplication else {
+            return push_by_identity(&mut self.by_identity, identities, time, row, None, values);
+        };
+        let mut packed = Packed::default();
+        packed.number(i64::try_from(identities.len()).ok());
+        for (match_key, key) in identities {
+            packed.number(Some(i64::from(*match_key)));
+            packed.number(Some(key.cast_signed()));
+        }
+        packed.append(values);
+        let rank: Rank = [first, second, time.max(0).unsigned_abs(), row];
+        self.by_deduplication_key.push(rank, packed.bytes())
+    }
+
+    /// Marks repeats; returns everything by identity, and the number of rows that are repeats.
+    fn deduplicated(self) -> io::Result<(Sorter, u64)> {
+        let Self { by_deduplication_key, mut by_identity } = self;
+        let mut sorted = by_deduplication_key.finish()?;
+        let mut last = None;
+        let mut repeated_rows = 0;
+        while let Some((rank, packed)) = sorted.next()? {
+            let repeated = last == Some([rank[0], rank[1]]);
+            last = Some([rank[0], rank[1]]);
+            repeated_rows += u64::from(repeated);
+            let (identities, values) = unpack_identities(packed)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a spilled event cannot be read"))?;
+            let time = i64::try_from(rank[2]).unwrap_or(i64::MAX);
+            push_by_identity(&mut by_identity, &identities, time, rank[3], repeated.then_some(1), values)?;
+        }
+        Ok((by_identity, repeated_rows))
+    }
+}
+
+fn push_by_identity(
+    sorter: &mut Sorter,
+    identities: &Identities,
+    time: i64,
+    row: u64,
+    repeated: Option<i64>,
+    values: &[u8],
+) -> io::Result<()> {
+    let mut packed = Packed::default();
+    packed.number(repeated);
+    packed.append(values);
+    for (match_key, key) in identities {
+        sorter.push(rank(*match_key, *key, time, row), packed.bytes())?;
+    }
+    Ok(())
+}
+
+fn unpack_identities(packed: &[u8]) -> Option<(Identities, &[u8])> {
+    let mut packed = Unpacked::new(packed);
+    let count = packed.number()??;
+    let mut identities = Identities::new();
+    for _ in 0..count {
+        let match_key = u16::try_from(packed.number()??).ok()?;
+        identities.push((match_key, packed.number()??.cast_unsigned()));
+    }
+    Some((identities, packed.rest()))
+}

@@ -1,0 +1,159 @@
+//! Loading exposures.
+
+use super::fault::EventFault;
+use super::pack::Packed;
+use super::plan::{ExposurePlan, match_keys};
+use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
+use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
+use crate::aside::Aside;
+use crate::digest::IndexSecret;
+use crate::measure::definition::Dimensions;
+use crate::measure::event::Kind;
+use crate::measure::spill::Sorter;
+use crate::measure::stored::{ExposureRows, KeyFiles, exposures_path};
+use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use std::io::Read;
+use std::path::Path;
+
+/// What a file of exposures yielded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedExposures {
+    /// Rows, faults and identities.
+    pub load: Load,
+    /// Campaigns, placements and creatives found, sorted; at most 1,000 of each.
+    pub dimensions: Dimensions,
+    /// Whether there are more than are listed.
+    pub more_values: bool,
+}
+
+/// Where the values of an exposure are in a row.
+struct Columns {
+    campaign: usize,
+    placement: Option<usize>,
+    creative: Option<usize>,
+    cost: Option<usize>,
+    viewable: Option<usize>,
+    kind: Option<usize>,
+}
+
+/// The values of one exposure.
+struct ExposureValues<'a> {
+    campaign: &'a str,
+    placement: Option<&'a str>,
+    creative: Option<&'a str>,
+    kind: Kind,
+    viewable: Option<bool>,
+    cost: Option<i64>,
+}
+
+/// Reads a CSV file of exposures into `out`, a directory that does not exist yet and appears only when all went well.
+/// What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
+///
+/// # Errors
+/// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
+pub fn load_exposures(
+    reader: impl Read,
+    plan: &ExposurePlan,
+    secret: &IndexSecret,
+    scratch: &Path,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<LoadedExposures, LoadFault> {
+    plan.check()?;
+    let aside = Aside::directory(out)?;
+    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
+    wanted.extend(plan.stored());
+    let mut rows = RowReader::open(reader, plan.delimiter, &wanted)?;
+    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
+    let columns = Columns::of(plan, &rows)?;
+    let mut sorter = Sorter::new(scratch, plan.memory);
+    let (mut campaigns, mut placements, mut creatives) = <(Values, Values, Values)>::default();
+    let mut reading = Reading::default();
+    let mut identities = Identities::new();
+    let mut packed = Packed::default();
+    read_rows(&mut rows, &mut reading, progress, |row, reading| {
+        let read = fields
+            .identities(row, &mut reading.faults, &mut identities)
+            .and_then(|()| Ok((fields.time(row)?, columns.values(row)?)));
+        let (time, values) = match read {
+            Ok(read) => read,
+            Err(misread) => return Ok(Err(misread)),
+        };
+        reading.accept(time);
+        campaigns.see(Some(values.campaign));
+        placements.see(values.placement);
+        creatives.see(values.creative);
+        values.pack(&mut packed);
+        for (match_key, key) in &identities {
+            sorter.push(rank(*match_key, *key, time, row.number()), packed.bytes())?;
+        }
+        Ok(Ok(()))
+    })?;
+
+    let keys = match_keys(&plan.identities);
+    let mut files = KeyFiles::new(aside.path(), &keys, exposures_path, ExposureRows::default());
+    let mut sorted = sorter.finish()?;
+    while let Some((rank, packed)) = sorted.next()? {
+        let (match_key, key, time) = unrank(rank);
+        files.append(match_key, key, time, packed)?;
+    }
+    let written = files.finish()?;
+    aside.publish()?;
+    let more_values = campaigns.more || placements.more || creatives.more;
+    let dimensions =
+        Dimensions { campaigns: campaigns.list(), placements: placements.list(), creatives: creatives.list() };
+    Ok(LoadedExposures { load: reading.done(rows.rows(), keys, written), dimensions, more_values })
+}
+
+impl Columns {
+    fn of<R: Read>(plan: &ExposurePlan, rows: &RowReader<R>) -> Result<Self, SourceFault> {
+        Ok(Self {
+            campaign: rows.column(&plan.campaign)?,
+            placement: optional_column(rows, plan.placement.as_ref())?,
+            creative: optional_column(rows, plan.creative.as_ref())?,
+            cost: optional_column(rows, plan.cost.as_ref())?,
+            viewable: optional_column(rows, plan.viewable.as_ref())?,
+            kind: optional_column(rows, plan.kind.as_ref())?,
+        })
+    }
+
+    fn values<'a>(&self, row: &'a Row) -> Result<ExposureValues<'a>, Misread> {
+        let cost = optional_micros(row, self.cost)?;
+        if cost.is_some_and(|cost| cost < 0) {
+            return Err((self.cost, EventFault::CostNegative));
+        }
+        let kind = match optional_text(row, self.kind)? {
+            Some(name) => Kind::named(name).ok_or((self.kind, EventFault::KindUnreadable))?,
+            None => Kind::View,
+        };
+        let viewable = optional_text(row, self.viewable)?.map(yes_or_no);
+        let viewable = viewable.map(|viewable| viewable.ok_or((self.viewable, EventFault::ViewableUnreadable)));
+        Ok(ExposureValues {
+            campaign: text(row, self.campaign)?.ok_or((Some(self.campaign), EventFault::CampaignMissing))?,
+            placement: optional_text(row, self.placement)?,
+            creative: optional_text(row, self.creative)?,
+            kind,
+            viewable: viewable.transpose()?,
+            cost,
+        })
+    }
+}
+
+impl ExposureValues<'_> {
+    fn pack(&self, packed: &mut Packed) {
+        packed.clear();
+        for text in [Some(self.campaign), self.placement, self.creative, Some(self.kind.name())] {
+            packed.text(text);
+        }
+        packed.number(self.viewable.map(i64::from));
+        packed.number(self.cost);
+    }
+}
+
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Some(true),
+        "false" | "0" | "no" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading what rows of exposures and of conversions have in common.
+
+use super::fault::{EventFault, EventFaults};
+use super::plan::match_keys;
+use crate::digest::IndexSecret;
+use crate::measure::decimal::micros;
+use crate::measure::instant::instant;
+use crate::normalise::{Form, Take, identity};
+use crate::source::{Mapping, Row, RowReader, SourceFault};
+use chrono::FixedOffset;
+use std::io::Read;
+
+/// The longest text that is kept.
+const LONGEST_TEXT: usize = 256;
+
+/// A fault and the column it is in.
+pub(super) type Misread = (Option<usize>, EventFault);
+
+/// The identities of a row, as the number of the match key and the keyed hash; each once.
+pub(super) type Identities = Vec<(u16, u64)>;
+
+/// Where identities and the time are in a row.
+pub(super) struct RowFields<'a> {
+    width: usize,
+    identities: Vec<IdentityField>,
+    time: usize,
+    zone: Option<FixedOffset>,
+    secret: &'a IndexSecret,
+}
+
+struct IdentityField {
+    column: usize,
+    match_key: u16,
+    form: Form,
+    take: Take,
+}
+
+impl<'a> RowFields<'a> {
+    pub(super) fn of<R: Read>(
+        rows: &RowReader<R>,
+        identities: &[Mapping],
+        time: &str,
+        zone: Option<FixedOffset>,
+        secret: &'a IndexSecret,
+    ) -> Result<Self, SourceFault> {
+        let keys = match_keys(identities);
+        let mut fields = Vec::new();
+        for Mapping { column, key, form, take } in identities {
+            let match_key = keys.iter().position(|other| other == key).unwrap_or_default();
+            let match_key = u16::try_from(match_key).unwrap_or(u16::MAX);
+            fields.push(IdentityField { column: rows.column(column)?, match_key, form: *form, take: *take });
+        }
+        let time = rows.column(time)?;
+        Ok(Self { width: rows.columns().len(), identities: fields, time, zone, secret })
+    }
+
+    /// Finds the identities of a row. Those that are not usable are faults of their own.
+    pub(super) fn identities(
+        &self,
+        row: &Row,
+        faults: &mut EventFaults,
+        found: &mut Identities,
+    ) -> Result<(), Misread> {
+        found.clear();
+        if row.len() != self.width {
+            return Err((None, EventFault::FieldCount));
+        }
+        for field in &self.identities {
+            match identity(field.form, field.take, row.field(field.column)) {
+                Ok(Some(digest)) => found.push((field.match_key, self.secret.key(&digest).0)),
+                Ok(None) => {}
+                Err(fault) => faults.add(row.number(), Some(field.column), fault.into()),
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        if found.is_empty() { Err((None, EventFault::NoIdentity)) } else { Ok(()) }
+    }
+
+    /// The time of a row.
+    pub(super) fn time(&self, row: &Row) -> Result<i64, Misread> {
+        let text = text(row, self.time)?.ok_or((Some(self.time), EventFault::TimeMissing))?;
+        instant(text, self.zone).map_err(|fault| (Some(self.time), fault.into()))
+    }
+}
+
+/// A column's text, trimmed; none where it is empty.
+pub(super) fn text(row: &Row, column: usize) -> Result<Option<&str>, Misread> {
+    let fault = |fault| (Some(column), fault);
+    let text = std::str::from_utf8(row.field(column)).map_err(|_| fault(EventFault::TextNotUtf8))?.trim();
+    if text.len() > LONGEST_TEXT {
+        return Err(fault(EventFault::TextTooLong));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(fault(EventFault::TextControlCharacter));
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// The text of a column that the plan may leave out.
+pub(super) fn optional_text(row: &Row, column: Option<usize>) -> Result<Option<&str>, Misread> {
+    column.map_or(Ok(None), |column| text(row, column))
+}
+
+/// A decimal number in micros, of a column that the plan may leave out.
+pub(super) fn optional_micros(row: &Row, column: Option<usize>) -> Result<Option<i64>, Misread> {
+    let number = optional_text(row, column)?.map(micros).transpose();
+    number.map_err(|fault| (column, fault.into()))
+}
+
+/// The position of a column that the plan may leave out.
+pub(super) fn optional_column<R: Read>(
+    rows: &RowReader<R>,
+    name: Option<&String>,
+) -> Result<Option<usize>, SourceFault> {
+    name.map(|name| rows.column(name)).transpose()
+}

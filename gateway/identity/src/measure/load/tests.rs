@@ -1,0 +1,277 @@
+//! Files with bad rows, repeats and refusals.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::{
+    ConversionPlan, EventFault, ExposurePlan, LoadFault, LoadedConversions, LoadedExposures, load_conversions,
+    load_exposures,
+};
+use crate::digest::IndexSecret;
+use crate::key_name::KeyName;
+use crate::measure::definition::{Combine, ConversionEvent, Dimensions, ValueRule};
+use crate::measure::event::{Conversion, Exposure, Kind, Ordered};
+use crate::measure::stored::{ConversionFile, ExposureFile, conversions_path, exposures_path};
+use crate::normalise::{self, Form, Take};
+use crate::source::{Control, Mapping, Progress, SourceFault};
+use chrono::FixedOffset;
+use std::fs::File;
+use std::path::Path;
+
+fn key(name: &str) -> KeyName {
+    KeyName::new(name).unwrap()
+}
+
+fn identities() -> Vec<Mapping> {
+    let phone = Form::HashedPhone { region: None };
+    vec![
+        Mapping { column: "email".into(), key: key("hashed_email"), form: Form::HashedEmail, take: Take::Transform },
+        Mapping { column: "phone".into(), key: key("hashed_phone"), form: phone, take: Take::Transform },
+    ]
+}
+
+fn exposure_plan() -> ExposurePlan {
+    ExposurePlan {
+        delimiter: b',',
+        identities: identities(),
+        time: "time".into(),
+        zone: FixedOffset::east_opt(3_600),
+        campaign: "campaign".into(),
+        placement: Some("placement".into()),
+        creative: None,
+        cost: Some("cost".into()),
+        viewable: Some("viewable".into()),
+        kind: Some("kind".into()),
+        memory: 1 << 20,
+    }
+}
+
+fn conversion_plan() -> ConversionPlan {
+    ConversionPlan {
+        delimiter: b',',
+        identities: identities(),
+        time: "time".into(),
+        zone: None,
+        kind: "type".into(),
+        value: Some("value".into()),
+        deduplication_key: Some("order".into()),
+        attributes: vec!["shop".into()],
+        memory: 1 << 20,
+    }
+}
+
+/// Loads into `out` below a directory of its own, in which nothing else stays.
+fn exposures(csv: &[u8], plan: &ExposurePlan, directory: &Path) -> Result<LoadedExposures, LoadFault> {
+    let secret = IndexSecret::new([7; 16]);
+    load_exposures(csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+}
+
+fn conversions(csv: &[u8], plan: &ConversionPlan, directory: &Path) -> Result<LoadedConversions, LoadFault> {
+    let secret = IndexSecret::new([7; 16]);
+    load_conversions(csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+}
+
+const EXPOSURES: &str = "email,phone,time,campaign,placement,cost,viewable,kind\n";
+
+fn faults_of(row: &[u8]) -> Vec<(u64, Option<usize>, EventFault)> {
+    let directory = tempfile::tempdir().unwrap();
+    let good = b"ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,true,view\n";
+    let csv = [EXPOSURES.as_bytes(), good, row, b"\n", good].concat();
+    let loaded = exposures(&csv, &exposure_plan(), directory.path()).unwrap().load;
+    assert_eq!(loaded.rows, 3);
+    assert!(loaded.accepted_rows >= 2);
+    assert_eq!(loaded.faults.counts.values().sum::<u64>(), loaded.faults.listed.len() as u64);
+    loaded.faults.listed.iter().map(|fault| (fault.row, fault.column, fault.fault)).collect()
+}
+
+#[test]
+fn bad_rows_are_counted_and_listed_by_number() {
+    use EventFault::*;
+    let long = format!("ann@example.com,,2026-03-01T12:00:00Z,{},home,1,true,view", "x".repeat(257));
+    for (row, column, fault) in [
+        ("ann@example.com,,,spring,home,1,true,view", Some(2), TimeMissing),
+        ("ann@example.com,,yesterday,spring,home,1,true,view", Some(2), TimeUnreadable),
+        ("ann@example.com,,1999-03-01T12:00:00Z,spring,home,1,true,view", Some(2), TimeOutOfRange),
+        ("ann@example.com,,2026-03-01T12:00:00Z, ,home,1,true,view", Some(3), CampaignMissing),
+        (&long, Some(3), TextTooLong),
+        ("ann@example.com,,2026-03-01T12:00:00Z,\"spr\ning\",home,1,true,view", Some(3), TextControlCharacter),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring,home,free,true,view", Some(5), NumberUnreadable),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring,home,99999999999,true,view", Some(5), NumberOutOfRange),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring,home,-1,true,view", Some(5), CostNegative),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,maybe,view", Some(6), ViewableUnreadable),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,true,glance", Some(7), KindUnreadable),
+        ("ann@example.com,,2026-03-01T12:00:00Z,spring", None, FieldCount),
+        (",,2026-03-01T12:00:00Z,spring,home,1,true,view", None, NoIdentity),
+    ] {
+        assert_eq!(faults_of(row.as_bytes()), [(2, column, fault)], "{row}");
+    }
+    let latin1 = b"ann@example.com,,2026-03-01T12:00:00Z,fr\xfchling,home,1,true,view";
+    assert_eq!(faults_of(latin1), [(2, Some(3), TextNotUtf8)]);
+}
+
+#[test]
+fn an_unusable_identity_is_a_fault_of_its_own() {
+    let email = EventFault::Identity(normalise::Fault::EmailInvalid);
+    let alone = faults_of(b"nobody,,2026-03-01T12:00:00Z,spring,home,1,true,view");
+    assert_eq!(alone, [(2, Some(0), email), (2, None, EventFault::NoIdentity)]);
+    let beside = faults_of(b"nobody,+4915112345678,2026-03-01T12:00:00Z,spring,home,1,true,view");
+    assert_eq!(beside, [(2, Some(0), email)]);
+}
+
+#[test]
+fn values_are_read_and_stored_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let csv = [
+        EXPOSURES,
+        "bob@example.com,+4915112345678,2026-03-02 13:00,spring,,,,\n",
+        "ann@example.com,,2026-03-01T12:00:00Z,winter,home,0.25,YES,Click\n",
+        "bob@example.com,,2026-03-01T12:00:00Z,spring,player,1,0,engaged view\n",
+    ]
+    .concat();
+    let loaded = exposures(csv.as_bytes(), &exposure_plan(), directory.path()).unwrap();
+    assert_eq!(loaded.load.accepted_rows, 3);
+    assert_eq!(loaded.load.first.unwrap().to_rfc3339(), "2026-03-01T12:00:00+00:00");
+    assert_eq!(loaded.load.last.unwrap().to_rfc3339(), "2026-03-02T12:00:00+00:00");
+    let keys: Vec<_> = loaded.load.keys.iter().map(|key| (key.key.as_str(), key.events, key.identities)).collect();
+    assert_eq!(keys, [("hashed_email", 3, 2), ("hashed_phone", 1, 1)]);
+    assert_eq!(loaded.dimensions.campaigns, ["spring", "winter"]);
+    assert_eq!(loaded.dimensions.placements, ["home", "player"]);
+    assert!(loaded.dimensions.creatives.is_empty() && !loaded.more_values);
+
+    let file = File::open(exposures_path(&directory.path().join("out"), &key("hashed_email"))).unwrap();
+    let stored: Vec<Exposure> =
+        ExposureFile::open(file, &loaded.dimensions).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(stored.is_sorted_by_key(Ordered::order));
+    let click = stored.iter().find(|exposure| exposure.kind == Kind::Click).unwrap();
+    assert_eq!((click.cost, click.viewable, click.place.campaign, click.place.placement), (250_000, true, 1, 0));
+    let view = stored.iter().find(|exposure| exposure.kind == Kind::View).unwrap();
+    assert_eq!((view.cost, view.viewable, view.place.campaign, view.place.placement), (0, false, 0, 2));
+    assert!(stored.iter().any(|exposure| exposure.kind == Kind::EngagedView && exposure.cost == 1_000_000));
+}
+
+#[test]
+fn only_chosen_campaigns_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let csv = format!("{EXPOSURES}ann@example.com,,2026-03-01T12:00:00Z,winter,home,1,true,view\n");
+    exposures(csv.as_bytes(), &exposure_plan(), directory.path()).unwrap();
+    let file = File::open(exposures_path(&directory.path().join("out"), &key("hashed_email"))).unwrap();
+    let dimensions = Dimensions { campaigns: vec!["spring".into()], ..Dimensions::default() };
+    assert_eq!(ExposureFile::open(file, &dimensions).unwrap().count(), 0);
+}
+
+/// Values of the stored conversions of a type, sorted; with or without repeats.
+fn stored_values(directory: &Path, kind: &str, deduplicate: bool) -> Vec<i64> {
+    let event = ConversionEvent {
+        name: "event".into(),
+        kind: kind.into(),
+        value: ValueRule::SumOfValue,
+        deduplicate,
+        combine: Combine::All,
+        conditions: vec![],
+    };
+    let file = File::open(conversions_path(&directory.join("out"), &key("hashed_email"))).unwrap();
+    let stored: Vec<Conversion> = ConversionFile::open(file, &[event]).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(stored.is_sorted_by_key(Ordered::order));
+    let mut values: Vec<i64> = stored.iter().map(|conversion| conversion.value / 1_000_000).collect();
+    values.sort_unstable();
+    values
+}
+
+#[test]
+fn of_repeats_the_first_by_time_counts() {
+    let csv = "email,phone,time,type,value,order,shop\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,3,o1,Berlin\n\
+        bob@example.com,,2026-03-01T11:00:00Z,purchase,1,o1,Paris\n\
+        ann@example.com,,2026-03-01T11:00:00Z,purchase,2,o1,Paris\n\
+        ann@example.com,,2026-03-01T13:00:00Z,refund,-3,o1,Berlin\n\
+        ann@example.com,,2026-03-01T13:00:00Z,purchase,4,o2,Berlin\n\
+        ann@example.com,,2026-03-01T13:00:00Z,purchase,5,,Berlin\n\
+        ann@example.com,,2026-03-01T13:00:00Z,purchase,5,,\n";
+    for memory in [1 << 20, 200] {
+        let directory = tempfile::tempdir().unwrap();
+        let plan = ConversionPlan { memory, ..conversion_plan() };
+        let loaded = conversions(csv.as_bytes(), &plan, directory.path()).unwrap();
+        assert_eq!((loaded.load.accepted_rows, loaded.repeated_rows), (7, 2));
+        assert_eq!(loaded.types, ["purchase", "refund"]);
+        assert_eq!(stored_values(directory.path(), "purchase", false), [1, 2, 3, 4, 5, 5]);
+        assert_eq!(stored_values(directory.path(), "purchase", true), [1, 4, 5, 5]);
+        assert_eq!(stored_values(directory.path(), "refund", true), [-3]);
+    }
+}
+
+#[test]
+fn every_identity_of_the_first_row_keeps_it() {
+    let csv = "email,phone,time,type,value,order,shop\n\
+        ann@example.com,+4915112345678,2026-03-01T12:00:00Z,purchase,3,o1,Berlin\n\
+        ann@example.com,+4915112345678,2026-03-01T12:00:00Z,purchase,3,o1,Berlin\n";
+    let directory = tempfile::tempdir().unwrap();
+    let loaded = conversions(csv.as_bytes(), &conversion_plan(), directory.path()).unwrap();
+    assert_eq!(loaded.repeated_rows, 1);
+    assert_eq!(loaded.load.keys.iter().map(|key| key.events).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(stored_values(directory.path(), "purchase", true), [3]);
+}
+
+#[test]
+fn refusals_store_nothing() {
+    let row = "ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,true,view\n";
+    let short = format!("{EXPOSURES}ann@example.com,spring\n");
+    let unclosed = format!("{EXPOSURES}{row}\"ann@example.com,,\n");
+    for (csv, name) in [
+        ("", "FILE_EMPTY"),
+        (EXPOSURES, "NO_ROWS"),
+        ("email,time\n", "MISSING_COLUMN"),
+        ("PK\x03\x04zip", "NOT_CSV"),
+        (&EXPOSURES.replace(',', ";"), "WRONG_DELIMITER"),
+        (&short, "FIELD_COUNTS"),
+        (&unclosed, "MALFORMED_QUOTING"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = exposures(csv.as_bytes(), &exposure_plan(), directory.path()).unwrap_err();
+        assert_eq!(refused.name(), name);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn plans_that_would_store_identifiers_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let csv = b"email,phone,time,type,value,order,shop\n";
+    let attribute = ConversionPlan { attributes: vec!["email ".into()], ..conversion_plan() };
+    let deduplication = ConversionPlan { deduplication_key: Some("phone".into()), ..conversion_plan() };
+    let none = ConversionPlan { identities: vec![], ..conversion_plan() };
+    let twice = ConversionPlan { attributes: vec!["shop".into(), " shop".into()], ..conversion_plan() };
+    let delimiter = ConversionPlan { delimiter: b'"', ..conversion_plan() };
+    for plan in [attribute, deduplication, none, twice, delimiter] {
+        assert_eq!(conversions(csv, &plan, directory.path()).unwrap_err().name(), "PLAN_INVALID");
+    }
+}
+
+#[test]
+fn a_place_that_is_taken_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let csv = format!("{EXPOSURES}ann@example.com,,2026-03-01T12:00:00Z,winter,home,1,true,view\n");
+    exposures(csv.as_bytes(), &exposure_plan(), directory.path()).unwrap();
+    assert!(exposures(csv.as_bytes(), &exposure_plan(), directory.path()).is_err());
+}
+
+#[test]
+fn progress_is_told_and_the_caller_can_cancel() {
+    let row = "ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,true,view\n";
+    let csv = format!("{EXPOSURES}{}", row.repeat(20_000));
+    let directory = tempfile::tempdir().unwrap();
+    let secret = IndexSecret::new([7; 16]);
+    let mut told = Vec::new();
+    let refused = load_exposures(
+        csv.as_bytes(),
+        &ExposurePlan { memory: 10_000, ..exposure_plan() },
+        &secret,
+        directory.path(),
+        &directory.path().join("out"),
+        &mut |Progress { rows, .. }| {
+            told.push(rows);
+            if told.len() < 2 { Control::Continue } else { Control::Cancel }
+        },
+    );
+    assert!(matches!(refused, Err(LoadFault::Source(SourceFault::Cancelled))));
+    assert_eq!(told, [8_192, 16_384]);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,51 @@
+//! Measuring campaigns: exposures and conversions from files, campaign summary, last-touch attribution.
+//!
+//! [`load_exposures`] and [`load_conversions`] turn a CSV file into files sorted by identity and time, one for each
+//! match key. [`measure`] reads those of both sides in one pass and gives a [`Report`] that may be released: figures
+//! from the other side's data are bounded per identity and carry noise (see [`protection`]), and figures about too few
+//! people are withheld.
+
+mod attribution;
+mod condition;
+mod decimal;
+mod definition;
+mod event;
+mod fault;
+mod instant;
+mod join;
+mod load;
+mod noise;
+mod protect;
+pub mod protection;
+mod raw;
+mod reconcile;
+mod report;
+mod run;
+mod sample;
+mod spill;
+mod stored;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod threshold;
+
+pub use condition::{Condition, Field, Test};
+pub use decimal::MICROS;
+pub use definition::{
+    Combine, ConversionEvent, Definition, Dimensions, LONGEST_LOOKBACK_DAYS, LONGEST_PERIOD_DAYS, MOST_CONDITIONS,
+    MOST_EVENTS, MOST_VALUES, Period, ValueRule,
+};
+pub use event::Kind;
+pub use fault::MeasureFault;
+pub use load::{
+    ConversionPlan, EventFault, EventFaults, ExposurePlan, ListedEventFault, Load, LoadFault, LoadedConversions,
+    LoadedExposures, LoadedKey, load_conversions, load_exposures,
+};
+pub use noise::{DiscreteLaplace, Noise};
+pub use protection::{Bounds, Counts, Protection, Query, Share, Whose};
+pub use raw::Breakdown;
+pub use report::{
+    Attribution, Conversions, CumulativeReach, DayConversions, DayMetrics, DimensionConversions, DimensionMetrics,
+    DimensionTable, EventReport, Figure, FrequencyReach, Metrics, REPORT_VERSION, Report, Summary,
+};
+pub use run::{Sources, measure};

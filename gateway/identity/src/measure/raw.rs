@@ -1,0 +1,95 @@
+//! Counts before protection. They never leave the module unless they concern the viewer's own data alone.
+
+use super::definition::Dimensions;
+use super::event::Kind;
+
+/// The most frequencies told apart: 1 to 9, and 10 or more. The last one always stands for more as well.
+pub(crate) const FREQUENCIES: usize = 10;
+
+/// What the figures of a report are broken down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Breakdown {
+    /// UTC days.
+    Day,
+    /// Campaigns.
+    Campaign,
+    /// Placements.
+    Placement,
+    /// Creatives.
+    Creative,
+    /// Kinds of exposure.
+    Kind,
+}
+
+impl Breakdown {
+    /// The five breakdowns of a campaign summary.
+    pub const OF_SUMMARY: [Self; 5] = [Self::Day, Self::Campaign, Self::Placement, Self::Creative, Self::Kind];
+
+    /// The four breakdowns of an attribution.
+    pub const OF_ATTRIBUTION: [Self; 4] = [Self::Day, Self::Campaign, Self::Placement, Self::Creative];
+
+    /// How many cells it has. Placements and creatives have one more, for the rest.
+    pub(crate) fn cells(self, days: usize, dimensions: &Dimensions) -> usize {
+        match self {
+            Self::Day => days,
+            Self::Campaign => dimensions.campaigns.len(),
+            Self::Placement => dimensions.placements.len() + 1,
+            Self::Creative => dimensions.creatives.len() + 1,
+            Self::Kind => Kind::ALL.len(),
+        }
+    }
+}
+
+/// Counts of one cell of a campaign summary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Metrics {
+    /// Exposures known to have been viewable.
+    pub(crate) viewable: i64,
+    /// All other exposures.
+    pub(crate) other: i64,
+    /// Micros.
+    pub(crate) cost: i128,
+    /// Distinct identities.
+    pub(crate) people: i64,
+}
+
+/// Counts of a campaign summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawSummary {
+    /// Cells of each of [`Breakdown::OF_SUMMARY`].
+    pub(crate) cells: [Vec<Metrics>; 5],
+    /// Identities by how often they were exposed: [`FREQUENCIES`] cells, or as many as the bound on impressions.
+    pub(crate) frequency: Vec<i64>,
+    /// Identities by the day they were first exposed.
+    pub(crate) newly_reached: Vec<i64>,
+}
+
+/// Counts of one cell of an attribution.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Credits {
+    /// Conversions.
+    pub(crate) conversions: i64,
+    /// Micros.
+    pub(crate) revenue: i128,
+    /// Distinct identities.
+    pub(crate) people: i64,
+}
+
+/// Counts of one conversion event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawEvent {
+    /// All conversions, credited or not.
+    pub(crate) total: Credits,
+    /// Credited conversions: cells of each of [`Breakdown::OF_ATTRIBUTION`].
+    pub(crate) cells: [Vec<Credits>; 4],
+    /// Identities by the day of their first credited conversion.
+    pub(crate) new_people: Vec<i64>,
+}
+
+/// Counts of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Raw {
+    pub(crate) summary: RawSummary,
+    pub(crate) events: Vec<RawEvent>,
+}
