@@ -1,12 +1,18 @@
 //! Audiences: named sets of identities of an account.
 
-use crate::{AccountId, AudienceId, ConnectionId, DataConnectionId, Refusal, Timestamp, refusal::text, slot::Slot};
+use crate::{
+    AccountId, AudienceId, Code, ConnectionId, DataConnectionId, Refusal, Timestamp, connection::Connection,
+    refusal::text, slot::Slot,
+};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Days after which an audience that was not refreshed is expired.
 pub const EXPIRES_AFTER_DAYS: i64 = 7;
+
+/// How many active audiences an account needs before others may see an audience index.
+pub const INDEX_NEEDS: u64 = 3;
 
 /// Where an audience is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,6 +116,11 @@ impl Audience {
         }
     }
 
+    /// When it expires unless it is refreshed; `None` before its first refresh.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.refreshed_at.map(|at| at + TimeDelta::days(EXPIRES_AFTER_DAYS))
+    }
+
     /// Whether it counts.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.status(now) == AudienceStatus::Active
@@ -132,8 +143,71 @@ pub struct AudienceChange {
     pub categories: Option<Vec<String>>,
     /// New access.
     pub access: Option<ConnectionAccess>,
-    /// New visibility.
-    pub visibility: Option<MetadataVisibility>,
+    /// New visibility, figure by figure.
+    pub visibility: VisibilityChange,
+}
+
+/// Figures to show or to hide; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VisibilityChange {
+    /// Its identity count.
+    pub identity_count: Option<bool>,
+    /// The overlap as a percentage.
+    pub overlap_percentage: Option<bool>,
+    /// The audience index.
+    pub audience_index: Option<bool>,
+}
+
+impl VisibilityChange {
+    /// The visibility after the change.
+    pub fn of(self, before: MetadataVisibility) -> MetadataVisibility {
+        MetadataVisibility {
+            identity_count: self.identity_count.unwrap_or(before.identity_count),
+            overlap_percentage: self.overlap_percentage.unwrap_or(before.overlap_percentage),
+            audience_index: self.audience_index.unwrap_or(before.audience_index),
+        }
+    }
+}
+
+/// Checks who may see an audience: named connections are live ones of its account. `connections` are those of the named
+/// ones that exist, whoever's they are; those of others read like none.
+pub fn checked_access(
+    access: ConnectionAccess,
+    account: AccountId,
+    connections: &[Connection],
+) -> Result<ConnectionAccess, Refusal> {
+    let ConnectionAccess::Custom(mut named) = access else { return Ok(access) };
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() || named.len() > 100 {
+        return Err(Refusal::invalid("access.connectionIds", "Between 1 and 100 connections."));
+    }
+    for id in &named {
+        let own = connections.iter().find(|c| c.id == *id && c.side_of(account).is_some());
+        let own = own.ok_or_else(|| Refusal::not_found("connection").at("access.connectionIds"))?;
+        if !own.state.is_live() {
+            return Err(Refusal::new(Code::WrongState, "One of these connections is over.").at("access.connectionIds"));
+        }
+    }
+    Ok(ConnectionAccess::Custom(named))
+}
+
+/// Changes many audiences of an account alike, all or none. `active` is how many active audiences the account has.
+pub fn update_many(
+    audiences: &[Audience],
+    change: &AudienceChange,
+    active: u64,
+    by: &str,
+    now: Timestamp,
+) -> Result<Vec<Audience>, Refusal> {
+    if change.name.is_some() && audiences.len() != 1 {
+        return Err(Refusal::invalid("name", "Names are unique, so that only one audience can get this one."));
+    }
+    if change.visibility.audience_index == Some(true) && active < INDEX_NEEDS {
+        let message = format!("An audience index needs at least {INDEX_NEEDS} active audiences; you have {active}.");
+        return Err(Refusal::new(Code::WrongState, message).at("visibility.audienceIndex"));
+    }
+    audiences.iter().map(|audience| update(audience, change.clone(), by, now)).collect()
 }
 
 /// Changes an audience.
@@ -151,9 +225,7 @@ pub fn update(audience: &Audience, change: AudienceChange, by: &str, now: Timest
     if let Some(access) = change.access {
         next.access = access;
     }
-    if let Some(visibility) = change.visibility {
-        next.visibility = visibility;
-    }
+    next.visibility = change.visibility.of(next.visibility);
     next.version += 1;
     next.updated_at = now;
     next.updated_by = by.to_owned();

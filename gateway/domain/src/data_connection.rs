@@ -56,6 +56,13 @@ pub fn checked_mapping(mapping: Mapping, account_keys: &[MatchKey]) -> Result<Ma
         AudienceSource::Column(column) => AudienceSource::Column(text("mapping.audience", &column, 1, 200)?),
         AudienceSource::Named(name) => AudienceSource::Named(text("mapping.audience", &name, 1, 200)?),
     };
+    if let AudienceSource::Column(column) = &audience
+        && mapping.fields.iter().any(|f| f.column.trim() == column)
+    {
+        // Audiences are named in the clear, identifiers never are.
+        let message = "The column that names the audience cannot hold identities as well.";
+        return Err(Refusal::invalid("mapping.audience", message));
+    }
     Ok(Mapping {
         fields: checked_fields(mapping.fields, account_keys)?,
         audience,
