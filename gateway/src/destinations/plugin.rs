@@ -16,9 +16,15 @@ use sha2::{Digest, Sha256};
 const MAX_FILE: u64 = 512 * 1024 * 1024;
 
 /// SHA-256 of a plugin's file; 64 hexadecimal digits as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileHash([u8; 32]);
+
+impl fmt::Debug for FileHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
 
 impl fmt::Display for FileHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -56,6 +56,13 @@ pub(super) enum Reply {
     Rows(String),
 }
 
+impl Reply {
+    /// Whether the worker ends with it: what it holds cannot be called again.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Panicked | Self::Malformed(_) | Self::Unusable(_) | Self::Rows(_))
+    }
+}
+
 /// A plugin's state, as hexadecimal digits in JSON.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

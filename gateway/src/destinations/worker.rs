@@ -85,14 +85,11 @@ fn serve(channel: UnixStream) -> io::Result<()> {
     let mut channel = channel;
     let mut worker = None;
     while let Ok(request) = requests.recv() {
-        let reply = match answer(request, &mut worker) {
-            Ok(reply) => reply,
-            Err(reply) => {
-                send(&mut channel, &reply).map_err(io::Error::other)?;
-                break;
-            }
-        };
+        let reply = answer(request, &mut worker);
         send(&mut channel, &reply).map_err(io::Error::other)?;
+        if reply.is_last() {
+            break;
+        }
     }
     Ok(())
 }
@@ -123,21 +120,24 @@ impl Loaded {
     }
 }
 
-/// Answers a request. `Err` is an answer too, the last one.
-fn answer(request: Request, worker: &mut Option<Loaded>) -> Result<Reply, Reply> {
+fn answer(request: Request, worker: &mut Option<Loaded>) -> Reply {
     if let Request::Load { file, hash } = request {
-        let plugin = load(&file, hash).map_err(|error| Reply::Unusable(error.to_string()))?;
-        *worker = Some(Loaded { plugin, open: None });
-        return Ok(Reply::Done);
+        return match load(&file, hash) {
+            Ok(plugin) => {
+                *worker = Some(Loaded { plugin, open: None });
+                Reply::Done
+            }
+            Err(error) => Reply::Unusable(error.to_string()),
+        };
     }
-    let worker = worker.as_mut().ok_or_else(|| Reply::Unusable("nothing is loaded".to_owned()))?;
+    let Some(worker) = worker else { return Reply::Unusable("nothing is loaded".to_owned()) };
     match call(request, worker) {
-        Ok(reply) => Ok(reply),
-        Err(CallFailed::Call(CallError::Destination(error))) => Ok(Reply::Failed(error)),
-        Err(CallFailed::Call(CallError::Panicked)) => Err(Reply::Panicked),
-        Err(CallFailed::Call(CallError::Malformed(what))) => Err(Reply::Malformed(what.to_owned())),
-        Err(CallFailed::Rows(error)) => Err(Reply::Rows(error.to_string())),
-        Err(CallFailed::NotOpen) => Err(Reply::Malformed("nothing is open".to_owned())),
+        Ok(reply) => reply,
+        Err(CallFailed::Call(CallError::Destination(error))) => Reply::Failed(error),
+        Err(CallFailed::Call(CallError::Panicked)) => Reply::Panicked,
+        Err(CallFailed::Call(CallError::Malformed(what))) => Reply::Malformed(what.to_owned()),
+        Err(CallFailed::Rows(error)) => Reply::Rows(error.to_string()),
+        Err(CallFailed::NotOpen) => Reply::Malformed("nothing is open".to_owned()),
     }
 }
 

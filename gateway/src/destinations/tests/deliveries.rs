@@ -108,11 +108,11 @@ async fn a_state_that_is_not_the_last_is_noticed() {
 async fn work_that_is_handed_back_goes_on_elsewhere() {
     let (place, mut ledger) = (Place::new(60, 20), Ledger::default());
     let order = place.order("slow");
-    let mut rounds = 0;
+    let mut rounds = 0_u32;
     loop {
         let resumed = ledger.resume(&order);
         let run = run(&resumed, &mut ledger);
-        match tokio::time::timeout(Duration::from_millis(80), run).await {
+        match tokio::time::timeout(Duration::from_millis(80) * (rounds + 1), run).await {
             Ok(done) => break assert_eq!(done.unwrap().batches, 60),
             Err(_) => rounds += 1,
         }

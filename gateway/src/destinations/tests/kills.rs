@@ -31,7 +31,7 @@ impl Launcher for Watched {
 
 #[tokio::test]
 async fn a_delivery_survives_kills_at_any_moment() {
-    let (place, mut ledger) = (Place::new(150, 40), Ledger::default());
+    let (place, mut ledger) = (Place::new(400, 20), Ledger::default());
     let process = Arc::new(Mutex::new(None));
     let watched = Watched { launcher: launcher(), process: process.clone() };
     let killer = tokio::spawn(async move {
@@ -52,7 +52,7 @@ async fn a_delivery_survives_kills_at_any_moment() {
     let finished_first = !killer.is_finished();
     killer.abort();
     assert!(!finished_first, "the delivery ended before the last kill");
-    assert_eq!((delivered.batches, delivered.accepted), (150, place.rows()));
-    ledger.assert_complete(150);
+    assert_eq!((delivered.batches, delivered.accepted), (400, place.rows()));
+    ledger.assert_complete(400);
     place.assert_all_taken();
 }
