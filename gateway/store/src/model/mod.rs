@@ -2,6 +2,7 @@
 
 mod account;
 mod api_key;
+mod audience;
 mod audit;
 mod connection;
 mod data_connection;
@@ -18,6 +19,7 @@ mod user;
 
 pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture};
 pub use api_key::ApiKey;
+pub use audience::AudienceFilter;
 pub use audit::{AuditEntry, AuditFilter, AuditOutcome};
 pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use data_connection::{

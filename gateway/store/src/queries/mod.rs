@@ -2,19 +2,26 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audiences;
 pub mod audit;
 pub mod cascade;
 pub mod change;
 pub mod connections;
+pub mod data_connections;
 pub mod events;
 pub mod gateway_meta;
+pub mod generations;
 pub mod idempotency;
 pub mod jobs;
 pub mod lease;
 pub mod members;
 mod paging;
+pub mod publication;
+pub mod refreshes;
 pub mod schema;
 pub mod secrets;
+pub mod slots;
+pub mod uploads;
 pub mod users;
 pub mod viewers;
 

@@ -46,19 +46,22 @@ macro_rules! numbered_page {
     }};
 }
 
-/// A condition that holds for the newest `count` rows of each parent. The ids are UUIDs and so need no quoting; `only`
-/// is a condition of ours.
-pub(super) fn newest_of_each(table: &str, parent: &str, parents: &[String], only: &str, count: usize) -> String {
-    let list = parents
-        .iter()
-        .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'))
-        .map(|id| format!("'{id}'"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let list = if list.is_empty() { "''".to_owned() } else { list };
-    format!(
-        "{table}.id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY {parent} ORDER BY id DESC) AS place \
-         FROM {table} WHERE {parent} IN ({list}) AND {only}) AS ranked WHERE place <= {count})"
+/// A condition that holds for the newest `count` rows of each parent, in two parts: a condition on the rows goes between
+/// them. The ids are UUIDs and so need no quoting.
+pub(super) fn newest_of_each(table: &str, parent: &str, parents: &[String], count: usize) -> (String, String) {
+    let uuids = parents.iter().filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'));
+    let mut list = uuids.map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
+    if list.is_empty() {
+        list.push_str("''");
+    }
+    let count = count.min(crate::LARGEST_PAGE) + 1;
+    (
+        format!(
+            "{table}.id IN (SELECT id FROM \
+             (SELECT id, row_number() OVER (PARTITION BY {parent} ORDER BY id DESC) AS place \
+             FROM {table} WHERE {parent} IN ({list}) AND "
+        ),
+        format!(") AS ranked WHERE place <= {count})"),
     )
 }
 

@@ -1,11 +1,13 @@
 //! The store: hands each call to the database that is open. One file per noun, as for the queries.
 
 mod accounts;
+mod audiences;
 mod audit;
 mod connections;
 mod events;
 mod gateway;
 mod jobs;
+mod sources;
 mod users;
 
 use crate::{StoreError, Wakeup, postgres, sqlite};

@@ -1,0 +1,212 @@
+//! Uploads, data connections, refreshes and generations.
+
+use super::{Answer, Store, change, read, write};
+use crate::{
+    Change, Created, Generation, LoadedDataConnection, NewJob, Outcome, Page, PageRequest, Publication,
+    RebuiltGeneration, Refresh, RefreshEnd, RowFault, Run, SourceId, StoreError, Upload,
+};
+use entente_domain::{
+    AccountId, DataConnectionId, GenerationId, JobId, Refusal, Timestamp, UploadId, account::Account,
+    data_connection::DataConnection, slot::Slot,
+};
+use std::collections::HashMap;
+
+impl Store {
+    /// Makes room for a file.
+    pub async fn create_upload(&self, change: Change, upload: Upload) -> Answer<Created<UploadId>> {
+        change!(self, change, |conn, by| queries::uploads::create(conn, by, upload))
+    }
+
+    /// Notes how much of a file is there, and whether that is all. False when it is complete already or gone.
+    pub async fn upload_received(&self, id: UploadId, bytes: u64, complete: bool) -> Result<bool, StoreError> {
+        write!(self, |conn| queries::uploads::received(conn, id, bytes, complete))
+    }
+
+    /// Uploads by id.
+    pub async fn uploads_by_ids(&self, ids: &[UploadId]) -> Result<HashMap<UploadId, Upload>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::uploads::by_ids(conn, ids))
+    }
+
+    /// One upload.
+    pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, StoreError> {
+        Ok(self.uploads_by_ids(&[id]).await?.remove(&id))
+    }
+
+    /// Uploads of an account, newest first.
+    pub async fn uploads_of_account(&self, account: AccountId, page: PageRequest) -> Result<Page<Upload>, StoreError> {
+        read!(self, |conn| queries::uploads::of_account(conn, account, page))
+    }
+
+    /// Uploads whose time is over, at most 100: their files go, then [`Store::delete_upload`].
+    pub async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<Upload>, StoreError> {
+        read!(self, |conn| queries::uploads::expired(conn, now))
+    }
+
+    /// Forgets an upload, and with it the key to its file.
+    pub async fn delete_upload(&self, id: UploadId) -> Result<(), StoreError> {
+        write!(self, |conn| queries::uploads::delete(conn, id))
+    }
+
+    /// Creates a data connection, and takes the upload that it is first sourced from. Refused with `UploadUnavailable`
+    /// when that is someone else's, unfinished, expired or used.
+    pub async fn create_data_connection(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        account: AccountId,
+        upload: Option<UploadId>,
+        rule: impl FnOnce(&Account) -> Result<Outcome<DataConnection>, Refusal> + Send + 'static,
+    ) -> Answer<Created<DataConnectionId>> {
+        change!(self, change, |conn, by| queries::data_connections::create(conn, by, id, account, upload, rule))
+    }
+
+    /// Changes a data connection, and takes the upload that it is sourced from again.
+    pub async fn change_data_connection(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        upload: Option<UploadId>,
+        rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<DataConnection>, Refusal> + Send + 'static,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::data_connections::change(conn, by, id, upload, rule))
+    }
+
+    /// Deletes a data connection with its audiences. What was sent of them is revoked, activations end. The outcome's
+    /// jobs should rebuild the account's generation.
+    pub async fn delete_data_connection(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<()>, Refusal> + Send + 'static,
+    ) -> Answer<()> {
+        change!(self, change, |conn, by| queries::data_connections::delete(conn, by, id, rule))
+    }
+
+    /// Data connections by id.
+    pub async fn data_connections_by_ids(
+        &self,
+        ids: &[DataConnectionId],
+    ) -> Result<HashMap<DataConnectionId, DataConnection>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::data_connections::by_ids(conn, ids))
+    }
+
+    /// Data connections of an account, newest first.
+    pub async fn data_connections_of_account(
+        &self,
+        account: AccountId,
+        page: PageRequest,
+    ) -> Result<Page<DataConnection>, StoreError> {
+        read!(self, |conn| queries::data_connections::of_account(conn, account, page))
+    }
+
+    /// A file begins to be read. A job that is tried again begins again.
+    pub async fn begin_refresh(
+        &self,
+        account: AccountId,
+        source: SourceId,
+        job: JobId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        write!(self, |conn| queries::refreshes::begin(conn, account, source, job, now))
+    }
+
+    /// One refresh, by its job.
+    pub async fn refresh(&self, job: JobId) -> Result<Option<Refresh>, StoreError> {
+        read!(self, |conn| queries::refreshes::one(conn, job))
+    }
+
+    /// A refresh was overtaken by a later one before it ended: it leaves no history.
+    pub async fn forget_refresh(&self, job: JobId) -> Result<(), StoreError> {
+        write!(self, |conn| queries::refreshes::forget(conn, job))
+    }
+
+    /// A refresh of a data connection failed: what was there stays. The account gets its event.
+    pub async fn fail_refresh(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        end: RefreshEnd,
+        jobs: Vec<NewJob>,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::refreshes::fail(conn, by, id, end, jobs))
+    }
+
+    /// The slots of audiences' first names, in their order; new names are given one for ever. Refused with
+    /// `LimitReached` after 65,535 names.
+    pub async fn slots_for(&self, change: Change, account: AccountId, first_names: Vec<String>) -> Answer<Vec<Slot>> {
+        change!(self, change, |conn, _by| async move {
+            let slots = queries::slots::give(conn, account, &first_names).await?;
+            Ok(queries::Done::now(Outcome::of(slots)))
+        })
+    }
+
+    /// A refresh becomes what everybody reads: generation, run, audiences, data connection and history at once. The
+    /// account gets its event. Refused with `Conflict` when another generation than `built_from` is current by now: build
+    /// again; with `AlreadyExists` when an audience's name is that of another data connection's.
+    pub async fn publish_generation(
+        &self,
+        change: Change,
+        publication: Publication,
+        jobs: Vec<NewJob>,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::publication::publish(conn, by, publication, jobs))
+    }
+
+    /// A generation that leaves out what is no longer there becomes what everybody reads. Refused with `Conflict` as
+    /// [`Store::publish_generation`].
+    pub async fn publish_rebuilt_generation(
+        &self,
+        change: Change,
+        rebuilt: RebuiltGeneration,
+        jobs: Vec<NewJob>,
+    ) -> Answer<()> {
+        change!(self, change, |conn, by| queries::generations::rebuild(conn, by, rebuilt, jobs))
+    }
+
+    /// The current runs of an account's data connections.
+    pub async fn runs(&self, account: AccountId) -> Result<Vec<Run>, StoreError> {
+        read!(self, |conn| queries::generations::runs_of_account(conn, account))
+    }
+
+    /// The current generations of accounts, with the sizes of "all audiences"; accounts that never sourced anything are
+    /// missing.
+    pub async fn current_generations(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Generation>, StoreError> {
+        let accounts = accounts.to_vec();
+        read!(self, |conn| queries::generations::current_of_accounts(conn, accounts))
+    }
+
+    /// All generations of an account that are known, oldest first.
+    pub async fn generations_of_account(&self, account: AccountId) -> Result<Vec<Generation>, StoreError> {
+        read!(self, |conn| queries::generations::of_account(conn, account))
+    }
+
+    /// Forgets a generation, unless it is current. True when it was forgotten: then its files may go.
+    pub async fn forget_generation(&self, id: GenerationId) -> Result<bool, StoreError> {
+        write!(self, |conn| queries::generations::forget(conn, id))
+    }
+
+    /// The history of a data connection or an event data set, newest first.
+    pub async fn refreshes_of_source(
+        &self,
+        source: SourceId,
+        page: PageRequest,
+    ) -> Result<Page<Refresh>, StoreError> {
+        read!(self, |conn| queries::refreshes::of_source(conn, source, page))
+    }
+
+    /// The latest refresh of each source; sources that were never loaded are missing.
+    pub async fn latest_refreshes(&self, sources: &[SourceId]) -> Result<HashMap<SourceId, Refresh>, StoreError> {
+        let sources = sources.to_vec();
+        read!(self, |conn| queries::refreshes::latest_of_sources(conn, sources))
+    }
+
+    /// Rows that were not taken in a refresh, in the order of the file.
+    pub async fn row_faults(&self, refresh: JobId, page: PageRequest) -> Result<Page<RowFault>, StoreError> {
+        read!(self, |conn| queries::refreshes::row_faults(conn, refresh, page))
+    }
+}
