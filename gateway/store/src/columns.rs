@@ -61,7 +61,8 @@ pub(crate) fn hash(bytes: &[u8; 32]) -> String {
 
 /// What an event is about: its kind and its id.
 pub(crate) fn subject_columns(subject: &Subject) -> Result<(String, String), StoreError> {
-    tagged(serde_json::to_value(subject)?).and_then(|(kind, id)| Ok((kind, id.ok_or(StoreError::Unreadable("subject"))?)))
+    tagged(serde_json::to_value(subject)?)
+        .and_then(|(kind, id)| Ok((kind, id.ok_or(StoreError::Unreadable("subject"))?)))
 }
 
 /// Reads what an event is about.

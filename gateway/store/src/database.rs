@@ -12,7 +12,9 @@ use diesel::connection::InstrumentationEvent;
 use diesel_async::{
     AsyncConnection, TransactionManager,
     async_connection_wrapper::AsyncConnectionWrapper,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Object, deadpool::Pool},
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Object, deadpool::Pool,
+    },
 };
 use diesel_migrations::MigrationHarness;
 use entente_domain::Refusal;

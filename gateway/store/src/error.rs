@@ -29,6 +29,9 @@ pub enum StoreError {
     /// A value cannot be written.
     #[error("a value cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
+    /// A batch was acknowledged before the one that precedes it.
+    #[error("a batch was acknowledged out of sequence")]
+    OutOfSequence,
     /// The task that ran the transaction ended without an answer.
     #[error("a transaction was abandoned")]
     Abandoned,

@@ -82,6 +82,21 @@ pub struct LoadedDelivery {
     pub activation: Option<Activation>,
 }
 
+/// A batch that a destination took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Its number in the delivery, from 0 on.
+    pub sequence: u64,
+    /// Rows added by it.
+    pub added: u64,
+    /// Rows removed by it.
+    pub removed: u64,
+    /// Rows that the destination rejected.
+    pub rejected: Vec<NewRejectedRow>,
+    /// The plugin's state after it, encrypted by the gateway.
+    pub plugin_state_sealed: Option<Vec<u8>>,
+}
+
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryEnd {

@@ -7,6 +7,7 @@ mod audit;
 mod connection;
 mod data_connection;
 mod delivery;
+mod destination;
 mod generation;
 mod job;
 mod member;
@@ -26,8 +27,10 @@ pub use data_connection::{
     LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
 };
 pub use delivery::{
-    Delivery, DeliveryEnd, DeliveryStatus, LoadedActivation, LoadedDelivery, NewDelivery, NewRejectedRow, RejectedRow,
+    Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LoadedActivation, LoadedDelivery, NewDelivery,
+    NewRejectedRow, RejectedRow,
 };
+pub use destination::DestinationSettings;
 pub use generation::{Generation, Publication, RebuiltGeneration, RefreshedAudience, Run};
 pub use job::{Job, JobState};
 pub use member::Member;

@@ -114,12 +114,7 @@ pub async fn insert(conn: &mut Conn, audience: &Audience, first_name: String) ->
 }
 
 /// Replaces what an audience holds.
-pub async fn refresh(
-    conn: &mut Conn,
-    id: AudienceId,
-    identities: &BTreeMap<String, u64>,
-    now: Timestamp,
-) -> Read<()> {
+pub async fn refresh(conn: &mut Conn, id: AudienceId, identities: &BTreeMap<String, u64>, now: Timestamp) -> Read<()> {
     diesel::update(audiences::table.find(id.to_string()))
         .set((
             audiences::identities.eq(columns::json(identities)?),

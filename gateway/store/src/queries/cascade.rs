@@ -14,11 +14,8 @@ use entente_domain::{
 
 /// A connection ended: its projects go, what was sent in it is revoked.
 pub async fn connection_ended(conn: &mut Conn, id: ConnectionId, now: Timestamp) -> Read<()> {
-    let gone: Vec<String> = projects::table
-        .filter(projects::connection_id.eq(id.to_string()))
-        .select(projects::id)
-        .load(conn)
-        .await?;
+    let gone: Vec<String> =
+        projects::table.filter(projects::connection_id.eq(id.to_string())).select(projects::id).load(conn).await?;
     projects_deleted(conn, gone, now).await
 }
 
@@ -37,8 +34,7 @@ pub async fn projects_deleted(conn: &mut Conn, ids: Vec<String>, now: Timestamp)
     let unfinished = reports::table
         .filter(reports::project_id.eq_any(&ids))
         .filter(reports::status.ne(columns::name(&ReportStatus::Finished)?));
-    let cancelled: Vec<String> =
-        diesel::delete(unfinished).returning(reports::id).get_results(conn).await?;
+    let cancelled: Vec<String> = diesel::delete(unfinished).returning(reports::id).get_results(conn).await?;
     jobs::cancel_about(conn, cancelled, now).await?;
     let data_sets: Vec<String> = super::schema::event_data_sets::table
         .filter(super::schema::event_data_sets::project_id.eq_any(&ids))

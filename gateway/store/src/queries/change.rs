@@ -21,6 +21,11 @@ impl<T> Done<T> {
         Self { value: outcome.value, repeated: false, events: outcome.events, jobs: outcome.jobs }
     }
 
+    /// The same with another value for the caller.
+    pub fn with<U>(self, value: U) -> Done<U> {
+        Done { value, repeated: self.repeated, events: self.events, jobs: self.jobs }
+    }
+
     /// Wakes who waits for what was written.
     pub fn wake(&self, wakeups: &broadcast::Sender<Wakeup>) {
         let mut accounts: Vec<AccountId> = self.events.iter().map(|e| e.account).collect();
@@ -67,7 +72,10 @@ pub fn swapped(rows: usize) -> Result<(), Stop> {
 }
 
 /// Makes a refusal of a broken unique index, where that is a rule.
-pub fn unless_taken<T>(written: Result<T, diesel::result::Error>, refusal: impl FnOnce() -> Refusal) -> Result<T, Stop> {
+pub fn unless_taken<T>(
+    written: Result<T, diesel::result::Error>,
+    refusal: impl FnOnce() -> Refusal,
+) -> Result<T, Stop> {
     use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
     match written {
         Err(DatabaseError(UniqueViolation, _)) => Err(Stop::Refused(refusal())),

@@ -68,8 +68,7 @@ impl TryFrom<ConnectionRow> for Connection {
     type Error = StoreError;
 
     fn try_from(row: ConnectionRow) -> Read<Self> {
-        let settings =
-            |text: Option<String>| text.map(|t| columns::from_json(&t, "settings")).transpose();
+        let settings = |text: Option<String>| text.map(|t| columns::from_json(&t, "settings")).transpose();
         Ok(Self {
             id: columns::id(&row.id)?,
             owner: columns::id(&row.owner_id)?,

@@ -155,10 +155,7 @@ pub async fn write(conn: &mut Conn, read_version: i64, next: &DataConnection) ->
 }
 
 /// Data connections by id.
-pub async fn by_ids(
-    conn: &mut Conn,
-    ids: Vec<DataConnectionId>,
-) -> Read<HashMap<DataConnectionId, DataConnection>> {
+pub async fn by_ids(conn: &mut Conn, ids: Vec<DataConnectionId>) -> Read<HashMap<DataConnectionId, DataConnection>> {
     let rows = data_connections::table
         .filter(data_connections::id.eq_any(columns::texts(ids)))
         .select(DataConnectionRow::as_select())

@@ -4,9 +4,11 @@ use super::{
     super::{Conn, lock},
     Changed, Done, Read,
     change::conflict,
-    schema::{accounts, generations, runs},
+    schema::{accounts, deliveries, generations, runs},
 };
-use crate::{Change, Generation, NewJob, Outcome, RebuiltGeneration, Run, StoreError, columns, error::Stop};
+use crate::{
+    Change, DeliveryStatus, Generation, NewJob, Outcome, RebuiltGeneration, Run, StoreError, columns, error::Stop,
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{AccountId, GenerationId, Refusal, Timestamp};
@@ -90,12 +92,7 @@ pub async fn switch(
 }
 
 /// Publishes a generation that leaves out what is no longer there.
-pub async fn rebuild(
-    conn: &mut Conn,
-    change: &Change,
-    rebuilt: RebuiltGeneration,
-    jobs: Vec<NewJob>,
-) -> Changed<()> {
+pub async fn rebuild(conn: &mut Conn, change: &Change, rebuilt: RebuiltGeneration, jobs: Vec<NewJob>) -> Changed<()> {
     lock(conn, "accounts", &rebuilt.account.to_string()).await?;
     let RebuiltGeneration { account, built_from, generation, account_identities } = rebuilt;
     switch(conn, account, built_from, generation, &account_identities, change.now).await?;
@@ -148,6 +145,19 @@ pub async fn of_account(conn: &mut Conn, account: AccountId) -> Read<Vec<Generat
         .load(conn)
         .await?;
     rows.into_iter().map(Generation::try_from).collect()
+}
+
+/// The generations of an account that deliveries in hand are made from.
+pub async fn in_delivery(conn: &mut Conn, account: AccountId) -> Read<Vec<GenerationId>> {
+    let own = generations::table.filter(generations::account_id.eq(account.to_string())).select(generations::id);
+    let ids: Vec<String> = deliveries::table
+        .filter(deliveries::status.eq(columns::name(&DeliveryStatus::Running)?))
+        .filter(deliveries::generation_id.eq_any(own))
+        .select(deliveries::generation_id)
+        .distinct()
+        .load(conn)
+        .await?;
+    ids.iter().map(|id| columns::id(id)).collect()
 }
 
 /// Forgets a generation, unless it is current. True when it was forgotten: then its files may go.

@@ -131,9 +131,8 @@ pub async fn cancel_about(conn: &mut Conn, subjects: Vec<String>, now: Timestamp
     if subjects.is_empty() {
         return Ok(());
     }
-    let waiting = jobs::table
-        .filter(jobs::subject_id.eq_any(subjects))
-        .filter(jobs::state.eq(columns::name(&JobState::Queued)?));
+    let waiting =
+        jobs::table.filter(jobs::subject_id.eq_any(subjects)).filter(jobs::state.eq(columns::name(&JobState::Queued)?));
     diesel::update(waiting)
         .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
         .execute(conn)

@@ -2,7 +2,8 @@
 
 use super::{
     super::{Conn, Instant, SKIP_LOCKED},
-    Read, jobs::JobRow,
+    Read,
+    jobs::JobRow,
     schema::jobs,
 };
 use crate::{Job, JobState, StoreError, columns};

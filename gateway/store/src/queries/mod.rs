@@ -1,13 +1,19 @@
 //! The queries, one file per noun. This file is compiled for each database: `super::Conn` is its connection.
 
 pub mod accounts;
+pub mod activations;
 pub mod api_keys;
 pub mod audiences;
 pub mod audit;
+pub mod budgets;
+pub mod campaigns;
 pub mod cascade;
 pub mod change;
 pub mod connections;
 pub mod data_connections;
+pub mod deliveries;
+pub mod destinations;
+pub mod event_data_sets;
 pub mod events;
 pub mod gateway_meta;
 pub mod generations;
@@ -16,10 +22,13 @@ pub mod jobs;
 pub mod lease;
 pub mod members;
 mod paging;
+pub mod projects;
 pub mod publication;
 pub mod refreshes;
+pub mod reports;
 pub mod schema;
 pub mod secrets;
+pub mod sent_audiences;
 pub mod slots;
 pub mod uploads;
 pub mod users;

@@ -1,9 +1,6 @@
 //! Publication: a refresh becomes what everybody reads, all of it in one transaction.
 
-use super::{
-    super::Conn,
-    Changed, Done, audiences, cascade, data_connections, generations, refreshes,
-};
+use super::{super::Conn, Changed, Done, audiences, cascade, data_connections, generations, refreshes};
 use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, error::Stop};
 use entente_domain::{
     AudienceId, Code, Refusal,
@@ -48,11 +45,8 @@ pub async fn publish(
         failure: None,
     };
     refreshes::end(conn, next.id.to_string(), &end, change.now).await?;
-    let event = NewEvent::of_account(
-        next.account,
-        AccountEventKind::DataConnectionRefreshed,
-        Subject::DataConnection(next.id),
-    );
+    let event =
+        NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshed, Subject::DataConnection(next.id));
     Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
 }
 

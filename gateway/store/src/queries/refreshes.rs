@@ -108,8 +108,7 @@ pub async fn begin(conn: &mut Conn, account: AccountId, source: SourceId, job: J
 
 /// One refresh, by its job.
 pub async fn one(conn: &mut Conn, job: JobId) -> Read<Option<Refresh>> {
-    let row =
-        refreshes::table.find(job.to_string()).select(RefreshRow::as_select()).first(conn).await.optional()?;
+    let row = refreshes::table.find(job.to_string()).select(RefreshRow::as_select()).first(conn).await.optional()?;
     row.map(Refresh::try_from).transpose()
 }
 
@@ -174,11 +173,8 @@ pub async fn fail(
         .filter(audiences::refreshed_at.is_null());
     diesel::update(never_there).set(audiences::failed.eq(true)).execute(conn).await?;
     end(conn, id.to_string(), &ended, change.now).await?;
-    let event = NewEvent::of_account(
-        next.account,
-        AccountEventKind::DataConnectionRefreshFailed,
-        Subject::DataConnection(id),
-    );
+    let event =
+        NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshFailed, Subject::DataConnection(id));
     Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
 }
 

@@ -15,18 +15,17 @@ use std::collections::HashMap;
 pub async fn give(conn: &mut Conn, account: AccountId, names: &[String]) -> Result<Vec<Slot>, Stop> {
     lock(conn, "accounts", &account.to_string()).await?;
     let mut slots = present(conn, account).await?;
-    let free: Option<i64> = accounts::table
-        .find(account.to_string())
-        .select(accounts::next_slot)
-        .first(conn)
-        .await
-        .optional()?;
+    let free: Option<i64> =
+        accounts::table.find(account.to_string()).select(accounts::next_slot).first(conn).await.optional()?;
     let mut next = free.ok_or_else(|| Refusal::not_found("account"))?;
     let mut given = Vec::new();
     for name in names {
         if !slots.contains_key(name) {
             let slot = u16::try_from(next).map_err(|_| {
-                Refusal::new(Code::LimitReached, "An account has had at most 65,535 audience names; reuse earlier ones.")
+                Refusal::new(
+                    Code::LimitReached,
+                    "An account has had at most 65,535 audience names; reuse earlier ones.",
+                )
             })?;
             slots.insert(name.clone(), Slot(slot));
             given.push((

@@ -77,7 +77,13 @@ pub async fn received(conn: &mut Conn, id: UploadId, bytes: u64, complete: bool)
 }
 
 /// Takes an upload for what is sourced from it. It is used once.
-pub async fn take(conn: &mut Conn, change: &Change, account: AccountId, id: UploadId, user: String) -> Result<(), Stop> {
+pub async fn take(
+    conn: &mut Conn,
+    change: &Change,
+    account: AccountId,
+    id: UploadId,
+    user: String,
+) -> Result<(), Stop> {
     lock(conn, "uploads", &id.to_string()).await?;
     let usable = uploads::table
         .find(id.to_string())

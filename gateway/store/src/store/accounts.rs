@@ -98,12 +98,7 @@ impl Store {
     }
 
     /// Sets or removes an account's header picture.
-    pub async fn set_header_picture(
-        &self,
-        change: Change,
-        account: AccountId,
-        picture: Option<Picture>,
-    ) -> Answer<()> {
+    pub async fn set_header_picture(&self, change: Change, account: AccountId, picture: Option<Picture>) -> Answer<()> {
         change!(self, change, |conn, _by| queries::secrets::set_header_picture(conn, account, picture))
     }
 

@@ -1,9 +1,7 @@
 //! Connections.
 
 use super::{Answer, Store, change, read};
-use crate::{
-    Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Outcome, Page, PageRequest, StoreError,
-};
+use crate::{Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Outcome, Page, PageRequest, StoreError};
 use entente_domain::{AccountId, ConnectionId, Refusal, connection::Connection};
 use std::collections::HashMap;
 

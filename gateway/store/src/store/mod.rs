@@ -1,12 +1,15 @@
 //! The store: hands each call to the database that is open. One file per noun, as for the queries.
 
 mod accounts;
+mod activations;
 mod audiences;
 mod audit;
 mod connections;
 mod events;
 mod gateway;
 mod jobs;
+mod measurement;
+mod projects;
 mod sources;
 mod users;
 

@@ -185,17 +185,18 @@ impl Store {
         read!(self, |conn| queries::generations::of_account(conn, account))
     }
 
+    /// The generations of an account that deliveries in hand are made from.
+    pub async fn generations_in_delivery(&self, account: AccountId) -> Result<Vec<GenerationId>, StoreError> {
+        read!(self, |conn| queries::generations::in_delivery(conn, account))
+    }
+
     /// Forgets a generation, unless it is current. True when it was forgotten: then its files may go.
     pub async fn forget_generation(&self, id: GenerationId) -> Result<bool, StoreError> {
         write!(self, |conn| queries::generations::forget(conn, id))
     }
 
     /// The history of a data connection or an event data set, newest first.
-    pub async fn refreshes_of_source(
-        &self,
-        source: SourceId,
-        page: PageRequest,
-    ) -> Result<Page<Refresh>, StoreError> {
+    pub async fn refreshes_of_source(&self, source: SourceId, page: PageRequest) -> Result<Page<Refresh>, StoreError> {
         read!(self, |conn| queries::refreshes::of_source(conn, source, page))
     }
 

@@ -1,0 +1,194 @@
+//! Activations: received audiences being delivered to a destination.
+
+use super::{
+    super::{Conn, Db, lock},
+    Changed, Done, Read,
+    change::swapped,
+    destinations, idempotency, jobs,
+    paging::page,
+    schema::{activations, sent_audiences as sent_rows},
+    sent_audiences,
+};
+use crate::{Change, Created, LoadedActivation, Outcome, Page, PageRequest, StoreError, columns, error::Stop};
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{
+    AccountId, ActivationId, DestinationId, Refusal, SentAudienceId, Timestamp,
+    activation::{Activation, ActivationStatus},
+};
+use std::collections::HashMap;
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = activations, treat_none_as_null = true)]
+struct ActivationRow {
+    id: String,
+    sent_audience_id: String,
+    account_id: String,
+    destination_id: String,
+    on_day: NaiveDate,
+    match_keys: String,
+    status: String,
+    failure: Option<String>,
+    delivered: i64,
+    rejected: i64,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl ActivationRow {
+    fn new(a: &Activation) -> Read<Self> {
+        Ok(Self {
+            id: a.id.to_string(),
+            sent_audience_id: a.sent.to_string(),
+            account_id: a.account.to_string(),
+            destination_id: a.destination.to_string(),
+            on_day: a.on,
+            match_keys: columns::json(&a.match_keys)?,
+            status: columns::name(&a.status)?,
+            failure: a.failure.clone(),
+            delivered: columns::stored(a.delivered),
+            rejected: columns::stored(a.rejected),
+            version: a.version,
+            created_at: a.created_at,
+            updated_at: a.updated_at,
+        })
+    }
+}
+
+impl TryFrom<ActivationRow> for Activation {
+    type Error = StoreError;
+
+    fn try_from(row: ActivationRow) -> Read<Self> {
+        Ok(Self {
+            id: columns::id(&row.id)?,
+            sent: columns::id(&row.sent_audience_id)?,
+            account: columns::id(&row.account_id)?,
+            destination: columns::id(&row.destination_id)?,
+            on: row.on_day,
+            match_keys: columns::from_json(&row.match_keys, "match keys")?,
+            status: columns::from_name(&row.status, "status")?,
+            failure: row.failure,
+            delivered: columns::count(row.delivered)?,
+            rejected: columns::count(row.rejected)?,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Activates a received audience. What was sent and the destination are locked: neither goes in between.
+pub async fn create(
+    conn: &mut Conn,
+    change: &Change,
+    id: ActivationId,
+    sent: SentAudienceId,
+    destination: DestinationId,
+    rule: impl FnOnce(&LoadedActivation) -> Result<Outcome<Activation>, Refusal> + Send,
+) -> Changed<Created<ActivationId>> {
+    if let Some(first) = idempotency::claim(conn, change, &id).await? {
+        return Ok(Done::repeated(first));
+    }
+    lock(conn, "sent_audiences", &sent.to_string()).await?;
+    lock(conn, "destinations", &destination.to_string()).await?;
+    let sent = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent);
+    let sent = sent.ok_or_else(|| Refusal::not_found("received audience").at("sentAudienceId"))?;
+    let destination = destinations::by_ids(conn, vec![destination]).await?.remove(&destination);
+    let outcome = rule(&LoadedActivation { sent, destination })?;
+    diesel::insert_into(activations::table).values(ActivationRow::new(&outcome.value)?).execute(conn).await?;
+    Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Changes an activation.
+pub async fn change(
+    conn: &mut Conn,
+    _change: &Change,
+    id: ActivationId,
+    rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send,
+) -> Changed<Activation> {
+    let loaded = for_change(conn, id).await?;
+    let outcome = rule(&loaded)?;
+    write(conn, loaded.version, &outcome.value).await?;
+    Ok(Done::now(outcome))
+}
+
+/// Deletes an activation. Records of its deliveries stay.
+pub async fn delete(
+    conn: &mut Conn,
+    change: &Change,
+    id: ActivationId,
+    rule: impl FnOnce(&Activation) -> Result<Outcome<()>, Refusal> + Send,
+) -> Changed<()> {
+    let outcome = rule(&for_change(conn, id).await?)?;
+    jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
+    diesel::delete(activations::table.find(id.to_string())).execute(conn).await?;
+    Ok(Done::now(outcome))
+}
+
+async fn for_change(conn: &mut Conn, id: ActivationId) -> Result<Activation, Stop> {
+    lock(conn, "activations", &id.to_string()).await?;
+    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("activation"))?)
+}
+
+/// Writes an activation over the version that was read.
+pub async fn write(conn: &mut Conn, read_version: i64, next: &Activation) -> Result<(), Stop> {
+    let present = activations::table.find(next.id.to_string()).filter(activations::version.eq(read_version));
+    swapped(diesel::update(present).set(ActivationRow::new(next)?).execute(conn).await?)
+}
+
+/// Activations by id.
+pub async fn by_ids(conn: &mut Conn, ids: Vec<ActivationId>) -> Read<HashMap<ActivationId, Activation>> {
+    let rows = activations::table
+        .filter(activations::id.eq_any(columns::texts(ids)))
+        .select(ActivationRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| Activation::try_from(row).map(|a| (a.id, a))).collect()
+}
+
+/// Activations of sent audiences, newest first. Every sent audience asked for is in the answer.
+pub async fn of_sent_audiences(
+    conn: &mut Conn,
+    ids: Vec<SentAudienceId>,
+) -> Read<HashMap<SentAudienceId, Vec<Activation>>> {
+    let rows = activations::table
+        .filter(activations::sent_audience_id.eq_any(columns::texts(&ids)))
+        .select(ActivationRow::as_select())
+        .order(activations::id.desc())
+        .load(conn)
+        .await?;
+    let mut lists: HashMap<SentAudienceId, Vec<Activation>> = ids.into_iter().map(|id| (id, Vec::new())).collect();
+    for row in rows {
+        let activation = Activation::try_from(row)?;
+        lists.entry(activation.sent).or_default().push(activation);
+    }
+    Ok(lists)
+}
+
+/// Activations of an account, newest first.
+pub async fn of_account(conn: &mut Conn, account: AccountId, request: PageRequest) -> Read<Page<Activation>> {
+    let rows = || activations::table.filter(activations::account_id.eq(account.to_string())).into_boxed::<Db>();
+    page!(conn, &request, rows(), activations::id, ActivationRow)
+}
+
+/// Activations that a refresh of this account's audiences moves on, on either side: recurring ones whose access holds
+/// today, which have not failed and whose day has come.
+pub async fn recurring_of_account(conn: &mut Conn, account: AccountId, today: NaiveDate) -> Read<Vec<Activation>> {
+    let me = account.to_string();
+    let over = [ActivationStatus::AccessEnded, ActivationStatus::Failed];
+    let over = over.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
+    let sent = sent_rows::table
+        .filter(sent_rows::sender_id.eq(me.clone()).or(sent_rows::receiver_id.eq(me)))
+        .filter(sent_rows::revoked_at.is_null().and(sent_rows::recurring_until.ge(today)))
+        .select(sent_rows::id);
+    let rows = activations::table
+        .filter(activations::sent_audience_id.eq_any(sent))
+        .filter(activations::status.ne_all(over).and(activations::on_day.le(today)))
+        .select(ActivationRow::as_select())
+        .order(activations::id.asc())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Activation::try_from).collect()
+}

@@ -1,0 +1,142 @@
+//! Destinations.
+
+use super::{
+    super::{Conn, Db, lock},
+    Changed, Done, Read, accounts, cascade,
+    change::unless_taken,
+    idempotency,
+    paging::page,
+    schema::destinations,
+};
+use crate::{Change, Created, DestinationSettings, Outcome, Page, PageRequest, StoreError, columns};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{AccountId, Code, DestinationId, Refusal, Timestamp, account::Account, activation::Destination};
+use std::collections::{HashMap, HashSet};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = destinations)]
+struct DestinationRow {
+    id: String,
+    account_id: String,
+    name: String,
+    destination_type: String,
+    match_keys: String,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl DestinationRow {
+    fn new(d: &Destination) -> Read<Self> {
+        Ok(Self {
+            id: d.id.to_string(),
+            account_id: d.account.to_string(),
+            name: d.name.clone(),
+            destination_type: d.destination_type.clone(),
+            match_keys: columns::json(&d.match_keys)?,
+            version: d.version,
+            created_at: d.created_at,
+            updated_at: d.updated_at,
+        })
+    }
+}
+
+impl TryFrom<DestinationRow> for Destination {
+    type Error = StoreError;
+
+    fn try_from(row: DestinationRow) -> Read<Self> {
+        Ok(Self {
+            id: columns::id(&row.id)?,
+            account: columns::id(&row.account_id)?,
+            name: row.name,
+            destination_type: row.destination_type,
+            match_keys: columns::from_json(&row.match_keys, "match keys")?,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Sets a destination up.
+pub async fn create(
+    conn: &mut Conn,
+    change: &Change,
+    id: DestinationId,
+    account: AccountId,
+    settings: DestinationSettings,
+    rule: impl FnOnce(&Account) -> Result<Outcome<Destination>, Refusal> + Send,
+) -> Changed<Created<DestinationId>> {
+    if let Some(first) = idempotency::claim(conn, change, &id).await? {
+        return Ok(Done::repeated(first));
+    }
+    let account = accounts::one(conn, account).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let outcome = rule(&account)?;
+    let values = (
+        DestinationRow::new(&outcome.value)?,
+        destinations::settings_sealed.eq(settings.sealed),
+        destinations::settings_shown.eq(columns::json(&settings.shown)?),
+    );
+    unless_taken(diesel::insert_into(destinations::table).values(values).execute(conn).await, || {
+        Refusal::new(Code::AlreadyExists, "The account has a destination with this name already.").at("name")
+    })?;
+    Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Deletes a destination; nothing is delivered to it any longer.
+pub async fn delete(
+    conn: &mut Conn,
+    change: &Change,
+    id: DestinationId,
+    rule: impl FnOnce(&Destination) -> Result<Outcome<()>, Refusal> + Send,
+) -> Changed<()> {
+    lock(conn, "destinations", &id.to_string()).await?;
+    let present = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("destination"))?;
+    let outcome = rule(&present)?;
+    cascade::destination_deleted(conn, id, change.now).await?;
+    diesel::delete(destinations::table.find(id.to_string())).execute(conn).await?;
+    Ok(Done::now(outcome))
+}
+
+/// Destinations by id.
+pub async fn by_ids(conn: &mut Conn, ids: Vec<DestinationId>) -> Read<HashMap<DestinationId, Destination>> {
+    let rows = destinations::table
+        .filter(destinations::id.eq_any(columns::texts(ids)))
+        .select(DestinationRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| Destination::try_from(row).map(|d| (d.id, d))).collect()
+}
+
+/// Settings of destinations: sealed, and what may be shown.
+pub async fn settings(conn: &mut Conn, ids: Vec<DestinationId>) -> Read<HashMap<DestinationId, DestinationSettings>> {
+    let rows: Vec<(String, Vec<u8>, String)> = destinations::table
+        .filter(destinations::id.eq_any(columns::texts(ids)))
+        .select((destinations::id, destinations::settings_sealed, destinations::settings_shown))
+        .load(conn)
+        .await?;
+    rows.into_iter()
+        .map(|(id, sealed, shown)| {
+            let shown = columns::from_json(&shown, "settings")?;
+            Ok((columns::id(&id)?, DestinationSettings { sealed, shown }))
+        })
+        .collect()
+}
+
+/// Destinations of an account, newest first.
+pub async fn of_account(conn: &mut Conn, account: AccountId, request: PageRequest) -> Read<Page<Destination>> {
+    let rows = || destinations::table.filter(destinations::account_id.eq(account.to_string())).into_boxed::<Db>();
+    page!(conn, &request, rows(), destinations::id, DestinationRow)
+}
+
+/// Which of these accounts have a destination.
+pub async fn accounts_with_any(conn: &mut Conn, ids: Vec<AccountId>) -> Read<HashSet<AccountId>> {
+    let rows: Vec<String> = destinations::table
+        .filter(destinations::account_id.eq_any(columns::texts(ids)))
+        .select(destinations::account_id)
+        .distinct()
+        .load(conn)
+        .await?;
+    rows.iter().map(|id| columns::id(id)).collect()
+}

@@ -1,0 +1,181 @@
+//! Event data sets: exposures and conversions.
+
+use super::{
+    super::{Conn, Db, lock},
+    Changed, Done, Read,
+    change::swapped,
+    idempotency, jobs,
+    paging::page,
+    projects, refreshes,
+    schema::event_data_sets,
+    uploads,
+};
+use crate::{Change, Created, LoadedProject, Outcome, Page, PageRequest, RefreshEnd, StoreError, columns, error::Stop};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use entente_domain::{AccountId, EventDataSetId, ProjectId, Refusal, Timestamp, UploadId, event_data::EventDataSet};
+use std::collections::HashMap;
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = event_data_sets, treat_none_as_null = true)]
+struct EventDataSetRow {
+    id: String,
+    account_id: String,
+    project_id: String,
+    kind: String,
+    name: String,
+    fields: String,
+    column_names: String,
+    delimiter: String,
+    events: String,
+    consent: String,
+    status: String,
+    failure: Option<String>,
+    row_count: i64,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl EventDataSetRow {
+    fn new(e: &EventDataSet) -> Read<Self> {
+        Ok(Self {
+            id: e.id.to_string(),
+            account_id: e.account.to_string(),
+            project_id: e.project.to_string(),
+            kind: columns::name(&e.kind())?,
+            name: e.name.clone(),
+            fields: columns::json(&e.fields)?,
+            column_names: columns::json(&e.columns)?,
+            delimiter: e.delimiter.to_string(),
+            events: columns::json(&e.events)?,
+            consent: columns::json(&e.consent)?,
+            status: columns::name(&e.status)?,
+            failure: e.failure.clone(),
+            row_count: columns::stored(e.rows),
+            version: e.version,
+            created_at: e.created_at,
+            updated_at: e.updated_at,
+        })
+    }
+}
+
+impl TryFrom<EventDataSetRow> for EventDataSet {
+    type Error = StoreError;
+
+    fn try_from(row: EventDataSetRow) -> Read<Self> {
+        Ok(Self {
+            id: columns::id(&row.id)?,
+            account: columns::id(&row.account_id)?,
+            project: columns::id(&row.project_id)?,
+            name: row.name,
+            fields: columns::from_json(&row.fields, "fields")?,
+            columns: columns::from_json(&row.column_names, "columns")?,
+            delimiter: row.delimiter.chars().next().ok_or(StoreError::Unreadable("delimiter"))?,
+            events: columns::from_json(&row.events, "events")?,
+            consent: columns::from_json(&row.consent, "consent")?,
+            status: columns::from_name(&row.status, "status")?,
+            failure: row.failure,
+            rows: columns::count(row.row_count)?,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Creates an event data set, and takes the upload that it is loaded from.
+pub async fn create(
+    conn: &mut Conn,
+    change: &Change,
+    id: EventDataSetId,
+    project: ProjectId,
+    upload: UploadId,
+    rule: impl FnOnce(&LoadedProject) -> Result<Outcome<EventDataSet>, Refusal> + Send,
+) -> Changed<Created<EventDataSetId>> {
+    if let Some(first) = idempotency::claim(conn, change, &id).await? {
+        return Ok(Done::repeated(first));
+    }
+    let outcome = rule(&projects::for_change(conn, project).await?)?;
+    uploads::take(conn, change, outcome.value.account, upload, id.to_string()).await?;
+    diesel::insert_into(event_data_sets::table).values(EventDataSetRow::new(&outcome.value)?).execute(conn).await?;
+    Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Changes an event data set; with `loaded`, a file was read into it or could not be.
+pub async fn change(
+    conn: &mut Conn,
+    change: &Change,
+    id: EventDataSetId,
+    loaded: Option<RefreshEnd>,
+    rule: impl FnOnce(&EventDataSet) -> Result<Outcome<EventDataSet>, Refusal> + Send,
+) -> Changed<EventDataSet> {
+    let present = for_change(conn, id).await?;
+    let outcome = rule(&present)?;
+    let row = event_data_sets::table.find(id.to_string()).filter(event_data_sets::version.eq(present.version));
+    swapped(diesel::update(row).set(EventDataSetRow::new(&outcome.value)?).execute(conn).await?)?;
+    if let Some(end) = loaded {
+        refreshes::end(conn, id.to_string(), &end, change.now).await?;
+    }
+    Ok(Done::now(outcome))
+}
+
+/// Deletes an event data set. Reports that ran on it stay.
+pub async fn delete(
+    conn: &mut Conn,
+    change: &Change,
+    id: EventDataSetId,
+    rule: impl FnOnce(&EventDataSet) -> Result<Outcome<()>, Refusal> + Send,
+) -> Changed<()> {
+    let outcome = rule(&for_change(conn, id).await?)?;
+    refreshes::delete_of(conn, id.to_string()).await?;
+    jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
+    diesel::delete(event_data_sets::table.find(id.to_string())).execute(conn).await?;
+    Ok(Done::now(outcome))
+}
+
+async fn for_change(conn: &mut Conn, id: EventDataSetId) -> Result<EventDataSet, Stop> {
+    lock(conn, "event_data_sets", &id.to_string()).await?;
+    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("event data set"))?)
+}
+
+/// Event data sets by id.
+pub async fn by_ids(conn: &mut Conn, ids: Vec<EventDataSetId>) -> Read<HashMap<EventDataSetId, EventDataSet>> {
+    let rows = event_data_sets::table
+        .filter(event_data_sets::id.eq_any(columns::texts(ids)))
+        .select(EventDataSetRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| EventDataSet::try_from(row).map(|e| (e.id, e))).collect()
+}
+
+/// Event data sets of projects, of both sides, oldest first. Every project asked for is in the answer.
+pub async fn of_projects(conn: &mut Conn, ids: Vec<ProjectId>) -> Read<HashMap<ProjectId, Vec<EventDataSet>>> {
+    let rows = event_data_sets::table
+        .filter(event_data_sets::project_id.eq_any(columns::texts(&ids)))
+        .select(EventDataSetRow::as_select())
+        .order(event_data_sets::id.asc())
+        .load(conn)
+        .await?;
+    let mut lists: HashMap<ProjectId, Vec<EventDataSet>> = ids.into_iter().map(|id| (id, Vec::new())).collect();
+    for row in rows {
+        let data_set = EventDataSet::try_from(row)?;
+        lists.entry(data_set.project).or_default().push(data_set);
+    }
+    Ok(lists)
+}
+
+/// One account's event data sets of a project, newest first.
+pub async fn of_account(
+    conn: &mut Conn,
+    account: AccountId,
+    project: ProjectId,
+    request: PageRequest,
+) -> Read<Page<EventDataSet>> {
+    let rows = || {
+        let mine = event_data_sets::account_id.eq(account.to_string());
+        let there = event_data_sets::project_id.eq(project.to_string());
+        event_data_sets::table.filter(mine.and(there)).into_boxed::<Db>()
+    };
+    page!(conn, &request, rows(), event_data_sets::id, EventDataSetRow)
+}

@@ -1,0 +1,246 @@
+//! Destinations, sent audiences, activations and deliveries.
+
+use super::{Answer, Store, change, read, write};
+use crate::{
+    Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LoadedActivation,
+    LoadedDelivery, LoadedSend, NewDelivery, Outcome, Page, PageRequest, RejectedRow, SentAudienceFilter, StoreError,
+};
+use chrono::NaiveDate;
+use entente_domain::{
+    AccountId, ActivationId, AudienceId, DeliveryId, DestinationId, ProjectId, Refusal, SentAudienceId,
+    account::Account,
+    activation::{Activation, Destination, SentAudience},
+};
+use std::collections::{HashMap, HashSet};
+
+impl Store {
+    /// Sets a destination up. Refused with `AlreadyExists` when the account has one with this name.
+    pub async fn create_destination(
+        &self,
+        change: Change,
+        id: DestinationId,
+        account: AccountId,
+        settings: DestinationSettings,
+        rule: impl FnOnce(&Account) -> Result<Outcome<Destination>, Refusal> + Send + 'static,
+    ) -> Answer<Created<DestinationId>> {
+        change!(self, change, |conn, by| queries::destinations::create(conn, by, id, account, settings, rule))
+    }
+
+    /// Deletes a destination: activations to it fail, nothing that was delivered is removed.
+    pub async fn delete_destination(
+        &self,
+        change: Change,
+        id: DestinationId,
+        rule: impl FnOnce(&Destination) -> Result<Outcome<()>, Refusal> + Send + 'static,
+    ) -> Answer<()> {
+        change!(self, change, |conn, by| queries::destinations::delete(conn, by, id, rule))
+    }
+
+    /// Destinations by id.
+    pub async fn destinations_by_ids(
+        &self,
+        ids: &[DestinationId],
+    ) -> Result<HashMap<DestinationId, Destination>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::destinations::by_ids(conn, ids))
+    }
+
+    /// Settings of destinations.
+    pub async fn destination_settings(
+        &self,
+        ids: &[DestinationId],
+    ) -> Result<HashMap<DestinationId, DestinationSettings>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::destinations::settings(conn, ids))
+    }
+
+    /// Destinations of an account, newest first.
+    pub async fn destinations_of_account(
+        &self,
+        account: AccountId,
+        page: PageRequest,
+    ) -> Result<Page<Destination>, StoreError> {
+        read!(self, |conn| queries::destinations::of_account(conn, account, page))
+    }
+
+    /// Which of these accounts have a destination.
+    pub async fn accounts_with_destination(&self, accounts: &[AccountId]) -> Result<HashSet<AccountId>, StoreError> {
+        let accounts = accounts.to_vec();
+        read!(self, |conn| queries::destinations::accounts_with_any(conn, accounts))
+    }
+
+    /// Sends an audience.
+    pub async fn create_sent_audience(
+        &self,
+        change: Change,
+        id: SentAudienceId,
+        project: ProjectId,
+        audience: AudienceId,
+        within: Vec<AudienceId>,
+        rule: impl FnOnce(&LoadedSend) -> Result<Outcome<SentAudience>, Refusal> + Send + 'static,
+    ) -> Answer<Created<SentAudienceId>> {
+        change!(self, change, |conn, by| queries::sent_audiences::create(conn, by, id, project, audience, within, rule))
+    }
+
+    /// Changes a sent audience. One that is revoked ends its activations.
+    pub async fn change_sent_audience(
+        &self,
+        change: Change,
+        id: SentAudienceId,
+        rule: impl FnOnce(&SentAudience) -> Result<Outcome<SentAudience>, Refusal> + Send + 'static,
+    ) -> Answer<SentAudience> {
+        change!(self, change, |conn, by| queries::sent_audiences::change(conn, by, id, rule))
+    }
+
+    /// Sent audiences by id.
+    pub async fn sent_audiences_by_ids(
+        &self,
+        ids: &[SentAudienceId],
+    ) -> Result<HashMap<SentAudienceId, SentAudience>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::sent_audiences::by_ids(conn, ids))
+    }
+
+    /// Sent audiences, newest first. Ask for a sender or a receiver, or both sides of a project.
+    pub async fn sent_audiences(
+        &self,
+        filter: SentAudienceFilter,
+        page: PageRequest,
+    ) -> Result<Page<SentAudience>, StoreError> {
+        read!(self, |conn| queries::sent_audiences::list(conn, filter, page))
+    }
+
+    /// Activates a received audience.
+    pub async fn create_activation(
+        &self,
+        change: Change,
+        id: ActivationId,
+        sent: SentAudienceId,
+        destination: DestinationId,
+        rule: impl FnOnce(&LoadedActivation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+    ) -> Answer<Created<ActivationId>> {
+        change!(self, change, |conn, by| queries::activations::create(conn, by, id, sent, destination, rule))
+    }
+
+    /// Changes an activation.
+    pub async fn change_activation(
+        &self,
+        change: Change,
+        id: ActivationId,
+        rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+    ) -> Answer<Activation> {
+        change!(self, change, |conn, by| queries::activations::change(conn, by, id, rule))
+    }
+
+    /// Deletes an activation. Records of its deliveries stay.
+    pub async fn delete_activation(
+        &self,
+        change: Change,
+        id: ActivationId,
+        rule: impl FnOnce(&Activation) -> Result<Outcome<()>, Refusal> + Send + 'static,
+    ) -> Answer<()> {
+        change!(self, change, |conn, by| queries::activations::delete(conn, by, id, rule))
+    }
+
+    /// Activations by id.
+    pub async fn activations_by_ids(
+        &self,
+        ids: &[ActivationId],
+    ) -> Result<HashMap<ActivationId, Activation>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::activations::by_ids(conn, ids))
+    }
+
+    /// Activations of sent audiences, newest first. Every sent audience asked for is in the answer.
+    pub async fn activations_of_sent_audiences(
+        &self,
+        ids: &[SentAudienceId],
+    ) -> Result<HashMap<SentAudienceId, Vec<Activation>>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::activations::of_sent_audiences(conn, ids))
+    }
+
+    /// Activations of an account, newest first.
+    pub async fn activations_of_account(
+        &self,
+        account: AccountId,
+        page: PageRequest,
+    ) -> Result<Page<Activation>, StoreError> {
+        read!(self, |conn| queries::activations::of_account(conn, account, page))
+    }
+
+    /// Activations that a refresh of this account's audiences moves on, whichever side it is on: recurring ones whose
+    /// access holds today, which have not failed and whose day has come.
+    pub async fn recurring_activations(
+        &self,
+        account: AccountId,
+        today: NaiveDate,
+    ) -> Result<Vec<Activation>, StoreError> {
+        read!(self, |conn| queries::activations::recurring_of_account(conn, account, today))
+    }
+
+    /// Begins a delivery. Refused with `WrongState` when one of this activation runs: go on with that one.
+    pub async fn begin_delivery(
+        &self,
+        change: Change,
+        activation: ActivationId,
+        new: NewDelivery,
+        rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+    ) -> Answer<Delivery> {
+        change!(self, change, |conn, by| queries::deliveries::begin(conn, by, activation, new, rule))
+    }
+
+    /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch
+    /// that was acknowledged before changes nothing. Answers the delivery as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfSequence`] when the batch before was not acknowledged.
+    pub async fn acknowledge_batch(&self, id: DeliveryId, batch: Acknowledgement) -> Result<Delivery, StoreError> {
+        write!(self, |conn| queries::deliveries::acknowledge(conn, id, batch))
+    }
+
+    /// Ends a delivery that runs. The rule answers the activation as it becomes; `None` leaves it.
+    pub async fn end_delivery(
+        &self,
+        change: Change,
+        id: DeliveryId,
+        end: DeliveryEnd,
+        rule: impl FnOnce(&LoadedDelivery) -> Result<Outcome<Option<Activation>>, Refusal> + Send + 'static,
+    ) -> Answer<Delivery> {
+        change!(self, change, |conn, by| queries::deliveries::end(conn, by, id, end, rule))
+    }
+
+    /// Deliveries by id.
+    pub async fn deliveries_by_ids(&self, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::deliveries::by_ids(conn, ids))
+    }
+
+    /// Deliveries of an activation, newest first.
+    pub async fn deliveries_of_activation(
+        &self,
+        activation: ActivationId,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        read!(self, |conn| queries::deliveries::of_activation(conn, activation, page))
+    }
+
+    /// The latest delivery of an activation in a state: `Running` is the one to go on with, `Delivered` the one that the
+    /// next is told apart from.
+    pub async fn latest_delivery(
+        &self,
+        activation: ActivationId,
+        status: DeliveryStatus,
+    ) -> Result<Option<Delivery>, StoreError> {
+        read!(self, |conn| queries::deliveries::latest(conn, activation, status))
+    }
+
+    /// Rows that a destination did not take, in the order of the delivery.
+    pub async fn rejected_rows(
+        &self,
+        delivery: DeliveryId,
+        page: PageRequest,
+    ) -> Result<Page<RejectedRow>, StoreError> {
+        read!(self, |conn| queries::deliveries::rejected(conn, delivery, page))
+    }
+}
