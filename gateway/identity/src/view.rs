@@ -33,7 +33,7 @@ pub enum View {
     /// As they are: only where both sides have agreed on exact counts.
     Exact,
     /// Through the coins of the observed account.
-    Protected(ProtectedView),
+    Protected(Box<ProtectedView>),
 }
 
 /// The coins of one account for one match key on one day.
@@ -56,7 +56,7 @@ pub struct Odds {
 impl View {
     /// The view of an account on a day, for the match key that is compared.
     pub fn protected(level: PrivacyLevel, secret: &AccountSecret, key: &KeyName, today: NaiveDate) -> Self {
-        Self::Protected(ProtectedView::new(level, secret, key, today))
+        Self::Protected(Box::new(ProtectedView::new(level, secret, key, today)))
     }
 
     /// The probabilities for a slot; [`Slot::ALL`] has its own.

@@ -46,6 +46,8 @@ pub struct Sourced {
     pub accepted_rows: u64,
     /// What was wrong with the others, and with single values of these.
     pub faults: RowFaults,
+    /// Names in the header, by position.
+    pub columns: Vec<String>,
     /// The audiences, by their ordinal in the run.
     pub audiences: Vec<SourcedAudience>,
     /// Distinct identities per match key, in the order of the mappings.
@@ -107,7 +109,7 @@ pub fn source_csv(
         return Err(SourceFault::FieldCounts);
     }
     let bytes = rows.bytes();
-    let sourced = taken.write_run(plan, rows.rows(), out)?;
+    let sourced = taken.write_run(plan, &rows, out)?;
     match progress(Progress { rows: rows.rows(), bytes }) {
         Control::Continue => Ok(sourced.publish()?),
         Control::Cancel => Err(SourceFault::Cancelled),
@@ -273,7 +275,12 @@ impl Unpublished {
 }
 
 impl Taken<'_> {
-    fn write_run(self, plan: &SourcePlan, rows: u64, out: &Path) -> Result<Unpublished, SourceFault> {
+    fn write_run<R: Read>(
+        self,
+        plan: &SourcePlan,
+        rows: &RowReader<R>,
+        out: &Path,
+    ) -> Result<Unpublished, SourceFault> {
         let keys = plan.keys();
         let aside = Aside::directory(out)?;
         let mut counts = vec![vec![0; keys.len()]; self.audiences.len()];
@@ -288,9 +295,10 @@ impl Taken<'_> {
         let identities = writers.into_iter().map(RunWriter::finish).collect::<Result<Vec<_>, _>>()?;
         let audiences = self.audiences.into_iter().zip(counts);
         let sourced = Sourced {
-            rows,
+            rows: rows.rows(),
             accepted_rows: self.accepted,
             faults: self.faults,
+            columns: rows.columns().to_vec(),
             audiences: audiences.map(|(name, counts)| SourcedAudience { name, keys: per_key(counts) }).collect(),
             keys: per_key(identities),
         };

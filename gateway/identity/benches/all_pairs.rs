@@ -1,0 +1,193 @@
+//! All pairs of 20 by 50 audiences, 5 M against 20 M identities: exact and protected counts, and DuckDB's on the same
+//! data. `cargo bench -p entente-identity --bench all_pairs`; needs a Python with the module `duckdb`, named by
+//! `PYTHON`. Data is kept in `BENCH_DIR` (default: `entente-all-pairs` below the directory for temporary files).
+
+mod synthetic;
+
+use std::error::Error;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::{ArrayRef, RecordBatch, UInt16Array, UInt64Array};
+use chrono::NaiveDate;
+use entente_domain::PrivacyLevel;
+use entente_identity::count::{Selection, Table, Target, count};
+use entente_identity::generation::{RunSource, index_path, write_generation};
+use entente_identity::normalise::{Form, Take};
+use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
+use entente_identity::{AccountSecret, Index, IndexSecret, KeyName, Slot, SlotSet, View};
+use parquet::arrow::ArrowWriter;
+use synthetic::{Account, peak_mebibytes};
+
+const THREADS: usize = 2;
+const REPEATS: usize = 7;
+const MY_AUDIENCES: u16 = 20;
+const THEIR_AUDIENCES: u16 = 50;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// My audience, their audience, and what both have.
+type Overlap = (u16, u16, u64);
+
+fn mine() -> Account {
+    Account { first: 0, end: 5_000_000, audiences: MY_AUDIENCES }
+}
+
+fn theirs() -> Account {
+    Account { first: 4_000_000, end: 24_000_000, audiences: THEIR_AUDIENCES }
+}
+
+fn main() -> Result<()> {
+    let dir =
+        std::env::var_os("BENCH_DIR").map_or_else(|| std::env::temp_dir().join("entente-all-pairs"), PathBuf::from);
+    std::fs::create_dir_all(&dir)?;
+    let my_index = index(&dir, "mine", mine)?;
+    let their_index = index(&dir, "theirs", theirs)?;
+    println!("{} against {} identities", my_index.rows(), their_index.rows());
+    if let Some(peak) = peak_mebibytes() {
+        println!("sourcing and merging: peak memory {peak} MiB");
+    }
+
+    let (exact, exact_table) = measure("exact", &my_index, &their_index, &View::Exact);
+    let today = NaiveDate::default();
+    let secret = AccountSecret::new([7; 32]);
+    let view = View::protected(PrivacyLevel::Standard, &secret, &key()?, today);
+    let (protected, protected_table) = measure("protected", &my_index, &their_index, &view);
+    report_error(&exact_table, &protected_table);
+
+    let (duckdb, pairs) = duckdb(&dir)?;
+    for (my_audience, their_audience, overlap) in &pairs {
+        let sum = exact_table.sum(usize::from(*my_audience) - 1, usize::from(*their_audience) - 1);
+        if sum.estimate != *overlap as f64 {
+            return Err(format!("DuckDB counts {overlap} where the index counts {}", sum.estimate).into());
+        }
+    }
+    println!("DuckDB: {duckdb:.3} s, the same {} counts", pairs.len());
+    println!("exact {:.1} times as fast as DuckDB (wanted: 25)", duckdb / exact);
+    println!("protected {:.1} times as fast as DuckDB's exact (wanted: 8)", duckdb / protected);
+    Ok(())
+}
+
+fn key() -> Result<KeyName> {
+    Ok(KeyName::new("hashed_email")?)
+}
+
+/// The index of an account, made as a gateway makes it, unless it is there from the last time.
+fn index(dir: &Path, name: &str, account: fn() -> Account) -> Result<Index> {
+    let generation = dir.join(name);
+    if !generation.exists() {
+        let begin = Instant::now();
+        let plan = SourcePlan {
+            delimiter: b',',
+            mappings: vec![Mapping {
+                column: "identity".to_owned(),
+                key: key()?,
+                form: Form::HashedEmail,
+                take: Take::AsHashed,
+            }],
+            audience: AudienceFrom::Column("audience".to_owned()),
+            memory: DEFAULT_MEMORY,
+        };
+        let run = dir.join(format!("{name}-run"));
+        let secret = IndexSecret::new([3; 16]);
+        let sourced = source_csv(account().csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
+        println!("{name}: {} rows sourced in {:.1} s", sourced.rows, begin.elapsed().as_secs_f64());
+        let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
+        let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();
+        let begin = Instant::now();
+        write_generation(&[RunSource { run: run.clone(), slots }], &generation)?;
+        std::fs::remove_dir_all(run)?;
+        println!("{name}: merged in {:.1} s", begin.elapsed().as_secs_f64());
+    }
+    Ok(Index::open(&index_path(&generation, &key()?))?)
+}
+
+/// The median time of the whole table, and the table.
+fn measure(what: &str, mine: &Index, theirs: &Index, view: &View) -> (f64, Table) {
+    let selections: Vec<_> = (1..=MY_AUDIENCES).map(|slot| Selection::Any(vec![Slot(slot)])).collect();
+    let targets: Vec<_> = (1..=THEIR_AUDIENCES).map(|slot| Target::One(Slot(slot))).collect();
+    let active: SlotSet = (1..=THEIR_AUDIENCES).map(Slot).collect();
+    let ask = || count(mine, &active, &selections, theirs, &active, &targets, view, THREADS);
+    let table = ask();
+    let mut times: Vec<f64> = (0..REPEATS)
+        .map(|_| {
+            let begin = Instant::now();
+            ask();
+            begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let median = times[REPEATS / 2];
+    println!(
+        "{what}: {:.1} ms (fastest {:.1}) for {} pairs",
+        median * 1e3,
+        times[0] * 1e3,
+        table.sizes().len() * targets.len()
+    );
+    if let Some(peak) = peak_mebibytes() {
+        println!("{what}: peak memory {peak} MiB, the mapped files among it");
+    }
+    (median, table)
+}
+
+/// How far the protected table is from the exact one, in its own standard errors: about 1 in the mean of squares.
+fn report_error(exact: &Table, protected: &Table) {
+    let pairs = (0..exact.sizes().len()).flat_map(|i| exact.row(i).iter().zip(protected.row(i)));
+    let squares: Vec<f64> =
+        pairs.map(|(truth, sum)| ((sum.estimate - truth.estimate) / sum.standard_error()).powi(2)).collect();
+    let mean = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+    println!("protected: off by {mean:.2} standard errors in the root mean square");
+}
+
+/// DuckDB's median seconds, and its counts.
+fn duckdb(dir: &Path) -> Result<(f64, Vec<Overlap>)> {
+    for (name, account) in [("mine", mine()), ("theirs", theirs())] {
+        let path = dir.join(format!("{name}.parquet"));
+        if !path.exists() {
+            export(&account, &path)?;
+        }
+    }
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/all_pairs_duckdb.py");
+    let output =
+        Command::new(python).arg(script).arg(dir).arg(THREADS.to_string()).arg(REPEATS.to_string()).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    println!("DuckDB {}: peak memory {} MiB", answer["version"], answer["peak_mebibytes"]);
+    let seconds = answer["seconds"].as_f64().ok_or("no time")?;
+    Ok((seconds, serde_json::from_value(answer["pairs"].clone())?))
+}
+
+/// The memberships of an account, with a 64-bit key for each identity.
+fn export(account: &Account, path: &Path) -> Result<()> {
+    let mut writer: Option<ArrowWriter<File>> = None;
+    for first in (account.first..account.end).step_by(1 << 20) {
+        let (mut keys, mut audiences) = (Vec::new(), Vec::new());
+        for identity in first..account.end.min(first + (1 << 20)) {
+            let mut key = [0; 8];
+            key.copy_from_slice(&Account::digest(identity)[..8]);
+            for audience in account.audiences_of(identity) {
+                keys.push(u64::from_le_bytes(key));
+                audiences.push(audience);
+            }
+        }
+        let keys: ArrayRef = Arc::new(UInt64Array::from(keys));
+        let audiences: ArrayRef = Arc::new(UInt16Array::from(audiences));
+        let batch = RecordBatch::try_from_iter([("key", keys), ("audience", audiences)])?;
+        let mut open = match writer.take() {
+            Some(open) => open,
+            None => ArrowWriter::try_new(File::create(path)?, batch.schema(), None)?,
+        };
+        open.write(&batch)?;
+        writer = Some(open);
+    }
+    if let Some(writer) = writer {
+        writer.close()?;
+    }
+    Ok(())
+}
