@@ -12,6 +12,7 @@ mod digest;
 pub mod generation;
 mod index;
 mod key_name;
+pub mod measure;
 pub mod normalise;
 mod positions;
 mod run;

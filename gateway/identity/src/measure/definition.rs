@@ -154,7 +154,10 @@ impl Definition {
     }
 
     /// Refuses what cannot be counted, or not in bounded memory.
-    pub(crate) fn check(&self) -> Result<(), MeasureFault> {
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self) -> Result<(), MeasureFault> {
         let refused = |reason| Err(MeasureFault::Definition { reason });
         let years = NaiveDate::from_ymd_opt(2000, 1, 1)..NaiveDate::from_ymd_opt(2100, 1, 1);
         let days = self.period.days();

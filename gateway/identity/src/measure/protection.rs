@@ -161,8 +161,24 @@ impl Protection {
         theirs.then_some(CreditBounds { conversions, value_micros, totals_too })
     }
 
+    /// Whether the answer to a question tells something about the other side's people.
+    pub(crate) fn needs_noise(&self, query: &Query) -> bool {
+        match query {
+            Query::Frequency | Query::NewlyReached | Query::Impressions(_) | Query::Reach(_) | Query::Cost(_) => {
+                self.exposure_bounds().is_some()
+            }
+            Query::Conversions(..) | Query::Revenue(..) => self.credit_bounds().is_some(),
+            Query::AllConversions(_) | Query::AllRevenue(_) => {
+                self.credit_bounds().is_some_and(|bounds| bounds.totals_too)
+            }
+        }
+    }
+
     /// Refuses what protects nobody or cannot be computed.
-    pub(crate) fn check(&self) -> Result<(), MeasureFault> {
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self) -> Result<(), MeasureFault> {
         let Some((epsilon, bounds)) = self.noise() else {
             return Ok(());
         };

@@ -27,6 +27,9 @@ pub struct Sources {
 
 /// Makes a report: counts, in one pass and in bounded memory, then protects.
 ///
+/// Making it again draws other noise and spends the budget again: reserve what it will spend before, store the report
+/// before anybody sees it, and never make it twice.
+///
 /// `stopped` is asked now and then. It must not be told how far the report has come, for that would tell how much data
 /// the other side has.
 ///

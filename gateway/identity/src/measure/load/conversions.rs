@@ -92,7 +92,7 @@ pub fn load_conversions(
     let written = files.finish()?;
     aside.publish()?;
     let more_types = types.more;
-    let load = reading.done(rows.rows(), keys, written);
+    let load = reading.done(&rows, keys, written);
     Ok(LoadedConversions { load, repeated_rows, types: types.list(), more_types })
 }
 

@@ -102,7 +102,7 @@ pub fn load_exposures(
     let more_values = campaigns.more || placements.more || creatives.more;
     let dimensions =
         Dimensions { campaigns: campaigns.list(), placements: placements.list(), creatives: creatives.list() };
-    Ok(LoadedExposures { load: reading.done(rows.rows(), keys, written), dimensions, more_values })
+    Ok(LoadedExposures { load: reading.done(&rows, keys, written), dimensions, more_values })
 }
 
 impl Columns {

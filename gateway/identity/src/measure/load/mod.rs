@@ -36,6 +36,8 @@ const LISTED_VALUES: usize = super::definition::MOST_VALUES;
 /// What a file yielded, whatever its events are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
+    /// Names in the header; faults name them by position.
+    pub columns: Vec<String>,
     /// Rows below the header.
     pub rows: u64,
     /// Rows that were taken.
@@ -77,11 +79,12 @@ impl Reading {
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
 
-    fn done(self, rows: u64, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
+    fn done<R: Read>(self, rows: &RowReader<R>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
         let keys = keys.into_iter().zip(written);
         let keys = keys.map(|(key, WrittenKey { events, identities })| LoadedKey { key, events, identities });
         Load {
-            rows,
+            columns: rows.columns().to_vec(),
+            rows: rows.rows(),
             accepted_rows: self.accepted_rows,
             faults: self.faults,
             first: self.first.and_then(DateTime::from_timestamp_micros),
@@ -105,7 +108,7 @@ fn read_rows<R: Read>(
             misshapen += u64::from(fault == EventFault::FieldCount);
             reading.faults.add(row.number(), column, fault);
         }
-        if rows.rows() % ROWS_BETWEEN_PROGRESS == 0 {
+        if rows.rows().is_multiple_of(ROWS_BETWEEN_PROGRESS) {
             report(rows, progress)?;
         }
     }

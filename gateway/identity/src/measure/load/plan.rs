@@ -103,7 +103,7 @@ fn check(identities: &[Mapping], stored: &[&str]) -> Result<(), LoadFault> {
     }
     // Values of the other columns are stored as they are, and identifiers must not be.
     let identifies = |column: &&str| identities.iter().any(|mapping| mapping.column.trim() == column.trim());
-    if stored.iter().any(|column| identifies(column)) {
+    if stored.iter().any(identifies) {
         return refused("a column of identifiers cannot be anything else as well");
     }
     Ok(())

@@ -151,10 +151,10 @@ impl ExposureFile {
 
     fn advance(&mut self) -> Result<Option<Exposure>, MeasureFault> {
         loop {
-            if let Some(batch) = &mut self.batch {
-                if let Some(exposure) = batch.next()? {
-                    return Ok(Some(exposure));
-                }
+            if let Some(batch) = &mut self.batch
+                && let Some(exposure) = batch.next()?
+            {
+                return Ok(Some(exposure));
             }
             match self.batches.next()? {
                 Some(batch) => self.batch = Some(self.load(&batch)?),
