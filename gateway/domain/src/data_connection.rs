@@ -197,3 +197,8 @@ pub fn create(
         updated_at: now,
     })
 }
+
+/// A data connection that is being sourced again: how its last refresh ended stays until this one has.
+pub fn sourced_again(data_connection: &DataConnection, now: Timestamp) -> DataConnection {
+    DataConnection { version: data_connection.version + 1, updated_at: now, ..data_connection.clone() }
+}

@@ -1,0 +1,320 @@
+//! Accounts, as their own members see them.
+
+use crate::graphql::{
+    access::{Authorised, authorise, authorise_id, gateway, loaders, now},
+    api_key::{ApiKey, ApiKeyPage},
+    audience::{Audience, AudiencePage, AudienceStatus},
+    audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
+    connection::{Connection, ConnectionPage, ConnectionState},
+    data_connection::{DataConnection, DataConnectionPage},
+    fault::{fault, refused},
+    id::{global, local},
+    job::{Job, JobPage},
+    loaders::load,
+    match_key::MatchKey,
+    member::{Member, MemberPage},
+    page::{self, page},
+    scalar::SafeInt,
+};
+use async_graphql::{Context, Enum, ID, Object, Result};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    AccountId, DataConnectionId,
+    access::{Act, MemberRole as DomainMemberRole},
+    account::{Account as Row, Role as DomainRole},
+    privacy::PrivacyLevel as DomainPrivacyLevel,
+};
+use entente_store::{AudienceFilter, ConnectionFilter};
+
+/// What a collaborator is. Fixed once the account exists.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainRole")]
+pub enum Role {
+    /// Has customers and wants to reach people.
+    Advertiser,
+    /// Has an audience and runs campaigns.
+    Publisher,
+    /// Acts for advertisers.
+    Agency,
+    /// Has data about people.
+    DataPartner,
+}
+
+/// What a user or an API key may do in an account.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainMemberRole")]
+pub enum MemberRole {
+    /// Reads, runs reports.
+    Analyst,
+    /// Everything but users, API keys and deleting the account.
+    Manager,
+    /// Everything.
+    Admin,
+}
+
+/// How strongly the view that others have of an account's people is randomised.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainPrivacyLevel")]
+pub enum PrivacyLevel {
+    /// A member shows up with probability 7/8, anyone else with 1/32 (1/8 in "all audiences").
+    Standard,
+    /// A member shows up with probability 3/4, anyone else with 1/8 (1/4 in "all audiences").
+    Strong,
+}
+
+/// An account: one collaborator, a brand in one role. Only its own members see it.
+#[derive(Clone)]
+pub struct Account(pub Row);
+
+page!(AccountPage, AccountEdge, Account, "accounts");
+
+impl Account {
+    fn authorised(&self, ctx: &Context<'_>, act: Act) -> Result<Authorised> {
+        authorise_id(ctx, self.0.id, act)?.map_err(refused)
+    }
+}
+
+#[Object]
+impl Account {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// The id by which others know this account, as a `Collaborator`.
+    async fn collaborator_id(&self) -> ID {
+        super::id::global_as("Collaborator", self.0.id.0)
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.profile.name
+    }
+
+    /// What it says of itself.
+    async fn description(&self) -> &str {
+        &self.0.profile.description
+    }
+
+    /// What it is.
+    async fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// Its industry.
+    async fn industry(&self) -> &str {
+        &self.0.profile.industry
+    }
+
+    /// ISO 3166-1 alpha-2. Phone numbers without a country code are read as of this region.
+    async fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// A team address, shown to others.
+    async fn contact_email(&self) -> &str {
+        &self.0.profile.contact_email
+    }
+
+    /// What it can match on.
+    async fn match_keys(&self) -> Vec<MatchKey> {
+        self.0.match_keys.iter().cloned().map(Into::into).collect()
+    }
+
+    /// How its people are protected.
+    async fn privacy_level(&self) -> PrivacyLevel {
+        self.0.privacy_level.into()
+    }
+
+    /// Address of its logo, an SVG; answers 404 when it has none.
+    async fn logo_url(&self, ctx: &Context<'_>) -> String {
+        format!("{}/accounts/{}/logo.svg", gateway(ctx).base_url, self.0.id)
+    }
+
+    /// Address of its header picture; answers 404 when it has none.
+    async fn header_picture_url(&self, ctx: &Context<'_>) -> String {
+        format!("{}/accounts/{}/header", gateway(ctx).base_url, self.0.id)
+    }
+
+    /// Whoever holds it can invite this account. For ADMIN and MANAGER.
+    async fn connect_code(&self, ctx: &Context<'_>) -> Result<String> {
+        self.authorised(ctx, Act::Manage)?;
+        let gateway = gateway(ctx);
+        let mut sealed = gateway.store().connect_codes_sealed(&[self.0.id]).await.map_err(fault)?;
+        let sealed = sealed.remove(&self.0.id).ok_or_else(|| fault("an account without a connect code"))?;
+        let code = gateway.secrets().open_sealed(&code_purpose(self.0.id), &sealed).map_err(fault)?;
+        String::from_utf8(code.to_vec()).map_err(fault)
+    }
+
+    /// Grows by one with each change.
+    async fn version(&self) -> SafeInt {
+        SafeInt(self.0.version.unsigned_abs())
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// Its connections, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn connections(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those in one of these states.")] states: Option<Vec<ConnectionState>>,
+        #[graphql(desc = "Only those that wait for this account.", default = false)] action_required: bool,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<ConnectionPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let states = states.unwrap_or_default().into_iter().map(Into::into).collect();
+        let filter = ConnectionFilter { states, action_required };
+        let page = gateway(ctx).store().connections_of_account(self.0.id, filter, request).await.map_err(fault)?;
+        Ok(ConnectionPage::of(page, Connection))
+    }
+
+    /// Its audiences, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those in this status.")] status: Option<AudienceStatus>,
+        #[graphql(desc = "Only those in this category.")] category: Option<String>,
+        #[graphql(desc = "Only those of this data connection.")] data_connection_id: Option<ID>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<AudiencePage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let from = data_connection_id.map(|id| local::<DataConnectionId>(&id, "dataConnectionId")).transpose();
+        let filter = AudienceFilter {
+            data_connection: from.map_err(refused)?,
+            status: status.map(Into::into),
+            category,
+            ..AudienceFilter::default()
+        };
+        let page = gateway(ctx).store().audiences_of_account(self.0.id, filter, now(), request).await.map_err(fault)?;
+        Ok(AudiencePage::of(page, Audience))
+    }
+
+    /// Its data connections, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn data_connections(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<DataConnectionPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().data_connections_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(DataConnectionPage::of(page, DataConnection))
+    }
+
+    /// Users who may act for it. For ADMIN.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<MemberPage> {
+        self.authorised(ctx, Act::Administer)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?;
+        let mut members = gateway(ctx).store().members_of_accounts(&[self.0.id]).await.map_err(fault)?;
+        let members = members.remove(&self.0.id).unwrap_or_default();
+        Ok(MemberPage::of(page::part_of(members, |m| m.user.to_string(), &request), Member))
+    }
+
+    /// Keys that act for it, newest first. For ADMIN.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<ApiKeyPage> {
+        self.authorised(ctx, Act::Administer)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().api_keys_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(ApiKeyPage::of(page, ApiKey))
+    }
+
+    /// Work that runs or ran for it, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<JobPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().jobs_of_account(self.0.id, &[], request).await.map_err(fault)?;
+        Ok(JobPage::of(page, Job))
+    }
+
+    /// Who did what to what and when, newest first. For ADMIN.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only these entries.")] filter: Option<AuditFilterInput>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<AuditEntryPage> {
+        self.authorised(ctx, Act::Administer)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let filter = filter.unwrap_or_default().filter();
+        let page = gateway(ctx).store().audit_of_account(self.0.id, filter, request).await.map_err(fault)?;
+        Ok(AuditEntryPage::of(page, AuditEntry))
+    }
+}
+
+/// Queries of accounts.
+#[derive(Default)]
+pub struct AccountQuery;
+
+#[Object]
+impl AccountQuery {
+    /// An account that the viewer belongs to.
+    async fn account(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Result<Option<Account>> {
+        match authorise(ctx, &id, Act::Read)? {
+            Ok(authorised) => Ok(load(&loaders(ctx).accounts, authorised.account).await?.map(Account)),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// The purpose under which a connect code is sealed.
+pub fn code_purpose(account: AccountId) -> String {
+    format!("connect code of {account}")
+}
+
+/// The purpose under which an account's coin secret is sealed.
+pub fn coin_purpose(account: AccountId) -> String {
+    format!("coin secret of {account}")
+}

@@ -1,0 +1,383 @@
+//! Data connections: where an account's audiences come from.
+
+use crate::{
+    graphql::{
+        access::{actor_name, authorise, change, creation, gateway, loaders},
+        audience::{Audience, AudiencePage},
+        audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
+        fault::{allow, fault, payload, refused},
+        id::{global, local},
+        job::Job,
+        loaders::load,
+        page::{self, page},
+        refresh::{Refresh, RefreshPage},
+        scalar::SafeInt,
+        sourcing::{Consent, FieldMapping, FieldMappingInput, delimiter, field_mappings},
+    },
+    work::{rebuild, refresh},
+};
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    AccountId, DataConnectionId, MatchKey, Refusal, UploadId,
+    access::Act,
+    account::Account,
+    audience::{ConnectionAccess as Access, MetadataVisibility, VisibilityChange},
+    data_connection::{
+        self, AudienceSource as DomainAudienceSource, DataConnection as Row, DataConnectionStatus as DomainStatus,
+        Mapping as DomainMapping, NewDataConnection,
+    },
+    event::{AccountEventKind, NewEvent, Subject},
+};
+use entente_store::{LoadedDataConnection, Outcome, SourceId};
+
+/// Where a data connection is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainStatus")]
+pub enum DataConnectionStatus {
+    /// Its first refresh has not ended.
+    Pending,
+    /// Its last refresh succeeded.
+    Active,
+    /// Its last refresh failed; what was there before stays.
+    Failed,
+}
+
+/// How a file is read.
+#[derive(Clone, SimpleObject)]
+pub struct Mapping {
+    /// The columns that hold identities.
+    fields: Vec<FieldMapping>,
+    /// The column that names a row's audience; null when all rows belong to one.
+    audience_column: Option<String>,
+    /// The audience that all rows belong to; null when a column names it.
+    audience_name: Option<String>,
+    /// What separates the columns.
+    delimiter: String,
+}
+
+impl From<DomainMapping> for Mapping {
+    fn from(mapping: DomainMapping) -> Self {
+        let (audience_column, audience_name) = match mapping.audience {
+            DomainAudienceSource::Column(column) => (Some(column), None),
+            DomainAudienceSource::Named(name) => (None, Some(name)),
+        };
+        let fields = mapping.fields.into_iter().map(Into::into).collect();
+        Self { fields, audience_column, audience_name, delimiter: mapping.delimiter.to_string() }
+    }
+}
+
+/// A configured source of audiences.
+#[derive(Clone)]
+pub struct DataConnection(pub Row);
+
+page!(DataConnectionPage, DataConnectionEdge, DataConnection, "data connections");
+
+#[Object]
+impl DataConnection {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Where it is.
+    async fn status(&self) -> DataConnectionStatus {
+        self.0.status.into()
+    }
+
+    /// How its files are read.
+    async fn mapping(&self) -> Mapping {
+        self.0.mapping.clone().into()
+    }
+
+    /// What its new audiences are about.
+    async fn categories(&self) -> &[String] {
+        &self.0.categories
+    }
+
+    /// Who may see its new audiences by name.
+    async fn access(&self) -> ConnectionAccess {
+        ConnectionAccess::of(self.0.account, &self.0.access)
+    }
+
+    /// Which figures about its new audiences others may see.
+    async fn visibility(&self) -> AudienceVisibility {
+        self.0.visibility.into()
+    }
+
+    /// Who acknowledged that the people in the data have consented to its use, and when.
+    async fn consent(&self) -> Consent {
+        self.0.consent.clone().into()
+    }
+
+    /// Its 20 newest audiences; `audiences` of the account gives all of them.
+    #[graphql(complexity = "20 * child_complexity")]
+    async fn audiences(&self, ctx: &Context<'_>) -> Result<AudiencePage> {
+        let page = load(&loaders(ctx).audiences_of_data_connections, self.0.id).await?.unwrap_or_default();
+        Ok(AudiencePage::of(page, Audience))
+    }
+
+    /// Why the last refresh failed: a sentence without values; null when it did not.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// The last refresh that has begun; null before the first one.
+    async fn last_refresh(&self, ctx: &Context<'_>) -> Result<Option<Refresh>> {
+        Ok(load(&loaders(ctx).latest_refreshes, SourceId::DataConnection(self.0.id)).await?.map(Refresh))
+    }
+
+    /// All refreshes, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn refreshes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<RefreshPage> {
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let source = SourceId::DataConnection(self.0.id);
+        let page = gateway(ctx).store().refreshes_of_source(source, request).await.map_err(fault)?;
+        Ok(RefreshPage::of(page, Refresh))
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// Grows by one with each change.
+    async fn version(&self) -> SafeInt {
+        SafeInt(self.0.version.unsigned_abs())
+    }
+}
+
+/// Says which audience a row belongs to.
+#[derive(Clone, Debug, OneofObject)]
+enum AudienceSourceInput {
+    /// The column that names it; a row may stand in the file once for each of its audiences.
+    Column(String),
+    /// All rows belong to the audience of this name.
+    Name(String),
+}
+
+/// Says how a file is read.
+#[derive(Clone, Debug, InputObject)]
+struct MappingInput {
+    /// The columns that hold identities: between 1 and 40. Several may feed one match key.
+    fields: Vec<FieldMappingInput>,
+    /// Which audience a row belongs to.
+    audience: AudienceSourceInput,
+    /// What separates the columns: one punctuation character or a tab.
+    #[graphql(default_with = "String::from(\",\")")]
+    delimiter: String,
+}
+
+impl MappingInput {
+    fn mapping(self) -> Result<DomainMapping, Refusal> {
+        Ok(DomainMapping {
+            fields: field_mappings(self.fields, "mapping.fields")?,
+            audience: match self.audience {
+                AudienceSourceInput::Column(column) => DomainAudienceSource::Column(column),
+                AudienceSourceInput::Name(name) => DomainAudienceSource::Named(name),
+            },
+            delimiter: delimiter(&self.delimiter, "mapping.delimiter")?,
+        })
+    }
+}
+
+/// Creates a data connection from an upload.
+#[derive(InputObject)]
+struct CreateDataConnectionInput {
+    /// The account that acts.
+    account_id: ID,
+    /// 1 to 100 characters.
+    name: String,
+    /// A complete upload that was not used yet.
+    upload_id: ID,
+    /// How its files are read.
+    mapping: MappingInput,
+    /// What its audiences are about: at most 20, each of 1 to 60 characters.
+    #[graphql(default)]
+    categories: Vec<String>,
+    /// Who may see its audiences by name; nobody unless it is said.
+    access: Option<ConnectionAccessInput>,
+    /// Which figures about its audiences others may see; all unless it is said.
+    visibility: Option<AudienceVisibilityInput>,
+    /// That the people in the data have consented to its use; must be true. Who says so, and when, is kept.
+    consent_acknowledged: bool,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
+/// Sources a data connection again: its audiences are replaced at once when the whole file was read.
+#[derive(InputObject)]
+struct RefreshDataConnectionInput {
+    /// The account that acts.
+    account_id: ID,
+    /// The data connection.
+    data_connection_id: ID,
+    /// A complete upload that was not used yet.
+    upload_id: ID,
+}
+
+/// Deletes a data connection with its audiences.
+#[derive(InputObject)]
+struct DeleteDataConnectionInput {
+    /// The account that acts.
+    account_id: ID,
+    /// The data connection.
+    data_connection_id: ID,
+}
+
+payload! {
+    /// The data connection and the job that sources it, or why there is none.
+    CreateDataConnectionPayload {
+        /// What was created.
+        data_connection: DataConnection,
+        /// Sources it; `jobProgress` says how far it is.
+        job: Job,
+    }
+}
+
+payload! {
+    /// The data connection and the job that sources it, or why it is not sourced.
+    RefreshDataConnectionPayload {
+        /// As it is now.
+        data_connection: DataConnection,
+        /// Sources it; `jobProgress` says how far it is.
+        job: Job,
+    }
+}
+
+payload! {
+    /// What was deleted, or why nothing was.
+    DeleteDataConnectionPayload {
+        /// The id of the data connection that is gone.
+        deleted_data_connection_id: ID,
+    }
+}
+
+/// Mutations of data connections.
+#[derive(Default)]
+pub struct DataConnectionMutation;
+
+#[Object]
+impl DataConnectionMutation {
+    /// Creates a data connection, and sources it by a job. For ADMIN and MANAGER.
+    async fn create_data_connection(
+        &self,
+        ctx: &Context<'_>,
+        input: CreateDataConnectionInput,
+    ) -> Result<CreateDataConnectionPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
+        let change = allow!(creation(ctx, authorised, "createDataConnection", input.idempotency_key)?);
+        let account = authorised.account;
+        let access = match input.access {
+            Some(access) => allow!(access.checked(ctx, account).await?),
+            None => Access::Private,
+        };
+        let new = NewDataConnection {
+            name: input.name,
+            mapping: allow!(input.mapping.mapping()),
+            categories: input.categories,
+            access,
+            visibility: VisibilityChange::from(input.visibility.unwrap_or_default()).of(MetadataVisibility::default()),
+            consent_acknowledged: input.consent_acknowledged,
+        };
+        let (id, at, by) = (DataConnectionId::new(), change.now, actor_name(change.actor));
+        let rule = move |owner: &Account| {
+            let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
+            let created = data_connection::create(id, account, &keys, new, &by, at)?;
+            let event = event(account, AccountEventKind::DataConnectionCreated, id);
+            Ok(Outcome::of(created).events([event]).job(refresh::job(account, id, upload, at)))
+        };
+        let store = gateway(ctx).store();
+        let created = store.create_data_connection(change, id, account, Some(upload), rule).await.map_err(fault)?;
+        let created = allow!(created);
+        let data_connection = load(&loaders(ctx).data_connections, created.id).await?.map(DataConnection);
+        Ok(CreateDataConnectionPayload { data_connection, job: last_job(ctx, created.id).await?, user_errors: vec![] })
+    }
+
+    /// Sources a data connection again from another upload, by a job; until it has ended everything stays as it was.
+    /// For ADMIN and MANAGER.
+    async fn refresh_data_connection(
+        &self,
+        ctx: &Context<'_>,
+        input: RefreshDataConnectionInput,
+    ) -> Result<RefreshDataConnectionPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
+        let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
+        let change = change(ctx, authorised, "refreshDataConnection", Some(Subject::DataConnection(id)))?;
+        let (at, account) = (change.now, authorised.account);
+        let job = refresh::job(account, id, upload, at);
+        let job_id = job.id;
+        let rule = move |loaded: &LoadedDataConnection| {
+            own(loaded, account)?;
+            Ok(Outcome::of(data_connection::sourced_again(&loaded.data_connection, at)).job(job))
+        };
+        let store = gateway(ctx).store();
+        let changed = store.change_data_connection(change, id, Some(upload), rule).await.map_err(fault)?;
+        let data_connection = Some(DataConnection(allow!(changed.map_err(about_data_connection))));
+        let job = store.job(job_id).await.map_err(fault)?.map(Job);
+        Ok(RefreshDataConnectionPayload { data_connection, job, user_errors: vec![] })
+    }
+
+    /// Deletes a data connection with its audiences, and cancels what would still have used them: sends, activations and
+    /// reports that have not run. What was delivered and finished reports stay. For ADMIN and MANAGER.
+    async fn delete_data_connection(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteDataConnectionInput,
+    ) -> Result<DeleteDataConnectionPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
+        let change = change(ctx, authorised, "deleteDataConnection", Some(Subject::DataConnection(id)))?;
+        let (at, account) = (change.now, authorised.account);
+        let rule = move |loaded: &LoadedDataConnection| {
+            own(loaded, account)?;
+            let event = event(account, AccountEventKind::DataConnectionDeleted, id);
+            Ok(Outcome::of(()).events([event]).job(rebuild::job(account, id, at)))
+        };
+        let deleted = gateway(ctx).store().delete_data_connection(change, id, rule).await.map_err(fault)?;
+        allow!(deleted.map_err(about_data_connection));
+        Ok(DeleteDataConnectionPayload { deleted_data_connection_id: Some(global(id)), user_errors: vec![] })
+    }
+}
+
+/// A data connection of others reads like none.
+fn own(loaded: &LoadedDataConnection, account: AccountId) -> Result<(), Refusal> {
+    if loaded.data_connection.account == account {
+        return Ok(());
+    }
+    Err(Refusal::not_found("data connection"))
+}
+
+/// Says of which input a refusal is.
+fn about_data_connection(refusal: Refusal) -> Refusal {
+    if refusal.field.is_empty() { refusal.at("dataConnectionId") } else { refusal }
+}
+
+fn event(account: AccountId, kind: AccountEventKind, id: DataConnectionId) -> NewEvent {
+    NewEvent::of_account(account, kind, Subject::DataConnection(id))
+}
+
+/// The last job that sources a data connection.
+async fn last_job(ctx: &Context<'_>, id: DataConnectionId) -> Result<Option<Job>> {
+    let jobs = gateway(ctx).store().jobs_about(Subject::DataConnection(id)).await.map_err(fault)?;
+    Ok(jobs.into_iter().next().map(Job))
+}

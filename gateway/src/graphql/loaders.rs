@@ -1,0 +1,133 @@
+//! Loaders: what nested fields ask for one by one is read from the database in one statement. They live as long as one
+//! operation and cache nothing, so that each event of a subscription is read afresh.
+
+use crate::graphql::fault::fault;
+use async_graphql::Result;
+use dataloader::{BatchFn, non_cached::Loader};
+use entente_domain::{
+    AccountId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, ProjectId, SentAudienceId,
+    UploadId,
+    UserId,
+    account::Account,
+    activation::{Destination, SentAudience},
+    audience::Audience,
+    connection::Connection,
+    data_connection::DataConnection,
+    project::{Campaign, Project},
+};
+use entente_store::{Page, Refresh, SourceId, Store, StoreError, Upload, User};
+use futures::future::BoxFuture;
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+
+type Answers<K, V> = BoxFuture<'static, Result<HashMap<K, V>, StoreError>>;
+
+/// One statement that answers many keys.
+pub struct Statement<K, V> {
+    store: Store,
+    read: fn(Store, Vec<K>) -> Answers<K, V>,
+}
+
+/// What a loader answers for a key: a value, that there is none, or that the database failed.
+type Answer<V> = Result<Option<V>, Arc<StoreError>>;
+
+impl<K, V> BatchFn<K, Answer<V>> for Statement<K, V>
+where
+    K: Eq + Hash + Copy + Send + Sync,
+    V: Clone + Send + Sync,
+{
+    async fn load(&mut self, keys: &[K]) -> HashMap<K, Answer<V>> {
+        match (self.read)(self.store.clone(), keys.to_vec()).await {
+            Ok(mut found) => keys.iter().map(|k| (*k, Ok(found.remove(k)))).collect(),
+            Err(error) => {
+                let error = Arc::new(error);
+                keys.iter().map(|k| (*k, Err(error.clone()))).collect()
+            }
+        }
+    }
+}
+
+/// A loader of values by key.
+pub type By<K, V> = Loader<K, Answer<V>, Statement<K, V>>;
+
+fn by<K, V>(store: &Store, read: fn(Store, Vec<K>) -> Answers<K, V>) -> By<K, V>
+where
+    K: Eq + Hash + Copy + Send + Sync + Debug,
+    V: Clone + Send + Sync,
+{
+    Loader::new(Statement { store: store.clone(), read })
+}
+
+/// Loads one value.
+pub async fn load<K, V>(loader: &By<K, V>, key: K) -> Result<Option<V>>
+where
+    K: Eq + Hash + Copy + Send + Sync + Debug,
+    V: Clone + Send + Sync,
+{
+    loader.try_load(key).await.map_err(fault)?.map_err(fault)
+}
+
+/// All loaders of an operation.
+pub struct Loaders {
+    /// Accounts by id.
+    pub accounts: By<AccountId, Account>,
+    /// Users by id.
+    pub users: By<UserId, User>,
+    /// Connections by id.
+    pub connections: By<ConnectionId, Connection>,
+    /// Projects by id.
+    pub projects: By<ProjectId, Project>,
+    /// The first projects of connections.
+    pub projects_of_connections: By<ConnectionId, Page<Project>>,
+    /// Campaigns by id.
+    pub campaigns: By<CampaignId, Campaign>,
+    /// Campaigns of projects.
+    pub campaigns_of_projects: By<ProjectId, Vec<Campaign>>,
+    /// Audiences by id.
+    pub audiences: By<AudienceId, Audience>,
+    /// The first audiences that accounts made public.
+    pub public_audiences: By<AccountId, Page<Audience>>,
+    /// The first audiences of data connections.
+    pub audiences_of_data_connections: By<DataConnectionId, Page<Audience>>,
+    /// Uploads by id.
+    pub uploads: By<UploadId, Upload>,
+    /// The latest refreshes of data connections and event data sets.
+    pub latest_refreshes: By<SourceId, Refresh>,
+    /// Data connections by id.
+    pub data_connections: By<DataConnectionId, DataConnection>,
+    /// Destinations by id.
+    pub destinations: By<DestinationId, Destination>,
+    /// Sent audiences by id.
+    pub sent_audiences: By<SentAudienceId, SentAudience>,
+}
+
+/// How many projects of a connection, and public audiences of an account, a nested field shows.
+pub const NESTED: usize = 20;
+
+impl Loaders {
+    /// Loaders for one operation.
+    pub fn new(store: &Store) -> Self {
+        Self {
+            accounts: by(store, |s, k| Box::pin(async move { s.accounts_by_ids(&k).await })),
+            users: by(store, |s, k| Box::pin(async move { s.users_by_ids(&k).await })),
+            connections: by(store, |s, k| Box::pin(async move { s.connections_by_ids(&k).await })),
+            projects: by(store, |s, k| Box::pin(async move { s.projects_by_ids(&k).await })),
+            projects_of_connections: by(store, |s, k| {
+                Box::pin(async move { s.newest_projects_of_connections(&k, NESTED).await })
+            }),
+            campaigns: by(store, |s, k| Box::pin(async move { s.campaigns_by_ids(&k).await })),
+            campaigns_of_projects: by(store, |s, k| Box::pin(async move { s.campaigns_of_projects(&k).await })),
+            audiences: by(store, |s, k| Box::pin(async move { s.audiences_by_ids(&k).await })),
+            public_audiences: by(store, |s, k| {
+                Box::pin(async move { s.newest_public_audiences_of_accounts(&k, crate::graphql::access::now(), NESTED).await })
+            }),
+            audiences_of_data_connections: by(store, |s, k| {
+                Box::pin(async move { s.newest_audiences_of_data_connections(&k, NESTED).await })
+            }),
+            uploads: by(store, |s, k| Box::pin(async move { s.uploads_by_ids(&k).await })),
+            latest_refreshes: by(store, |s, k| Box::pin(async move { s.latest_refreshes(&k).await })),
+            data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
+            destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
+            sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The GraphQL schema: one file per noun of the product, nothing in them but translation.
+
+mod access;
+pub mod account;
+mod account_mutation;
+mod api_key;
+mod audience;
+mod audience_access;
+mod audit;
+mod collaborator;
+mod connection;
+mod data_connection;
+mod event;
+pub mod fault;
+pub mod id;
+mod job;
+mod loaders;
+mod match_key;
+mod member;
+mod node;
+mod page;
+mod partner_audience;
+mod picture;
+mod project;
+mod refresh;
+mod scalar;
+mod settings;
+mod sourcing;
+mod subject;
+mod upload;
+mod user;
+
+use crate::{gateway::Gateway, http::request_id::RequestId};
+use async_graphql::{MergedObject, Request, SDLExportOptions};
+use entente_domain::access::Viewer;
+use std::sync::Arc;
+
+/// Fields of the query type.
+#[derive(Default, MergedObject)]
+pub struct Query(
+    user::ViewerQuery,
+    node::NodeQuery,
+    account::AccountQuery,
+    collaborator::CollaboratorQuery,
+    connection::ConnectionQuery,
+    project::ProjectQuery,
+    upload::UploadQuery,
+);
+
+/// Fields of the mutation type.
+#[derive(Default, MergedObject)]
+pub struct Mutation(
+    user::UserMutation,
+    account_mutation::AccountMutation,
+    member::MemberMutation,
+    api_key::ApiKeyMutation,
+    connection::ConnectionMutation,
+    project::ProjectMutation,
+    upload::UploadMutation,
+    data_connection::DataConnectionMutation,
+    audience::AudienceMutation,
+);
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, event::Subscriptions>;
+
+/// How deep a document may nest, and what it may cost: each field is one, each item of a page its fields.
+const DEPTH: usize = 16;
+const COMPLEXITY: usize = 20_000;
+
+/// Builds the schema.
+pub fn schema() -> Schema {
+    async_graphql::Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
+        .limit_depth(DEPTH)
+        .limit_complexity(COMPLEXITY)
+        .finish()
+}
+
+/// The schema as text, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    schema().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+}
+
+/// Gives an operation what its resolvers need; its loaders are its own.
+pub fn operation_data(request: Request, gateway: &Arc<Gateway>, viewer: Option<Viewer>, id: &RequestId) -> Request {
+    request
+        .data(gateway.clone())
+        .data(access::Caller { viewer, request_id: id.clone() })
+        .data(loaders::Loaders::new(gateway.store()))
+}

@@ -1,0 +1,114 @@
+//! Any object by its global id.
+
+use crate::graphql::{
+    access::{gateway, loaders, may_read, viewer},
+    account::Account,
+    audience::Audience,
+    connection::Connection,
+    data_connection::DataConnection,
+    fault::{fault, refused},
+    id::{Global, parse},
+    job::Job,
+    loaders::load,
+    project::Project,
+    upload::Upload,
+};
+use async_graphql::{Context, ID, Interface, Object, Result};
+use entente_domain::{
+    AccountId, AudienceId, ConnectionId, DataConnectionId, JobId, ProjectId, Refusal, UploadId,
+    connection::Connection as ConnectionRow,
+};
+
+/// An object with a global id.
+#[derive(Clone, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque and unique in the gateway."))]
+pub enum Node {
+    /// An account.
+    Account(Account),
+    /// A connection.
+    Connection(Connection),
+    /// A project.
+    Project(Project),
+    /// An upload.
+    Upload(Upload),
+    /// A data connection.
+    DataConnection(DataConnection),
+    /// An audience of one's own.
+    Audience(Audience),
+    /// A job.
+    Job(Job),
+}
+
+/// The most ids that are asked for at once.
+const MOST: usize = 100;
+
+/// Queries by global id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// The object with a global id; null when there is none that the viewer may see.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>> {
+        find(ctx, &id).await
+    }
+
+    /// The objects with these global ids, at most 100, in their order; null for those that the viewer may not see.
+    #[graphql(complexity = "1 + ids.len() * child_complexity")]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Global ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MOST {
+            return Err(refused(Refusal::invalid("ids", format!("At most {MOST} ids."))));
+        }
+        futures::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+}
+
+async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
+    viewer(ctx)?;
+    let Some((type_name, uuid)) = parse(id) else { return Ok(None) };
+    let loaders = loaders(ctx);
+    match type_name.as_str() {
+        AccountId::TYPE => {
+            let id = AccountId(uuid);
+            if !may_read(ctx, id)? {
+                return Ok(None);
+            }
+            Ok(load(&loaders.accounts, id).await?.map(|a| Node::Account(Account(a))))
+        }
+        ConnectionId::TYPE => {
+            let found = load(&loaders.connections, ConnectionId(uuid)).await?;
+            Ok(found.filter(|c| is_a_side(ctx, c)).map(|c| Node::Connection(Connection(c))))
+        }
+        ProjectId::TYPE => {
+            let Some(project) = load(&loaders.projects, ProjectId(uuid)).await? else { return Ok(None) };
+            let connection = load(&loaders.connections, project.connection).await?;
+            Ok(connection.filter(|c| is_a_side(ctx, c)).map(|_| Node::Project(Project(project))))
+        }
+        UploadId::TYPE => {
+            let upload = load(&loaders.uploads, UploadId(uuid)).await?;
+            Ok(upload.filter(|u| may_read(ctx, u.account).unwrap_or(false)).map(|u| Node::Upload(Upload(u))))
+        }
+        DataConnectionId::TYPE => {
+            let found = load(&loaders.data_connections, DataConnectionId(uuid)).await?;
+            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
+            Ok(found.map(|d| Node::DataConnection(DataConnection(d))))
+        }
+        AudienceId::TYPE => {
+            let audience = load(&loaders.audiences, AudienceId(uuid)).await?;
+            Ok(audience.filter(|a| may_read(ctx, a.account).unwrap_or(false)).map(|a| Node::Audience(Audience(a))))
+        }
+        JobId::TYPE => {
+            let job = gateway(ctx).store().job(JobId(uuid)).await.map_err(fault)?;
+            Ok(job.filter(|j| may_read(ctx, j.account).unwrap_or(false)).map(|j| Node::Job(Job(j))))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn is_a_side(ctx: &Context<'_>, connection: &ConnectionRow) -> bool {
+    [connection.owner, connection.recipient].iter().any(|a| may_read(ctx, *a).unwrap_or(false))
+}

@@ -1,0 +1,89 @@
+//! The history of loading files.
+
+use crate::graphql::{
+    access::gateway,
+    fault::{fault, refused},
+    id::global,
+    page::{self, page},
+    scalar::SafeInt,
+    sourcing::{RowFault, RowFaultCount, RowFaultPage, fault_counts},
+};
+use async_graphql::{Context, Enum, ID, Object, Result};
+use chrono::{DateTime, Utc};
+use entente_store::{Refresh as Row, RefreshStatus as Status};
+
+/// Where a refresh is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "Status")]
+pub enum RefreshStatus {
+    /// The file is being read.
+    Running,
+    /// Its rows have replaced what was there.
+    Succeeded,
+    /// What was there stays.
+    Failed,
+}
+
+/// One time that a file was loaded.
+#[derive(Clone)]
+pub struct Refresh(pub Row);
+
+page!(RefreshPage, RefreshEdge, Refresh, "refreshes");
+
+#[Object]
+impl Refresh {
+    /// The id of the job that loads or loaded it.
+    async fn job_id(&self) -> ID {
+        global(self.0.job)
+    }
+
+    /// Where it is.
+    async fn status(&self) -> RefreshStatus {
+        self.0.status.into()
+    }
+
+    /// Rows in the file, without its header; 0 before it ended.
+    async fn rows(&self) -> SafeInt {
+        SafeInt(self.0.rows)
+    }
+
+    /// Rows of which at least one identity was taken; 0 before it ended.
+    async fn accepted_rows(&self) -> SafeInt {
+        SafeInt(self.0.accepted)
+    }
+
+    /// What was wrong with rows and values, the most frequent first.
+    async fn faults_by_reason(&self) -> Vec<RowFaultCount> {
+        fault_counts(&self.0.faults)
+    }
+
+    /// The first 1,000 of these faults, in the order of the file.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn row_faults(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<RowFaultPage> {
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().row_faults(self.0.job, request).await.map_err(fault)?;
+        Ok(RowFaultPage::of(page, RowFault::from))
+    }
+
+    /// Why it failed: a sentence without values; null when it did not.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.0.started_at
+    }
+
+    /// When it ended; null before.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+}

@@ -1,0 +1,162 @@
+//! The identity indexes of accounts, and the threads that count with them.
+
+use crate::{secrets::Secrets, settings::Settings};
+use entente_domain::{AccountId, GenerationId, MatchKey};
+use entente_identity::{Index, IndexFault, IndexSecret, KeyName, generation};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::Semaphore, task};
+
+/// Why a count could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentitiesError {
+    /// An index is damaged or cannot be read.
+    #[error("an identity index cannot be opened: {0}")]
+    Index(#[from] IndexFault),
+    /// The generation was replaced and removed since it was looked up: look it up again.
+    #[error("this generation of an identity index is gone")]
+    Gone,
+    /// The work panicked.
+    #[error("identity work ended without an answer")]
+    Abandoned,
+}
+
+type OpenIndexes = HashMap<(AccountId, GenerationId, String), Option<Arc<Index>>>;
+
+/// Opens indexes once, and bounds how much is counted at a time.
+pub struct Identities {
+    accounts: PathBuf,
+    scratch: PathBuf,
+    index_secret: Arc<IndexSecret>,
+    threads: usize,
+    turns: Arc<Semaphore>,
+    open: Mutex<OpenIndexes>,
+}
+
+impl Identities {
+    /// Indexes below the data folder.
+    pub fn new(settings: &Settings, secrets: &Secrets) -> Self {
+        Self {
+            accounts: settings.data.join("accounts"),
+            scratch: settings.data.join("scratch"),
+            index_secret: Arc::new(IndexSecret::new(secrets.derive("index keys"))),
+            threads: settings.identity_threads(),
+            turns: Arc::new(Semaphore::new(settings.identity_threads())),
+            open: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The key of the hash that indexes are made of.
+    pub fn index_secret(&self) -> Arc<IndexSecret> {
+        self.index_secret.clone()
+    }
+
+    /// Threads that one count may use.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// A folder for what is sorted on disk; it is emptied at each start.
+    pub fn scratch(&self) -> io::Result<PathBuf> {
+        std::fs::create_dir_all(&self.scratch)?;
+        Ok(self.scratch.clone())
+    }
+
+    /// Removes what a crash left in the scratch folder.
+    pub fn empty_scratch(&self) -> io::Result<()> {
+        match std::fs::remove_dir_all(&self.scratch) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the runs of an account lie.
+    pub fn runs(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("runs")
+    }
+
+    /// Where the generations of an account lie.
+    pub fn generations(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("generations")
+    }
+
+    /// Where a generation lies.
+    pub fn generation(&self, account: AccountId, generation: GenerationId) -> PathBuf {
+        self.generations(account).join(generation.to_string())
+    }
+
+    /// Where exposures and conversions of an account lie.
+    pub fn events(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("events")
+    }
+
+    /// The index of an account's generation for a match key; `None` when it has no identities of that key.
+    ///
+    /// Blocks: call it from [`Identities::compute`].
+    pub fn index(
+        &self,
+        account: AccountId,
+        generation: GenerationId,
+        key: &MatchKey,
+    ) -> Result<Option<Arc<Index>>, IdentitiesError> {
+        let place = (account, generation, key.name());
+        if let Some(index) = self.opened().get(&place) {
+            return Ok(index.clone());
+        }
+        let folder = self.generation(account, generation);
+        if !folder.is_dir() {
+            return Err(IdentitiesError::Gone);
+        }
+        let path = generation::index_path(&folder, &key_name(key));
+        let index = if path.exists() { Some(Arc::new(Index::open(&path)?)) } else { None };
+        let mut open = self.opened();
+        open.retain(|(a, g, _), _| *a != account || *g == generation);
+        open.insert(place, index.clone());
+        Ok(index)
+    }
+
+    /// Runs work on identities off the asynchronous threads, when it is its turn.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IdentitiesError> {
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| IdentitiesError::Abandoned)?;
+        let done = task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|_| IdentitiesError::Abandoned)
+    }
+
+    /// Removes the folders below `parent` that are not among `kept`; readers that have one open finish undisturbed.
+    pub fn keep_only(&self, parent: &Path, kept: &[String]) -> io::Result<()> {
+        let entries = match std::fs::read_dir(parent) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if !kept.iter().any(|k| entry.file_name() == k.as_str()) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn opened(&self) -> std::sync::MutexGuard<'_, OpenIndexes> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name of a match key's files.
+pub fn key_name(key: &MatchKey) -> KeyName {
+    match KeyName::new(key.name()) {
+        Ok(name) => name,
+        Err(_) => unreachable!("names of match keys are made of a-z, 0-9, _ and -"),
+    }
+}

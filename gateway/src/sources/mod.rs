@@ -1,0 +1,6 @@
+//! Where audiences come from.
+
+pub mod csv;
+pub mod mapping;
+pub mod opening;
+pub mod upload;

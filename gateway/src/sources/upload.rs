@@ -1,0 +1,221 @@
+//! Uploaded files, at rest: sealed with a key of their own, because they may hold plain identifiers.
+//!
+//! A file is a row of chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is
+//! the last, so that a file that was cut short does not read as a whole one.
+
+use chacha20poly1305::{
+    ChaCha20Poly1305, KeyInit, Nonce,
+    aead::{Aead, Payload},
+};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+const CHUNK: usize = 64 * 1024;
+const TAG: usize = 16;
+
+/// The key of one upload.
+pub type UploadKey = Zeroizing<[u8; 32]>;
+
+/// A new key.
+pub fn new_key() -> UploadKey {
+    Zeroizing::new(rand::random())
+}
+
+/// Where the file of an upload is.
+pub fn path(data: &Path, upload: entente_domain::UploadId) -> PathBuf {
+    data.join("uploads").join(upload.to_string())
+}
+
+fn nonce(number: u64) -> Nonce {
+    let mut nonce = [0u8; 12];
+    nonce[4..].copy_from_slice(&number.to_le_bytes());
+    nonce.into()
+}
+
+/// Writes an upload aside; it gets its name when it is complete.
+pub struct SealedWriter {
+    cipher: ChaCha20Poly1305,
+    file: File,
+    aside: PathBuf,
+    path: PathBuf,
+    pending: Zeroizing<Vec<u8>>,
+    number: u64,
+    bytes: u64,
+}
+
+impl SealedWriter {
+    /// Begins a file; a former attempt at it is thrown away.
+    pub fn create(path: &Path, key: &UploadKey) -> io::Result<Self> {
+        let aside = path.with_extension(format!("{}.part", uuid::Uuid::now_v7().simple()));
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        Ok(Self {
+            cipher: ChaCha20Poly1305::new((&**key).into()),
+            file: File::create(&aside)?,
+            aside,
+            path: path.to_owned(),
+            pending: Zeroizing::new(Vec::with_capacity(CHUNK)),
+            number: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Plain bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Adds plain bytes.
+    pub fn write(&mut self, mut plain: &[u8]) -> io::Result<()> {
+        self.bytes += plain.len() as u64;
+        while !plain.is_empty() {
+            if self.pending.len() == CHUNK {
+                self.seal(false)?;
+            }
+            let take = plain.len().min(CHUNK - self.pending.len());
+            self.pending.extend_from_slice(&plain[..take]);
+            plain = &plain[take..];
+        }
+        Ok(())
+    }
+
+    /// Seals the rest and gives the file its name; its size in plain bytes.
+    pub fn finish(mut self) -> io::Result<u64> {
+        self.seal(true)?;
+        self.file.sync_all()?;
+        std::fs::rename(&self.aside, &self.path)?;
+        Ok(self.bytes)
+    }
+
+    fn seal(&mut self, last: bool) -> io::Result<()> {
+        let payload = Payload { msg: &self.pending, aad: &[u8::from(last)] };
+        let sealed = self
+            .cipher
+            .encrypt(&nonce(self.number), payload)
+            .map_err(|_| io::Error::other("a chunk could not be sealed"))?;
+        self.file.write_all(&sealed)?;
+        self.number += 1;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Drop for SealedWriter {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.aside);
+    }
+}
+
+/// Reads an upload as plain bytes; nothing of it is written anywhere.
+pub struct SealedReader {
+    cipher: ChaCha20Poly1305,
+    file: BufReader<File>,
+    ahead: Vec<u8>,
+    plain: Zeroizing<Vec<u8>>,
+    read: usize,
+    number: u64,
+    done: bool,
+}
+
+impl SealedReader {
+    /// Opens an upload with its key.
+    pub fn open(path: &Path, key: &UploadKey) -> io::Result<Self> {
+        let mut file = BufReader::with_capacity(CHUNK + TAG, File::open(path)?);
+        let ahead = next_chunk(&mut file)?;
+        Ok(Self {
+            cipher: ChaCha20Poly1305::new((&**key).into()),
+            file,
+            ahead,
+            plain: Zeroizing::new(Vec::new()),
+            read: 0,
+            number: 0,
+            done: false,
+        })
+    }
+
+    fn open_next(&mut self) -> io::Result<()> {
+        let following = next_chunk(&mut self.file)?;
+        let sealed = std::mem::replace(&mut self.ahead, following);
+        let last = self.ahead.is_empty();
+        let payload = Payload { msg: &sealed, aad: &[u8::from(last)] };
+        let plain = self
+            .cipher
+            .decrypt(&nonce(self.number), payload)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the stored upload is damaged"))?;
+        self.plain = Zeroizing::new(plain);
+        self.read = 0;
+        self.number += 1;
+        self.done = last;
+        Ok(())
+    }
+}
+
+fn next_chunk(file: &mut BufReader<File>) -> io::Result<Vec<u8>> {
+    let mut chunk = Vec::with_capacity(CHUNK + TAG);
+    file.by_ref().take((CHUNK + TAG) as u64).read_to_end(&mut chunk)?;
+    Ok(chunk)
+}
+
+impl Read for SealedReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.read == self.plain.len() {
+            if self.done {
+                return Ok(0);
+            }
+            self.open_next()?;
+        }
+        let take = out.len().min(self.plain.len() - self.read);
+        out[..take].copy_from_slice(&self.plain[self.read..self.read + take]);
+        self.read += take;
+        Ok(take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn written(folder: &Path, plain: &[u8]) -> (PathBuf, UploadKey) {
+        let (path, key) = (folder.join("upload"), new_key());
+        let mut writer = SealedWriter::create(&path, &key).unwrap();
+        for part in plain.chunks(1_000) {
+            writer.write(part).unwrap();
+        }
+        assert_eq!(writer.finish().unwrap(), plain.len() as u64);
+        (path, key)
+    }
+
+    #[test]
+    fn a_file_comes_back_whole_and_is_not_plain_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 200_001] {
+            let plain: Vec<u8> = b"ada@example.com,".iter().copied().cycle().take(size).collect();
+            let (path, key) = written(folder.path(), &plain);
+            let mut back = Vec::new();
+            SealedReader::open(&path, &key).unwrap().read_to_end(&mut back).unwrap();
+            assert!(back == plain, "{size} bytes");
+            let stored = std::fs::read(&path).unwrap();
+            assert!(!stored.windows(7).any(|w| w == b"example"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_or_changed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = written(folder.path(), &[7; 3 * CHUNK]);
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        flipped[CHUNK + TAG + 5] ^= 1;
+        for damaged in [&whole[..2 * (CHUNK + TAG)], &whole[..whole.len() - 1], &flipped, &[]] {
+            std::fs::write(&path, damaged).unwrap();
+            let mut back = Vec::new();
+            assert!(SealedReader::open(&path, &key).unwrap().read_to_end(&mut back).is_err());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What runs later: jobs are leased rows, so that any number of gateways on one database share them and a dead one's are
+//! taken over.
+
+mod generation;
+mod leftovers;
+mod progress;
+mod reading;
+pub mod rebuild;
+pub mod refresh;
+mod sweep;
+
+use crate::gateway::Gateway;
+use chrono::TimeDelta;
+use entente_domain::{access::Actor, event::Subject};
+use entente_store::{Change, Job, StoreError, Wakeup};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A job that is not renewed for this long is somebody else's.
+const LEASE: TimeDelta = TimeDelta::seconds(45);
+const RENEW: Duration = Duration::from_secs(15);
+/// How long a worker sleeps when nothing wakes it.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Jobs of one gateway at a time.
+const AT_ONCE: usize = 4;
+/// A job that failed this often by a fault is given up.
+const ATTEMPTS: u32 = 5;
+
+/// How a job ends.
+#[derive(Debug)]
+pub enum Ended {
+    /// It is done.
+    Done,
+    /// It cannot be done; the sentence holds no values.
+    Failed(String),
+    /// The gateway stops: another one, or this one after its start, goes on.
+    HandedBack,
+    /// To be tried again then.
+    Later(entente_domain::Timestamp),
+}
+
+/// A fault in a job: it is tried again, some times.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fault(String);
+
+impl Fault {
+    /// A fault, said in a sentence for the log.
+    pub fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// What a job works with.
+#[derive(Clone)]
+pub struct Task {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// The job.
+    pub job: Job,
+    /// Who holds it.
+    pub owner: Arc<str>,
+    /// Cancelled when the gateway stops or the job is no longer held.
+    pub stop: CancellationToken,
+}
+
+impl Task {
+    /// Says how far the job is: `rows`, `bytes`, `total_rows`, `total_bytes`.
+    pub async fn progress(&self, progress: serde_json::Value) -> Result<(), Fault> {
+        if !self.gateway.store().set_job_progress(self.job.id, &self.owner, progress).await? {
+            self.stop.cancel();
+        }
+        Ok(())
+    }
+
+    /// What a change of state by this job is recorded with.
+    pub fn change(&self, action: &'static str, subject: Subject) -> Change {
+        use chrono::SubsecRound;
+        Change {
+            actor: Actor::Gateway,
+            account: Some(self.job.account),
+            request_id: format!("job {}", self.job.id),
+            action,
+            subject: Some(subject),
+            idempotency_key: None,
+            now: crate::clock::now().trunc_subsecs(6),
+        }
+    }
+
+    /// Whether a fault now is the last one.
+    pub fn is_last_attempt(&self) -> bool {
+        self.job.attempts >= ATTEMPTS && !self.gateway.stopping().is_cancelled()
+    }
+}
+
+/// Kinds of job that this program knows.
+const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND];
+
+async fn work_on(task: Task) -> Result<Ended, Fault> {
+    match task.job.kind.as_str() {
+        rebuild::KIND => rebuild::run(task).await,
+        refresh::KIND => refresh::run(task).await,
+        other => Err(Fault::new(format!("no such kind of job: {other}"))),
+    }
+}
+
+/// Works until the gateway stops; then hands back what has not ended.
+pub async fn run(gateway: Arc<Gateway>) {
+    let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
+    let mut running = JoinSet::new();
+    let mut wakeups = gateway.store().wakeups();
+    if let Err(error) = sweep::at_start(&gateway).await {
+        tracing::error!(message = "the clean-up at the start failed", %error);
+    }
+    tokio::spawn(sweep::hourly(gateway.clone()));
+    while !gateway.stopping().is_cancelled() {
+        while running.try_join_next().is_some() {}
+        if running.len() < AT_ONCE {
+            match gateway.store().lease_next(&owner, crate::clock::now(), LEASE, KINDS).await {
+                Ok(Some(job)) => {
+                    running.spawn(one(gateway.clone(), job, owner.clone()));
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(message = "no job could be leased", %error),
+            }
+        }
+        tokio::select! {
+            () = gateway.stopping().cancelled() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = jobs_wait(&mut wakeups) => {}
+            Some(_) = running.join_next() => {}
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn jobs_wait(wakeups: &mut tokio::sync::broadcast::Receiver<Wakeup>) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match wakeups.recv().await {
+            Ok(Wakeup::Jobs) | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// Runs one job and writes down how it ended.
+async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
+    let stop = gateway.stopping().child_token();
+    let task = Task { gateway: gateway.clone(), job: job.clone(), owner: owner.clone(), stop: stop.clone() };
+    let started = std::time::Instant::now();
+    let renewing = tokio::spawn(renew(gateway.clone(), job.id, owner.clone(), stop.clone()));
+    let ended = match tokio::spawn(work_on(task)).await {
+        Ok(ended) => ended,
+        Err(_) => Err(Fault::new("the job panicked")),
+    };
+    renewing.abort();
+    let took_ms = started.elapsed().as_millis() as u64;
+    tracing::info!(message = "a job ended", job = %job.id, kind = job.kind, took_ms, ended = ?ended);
+    metrics::counter!("entente_jobs_total", "kind" => job.kind.clone()).increment(1);
+    if let Err(error) = settle(&gateway, &job, &owner, ended).await {
+        tracing::error!(message = "the end of a job could not be written down", job = %job.id, %error);
+    }
+}
+
+async fn settle(
+    gateway: &Gateway,
+    job: &Job,
+    owner: &str,
+    ended: Result<Ended, Fault>,
+) -> Result<bool, StoreError> {
+    let (store, now) = (gateway.store(), crate::clock::now());
+    match ended {
+        Ok(Ended::Done) => store.finish_job(job.id, owner, now).await,
+        Ok(Ended::Failed(reason)) => store.fail_job(job.id, owner, &reason, now).await,
+        Ok(Ended::HandedBack) => store.hand_back_job(job.id, owner).await,
+        Ok(Ended::Later(at)) => store.retry_job_at(job.id, owner, at, None).await,
+        Err(_) if gateway.stopping().is_cancelled() => store.hand_back_job(job.id, owner).await,
+        Err(fault) if job.attempts >= ATTEMPTS => {
+            tracing::error!(message = "a job is given up", job = %job.id, %fault);
+            store.fail_job(job.id, owner, "It failed in the gateway; its operator can find it by the job's id.", now).await
+        }
+        Err(fault) => {
+            tracing::warn!(message = "a job is tried again", job = %job.id, %fault);
+            let wait = TimeDelta::seconds(1 << job.attempts.min(8));
+            store.retry_job_at(job.id, owner, now + wait, None).await
+        }
+    }
+}
+
+/// Keeps the lease; stops the job when it was lost.
+async fn renew(gateway: Arc<Gateway>, job: entente_domain::JobId, owner: Arc<str>, stop: CancellationToken) {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        match gateway.store().renew_job(job, &owner, crate::clock::now(), LEASE).await {
+            Ok(true) => {}
+            Ok(false) => return stop.cancel(),
+            Err(error) => tracing::warn!(message = "a lease could not be renewed", job = %job, %error),
+        }
+    }
+}

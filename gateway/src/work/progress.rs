@@ -1,0 +1,37 @@
+//! How far blocking work is, told while it runs.
+
+use super::Task;
+use serde_json::Value;
+use std::{future::Future, time::Duration};
+use tokio::sync::watch;
+
+/// Progress is told at most this often.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Awaits work that says how far it is, and tells those who follow the job.
+///
+/// The sender of `said` is with the work, which replaces its value as often as it likes.
+pub async fn follow<T>(task: &Task, mut said: watch::Receiver<Value>, work: impl Future<Output = T>) -> T {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                tell(task, &mut said).await;
+                return done;
+            }
+            _ = ticks.tick() => tell(task, &mut said).await,
+        }
+    }
+}
+
+async fn tell(task: &Task, said: &mut watch::Receiver<Value>) {
+    let news = said.has_changed().unwrap_or(false).then(|| said.borrow_and_update().clone());
+    if let Some(progress) = news
+        && let Err(error) = task.progress(progress).await
+    {
+        // The work itself goes on; whether the job is still held is found out when its lease is renewed.
+        tracing::warn!(message = "the progress of a job could not be told", job = %task.job.id, %error);
+    }
+}

@@ -1,0 +1,142 @@
+//! Reading an upload into a run.
+
+use super::{Fault, Task, progress, refresh::Unpublished};
+use crate::sources::{csv, mapping, opening};
+use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
+use entente_identity::{
+    normalise::{self, Form, Take},
+    source::{Control, Progress, Sourced, source_csv},
+};
+use entente_store::{NewRowFault, RowsRead};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Reads an upload into a new run of the account; answers the run's name, and what it holds.
+pub async fn read(
+    task: &Task,
+    data_connection: &DataConnection,
+    upload: UploadId,
+) -> Result<(String, Sourced), Unpublished> {
+    let gateway = task.gateway.clone();
+    let Some(opened) = opening::open(&gateway, upload).await? else {
+        return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
+    };
+    let account = gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
+    let plan = mapping::source_plan(&data_connection.mapping, &account.region);
+    // Each attempt has a run of its own, so that none finds half of another.
+    let run = uuid::Uuid::now_v7().to_string();
+    let folder = gateway.identities().runs(account.id);
+    let out = folder.join(&run);
+    let (said, heard) = watch::channel(Value::Null);
+    let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
+    let reading = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        let scratch = gateway.identities().scratch()?;
+        let mut tell = |Progress { rows, bytes }| {
+            said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
+            if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
+        };
+        source_csv(opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+    });
+    let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
+    match read {
+        Ok(sourced) => Ok((run, sourced)),
+        Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
+        Err(fault) => Err(match csv::refusal(&fault) {
+            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
+            None => Fault::new(fault).into(),
+        }),
+    }
+}
+
+/// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
+pub fn rows_read(sourced: &Sourced) -> RowsRead {
+    let listed = sourced.faults.listed.iter().map(|fault| NewRowFault {
+        row: fault.row,
+        column: fault.column.and_then(|position| sourced.columns.get(position).cloned()),
+        reason: fault.fault.name().to_owned(),
+    });
+    RowsRead {
+        rows: sourced.rows,
+        accepted: sourced.accepted_rows,
+        faults: sourced.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
+        listed: listed.collect(),
+    }
+}
+
+/// Refuses what may not replace anything: a file of which no row was accepted, and one whose audiences are named by
+/// identifiers, which may not be kept in clear.
+pub fn acceptable(sourced: &Sourced) -> Result<(), Refusal> {
+    let refused = |message: String| Err(Refusal::new(Code::FileRefused, message));
+    if sourced.accepted_rows == 0 {
+        // Of equal counts the last one wins: those of values stand first and say most.
+        let most = sourced.faults.counts.iter().rev().max_by_key(|(_, n)| **n);
+        let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
+        return refused(format!("No row was accepted{most}; check the mapping."));
+    }
+    if sourced.audiences.iter().any(|a| is_identifier(&a.name)) {
+        return refused("The audience column holds identifiers, not names of audiences.".to_owned());
+    }
+    Ok(())
+}
+
+fn is_identifier(name: &str) -> bool {
+    let reads_as = |form, take| matches!(normalise::identity(form, take, name.as_bytes()), Ok(Some(_)));
+    reads_as(Form::HashedEmail, Take::Transform) || reads_as(Form::HashedEmail, Take::AsHashed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use entente_domain::{
+        MatchKey, MatchKeyKind,
+        data_connection::{AudienceSource, FieldMapping, Mapping, Transformation},
+    };
+    use entente_identity::IndexSecret;
+
+    fn sourced(file: &str) -> Sourced {
+        let mapping = Mapping {
+            fields: vec![FieldMapping {
+                column: "email".to_owned(),
+                match_key: MatchKey::of(MatchKeyKind::HashedEmail),
+                transformation: Transformation::NormaliseAndHash,
+            }],
+            audience: AudienceSource::Column("segment".to_owned()),
+            delimiter: ',',
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let plan = mapping::source_plan(&mapping, "DE");
+        let secret = IndexSecret::new([7; 16]);
+        let out = folder.path().join("run");
+        source_csv(file.as_bytes(), &plan, folder.path(), &secret, &out, &mut |_| Control::Continue).unwrap()
+    }
+
+    #[test]
+    fn faults_are_kept_by_row_column_and_reason_never_by_value() {
+        let read = rows_read(&sourced("id,email,segment\n1,ada@example.com,Runners\n2,nobody,Runners\n3,,Runners\n"));
+        assert_eq!((read.rows, read.accepted), (3, 1));
+        assert_eq!(read.faults, [("EMAIL_INVALID".to_owned(), 1), ("NO_IDENTITY".to_owned(), 2)].into());
+        let listed: Vec<_> = read.listed.iter().map(|f| (f.row, f.column.as_deref(), f.reason.as_str())).collect();
+        assert_eq!(listed, [(2, Some("email"), "EMAIL_INVALID"), (2, None, "NO_IDENTITY"), (3, None, "NO_IDENTITY")]);
+        assert!(!format!("{read:?}").contains("nobody"));
+    }
+
+    #[test]
+    fn what_may_not_replace_anything_is_refused() {
+        for (file, message) in [
+            (
+                "email,segment\nnobody,Runners\n",
+                Some("No row was accepted, most often because of EMAIL_INVALID; check the mapping."),
+            ),
+            (
+                "email,segment\nada@example.com,bob@example.com\n",
+                Some("The audience column holds identifiers, not names of audiences."),
+            ),
+            ("email,segment\nada@example.com,Runners @ home\nnobody,Runners @ home\n", None),
+        ] {
+            let refusal = acceptable(&sourced(file)).err();
+            assert_eq!(refusal.as_ref().map(|r| r.message.as_str()), message, "{file}");
+        }
+    }
+}

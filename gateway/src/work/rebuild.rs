@@ -1,0 +1,67 @@
+//! Rebuilding an account's generation without what was deleted.
+
+use super::{
+    Ended, Fault, Task, generation, leftovers,
+    refresh::{lane, upload_of},
+};
+use crate::sources::opening;
+use entente_domain::{AccountId, Code, DataConnectionId, JobId, Timestamp, event::Subject};
+use entente_store::{NewJob, RebuiltGeneration};
+use serde_json::json;
+
+/// The kind of this job.
+pub const KIND: &str = "rebuild";
+
+/// A job that rebuilds an account's generation after a data connection was deleted.
+pub fn job(account: AccountId, deleted: DataConnectionId, now: Timestamp) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind: KIND.to_owned(),
+        lane: lane(account),
+        account,
+        subject: Some(Subject::Account(account)),
+        payload: json!({ "deleted": deleted }),
+        run_at: now,
+    }
+}
+
+/// Publishes a generation without what was deleted, and removes the files that it leaves behind.
+pub async fn run(task: Task) -> Result<Ended, Fault> {
+    let (gateway, account) = (&task.gateway, task.job.account);
+    for _ in 0..generation::ATTEMPTS {
+        let built = generation::build(gateway, account, None).await?;
+        if task.stop.is_cancelled() {
+            generation::discard(gateway, account, &built).await?;
+            return Ok(Ended::HandedBack);
+        }
+        let rebuilt = RebuiltGeneration {
+            account,
+            built_from: built.built_from,
+            generation: built.id,
+            account_identities: built.identities.clone(),
+        };
+        let change = task.change("rebuildGeneration", Subject::Account(account));
+        match gateway.store().publish_rebuilt_generation(change, rebuilt, vec![]).await? {
+            Ok(()) => {
+                leftovers::remove(gateway, account, None).await?;
+                remove_uploads(&task).await?;
+                return Ok(Ended::Done);
+            }
+            Err(refusal) if refusal.code == Code::Conflict => generation::discard(gateway, account, &built).await?,
+            Err(refusal) => return Ok(Ended::Failed(refusal.message)),
+        }
+    }
+    Err(Fault::new("another generation was published each time"))
+}
+
+/// Removes the files that were to be sourced by what was deleted.
+async fn remove_uploads(task: &Task) -> Result<(), Fault> {
+    let deleted = task.job.payload.get("deleted").cloned().unwrap_or_default();
+    let deleted: DataConnectionId = serde_json::from_value(deleted).map_err(Fault::new)?;
+    for job in task.gateway.store().jobs_about(Subject::DataConnection(deleted)).await? {
+        if let Some(upload) = upload_of(&job) {
+            opening::remove(&task.gateway, upload).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Refreshing a data connection: its upload is read into a run, the account's generation is built with it, and both
+//! become what everybody reads in one transaction. Safe to run again after a crash at any point.
+
+use super::{Ended, Fault, Task, generation, leftovers, reading};
+use crate::sources::opening;
+use entente_domain::{
+    AccountId, Code, DataConnectionId, JobId, Refusal, Timestamp, UploadId, data_connection::DataConnection,
+    event::Subject, slot::Slot,
+};
+use entente_identity::{generation::RunSource, source::Sourced};
+use entente_store::{Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead, SourceId};
+use serde_json::json;
+
+/// The kind of this job.
+pub const KIND: &str = "refresh";
+
+/// A job that refreshes a data connection from an upload.
+pub fn job(account: AccountId, data_connection: DataConnectionId, upload: UploadId, now: Timestamp) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind: KIND.to_owned(),
+        lane: lane(account),
+        account,
+        subject: Some(Subject::DataConnection(data_connection)),
+        payload: json!({ "upload": upload }),
+        run_at: now,
+    }
+}
+
+/// What changes an account's generation happens one after the other.
+pub fn lane(account: AccountId) -> String {
+    format!("account:{account}")
+}
+
+/// The upload that a refresh reads.
+pub fn upload_of(job: &Job) -> Option<UploadId> {
+    serde_json::from_value(job.payload.get("upload")?.clone()).ok()
+}
+
+/// Why a refresh did not publish anything.
+pub(super) enum Unpublished {
+    /// What was there stays, and the sentence says why.
+    Refused(Refusal, RowsRead),
+    /// The gateway stops, or the job is no longer held.
+    Stopped,
+    /// The data connection was deleted.
+    Gone,
+    /// To be tried again.
+    Fault(Fault),
+}
+
+impl<F: Into<Fault>> From<F> for Unpublished {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// Refreshes a data connection.
+pub async fn run(task: Task) -> Result<Ended, Fault> {
+    let (Some(Subject::DataConnection(id)), Some(upload)) = (task.job.subject, upload_of(&task.job)) else {
+        return Err(Fault::new("a refresh without a data connection or an upload"));
+    };
+    let store = task.gateway.store();
+    let Some(data_connection) = store.data_connections_by_ids(&[id]).await?.remove(&id) else {
+        return over(&task, upload, Ended::Done).await;
+    };
+    if let Some(refresh) = store.refresh(task.job.id).await? {
+        match refresh.status {
+            RefreshStatus::Succeeded => return published(&task, upload, None).await,
+            RefreshStatus::Failed => {
+                return over(&task, upload, Ended::Failed(refresh.failure.unwrap_or_default())).await;
+            }
+            RefreshStatus::Running => {}
+        }
+    }
+    if overtaken(&task, id).await? {
+        store.forget_refresh(task.job.id).await?;
+        return over(&task, upload, Ended::Done).await;
+    }
+    let source = SourceId::DataConnection(id);
+    store.begin_refresh(task.job.account, source, task.job.id, task.change(KIND, subject(id)).now).await?;
+    match publish(&task, &data_connection, upload).await {
+        Ok(before) => published(&task, upload, before).await,
+        Err(Unpublished::Gone) => over(&task, upload, Ended::Done).await,
+        Err(Unpublished::Stopped) => Ok(Ended::HandedBack),
+        Err(Unpublished::Refused(refusal, read)) => fail(&task, id, upload, refusal.message, read).await,
+        Err(Unpublished::Fault(fault)) if task.is_last_attempt() => {
+            tracing::error!(message = "a refresh is given up", job = %task.job.id, %fault);
+            let reason = "It failed in the gateway; its operator can find it by the job's id.".to_owned();
+            fail(&task, id, upload, reason, RowsRead::default()).await
+        }
+        Err(Unpublished::Fault(fault)) => Err(fault),
+    }
+}
+
+fn subject(id: DataConnectionId) -> Subject {
+    Subject::DataConnection(id)
+}
+
+/// Whether what a later upload held is published already, as when this job had to be tried again.
+async fn overtaken(task: &Task, id: DataConnectionId) -> Result<bool, Fault> {
+    let source = SourceId::DataConnection(id);
+    let latest = task.gateway.store().latest_refreshes(&[source]).await?.remove(&source);
+    Ok(latest.is_some_and(|r| r.job > task.job.id && r.status == RefreshStatus::Succeeded))
+}
+
+/// Reads the upload and publishes what it holds; answers the generation before.
+async fn publish(
+    task: &Task,
+    data_connection: &DataConnection,
+    upload: UploadId,
+) -> Result<Option<entente_domain::GenerationId>, Unpublished> {
+    let (gateway, id) = (&task.gateway, data_connection.id);
+    let (run, sourced) = reading::read(task, data_connection, upload).await?;
+    let read = reading::rows_read(&sourced);
+    reading::acceptable(&sourced).map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
+    let names = sourced.audiences.iter().map(|a| a.name.clone()).collect();
+    let change = task.change("allotSlots", subject(id));
+    let slots = gateway.store().slots_for(change, task.job.account, names).await?;
+    let slots = slots.map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
+    let source = RunSource {
+        run: gateway.identities().runs(task.job.account).join(&run),
+        slots: slots.iter().copied().map(Some).collect(),
+    };
+    for _ in 0..generation::ATTEMPTS {
+        let built = generation::build(gateway, task.job.account, Some((id, source.clone()))).await?;
+        if task.stop.is_cancelled() {
+            generation::discard(gateway, task.job.account, &built).await?;
+            return Err(Unpublished::Stopped);
+        }
+        let publication = Publication {
+            data_connection: id,
+            job: task.job.id,
+            built_from: built.built_from,
+            generation: built.id,
+            account_identities: built.identities.clone(),
+            run: run.clone(),
+            keys: sourced.keys.iter().map(|k| k.key.to_string()).collect(),
+            audiences: audiences(&sourced, &slots),
+            read: read.clone(),
+        };
+        let change = task.change(KIND, subject(id));
+        let Err(refusal) = gateway.store().publish_generation(change, publication, vec![]).await? else {
+            return Ok(built.built_from);
+        };
+        generation::discard(gateway, task.job.account, &built).await?;
+        match refusal.code {
+            Code::Conflict => {}
+            Code::NotFound => return Err(Unpublished::Gone),
+            _ => return Err(Unpublished::Refused(refusal, read)),
+        }
+    }
+    Err(Fault::new("another generation was published each time").into())
+}
+
+fn audiences(sourced: &Sourced, slots: &[Slot]) -> Vec<RefreshedAudience> {
+    let audience = |(audience, slot): (&entente_identity::source::SourcedAudience, &Slot)| RefreshedAudience {
+        first_name: audience.name.clone(),
+        slot: *slot,
+        identities: audience.keys.iter().map(|k| (k.key.to_string(), k.identities)).collect(),
+    };
+    sourced.audiences.iter().zip(slots).map(audience).collect()
+}
+
+/// What there is to do once a refresh is published. The generation before stays for those who have just looked it up.
+async fn published(
+    task: &Task,
+    upload: UploadId,
+    before: Option<entente_domain::GenerationId>,
+) -> Result<Ended, Fault> {
+    leftovers::remove(&task.gateway, task.job.account, before).await?;
+    over(task, upload, Ended::Done).await
+}
+
+/// Notes why nothing was published; what was there stays.
+async fn fail(
+    task: &Task,
+    id: DataConnectionId,
+    upload: UploadId,
+    failure: String,
+    read: RowsRead,
+) -> Result<Ended, Fault> {
+    let end = RefreshEnd { job: task.job.id, read, run: None, keys: vec![], failure: Some(failure.clone()) };
+    let change = task.change(KIND, subject(id));
+    if let Err(refusal) = task.gateway.store().fail_refresh(change, id, end, vec![]).await? {
+        tracing::info!(message = "a failed refresh has no data connection any longer", %refusal);
+    }
+    leftovers::remove(&task.gateway, task.job.account, None).await?;
+    over(task, upload, Ended::Failed(failure)).await
+}
+
+/// An upload is used once.
+async fn over(task: &Task, upload: UploadId, ended: Ended) -> Result<Ended, Fault> {
+    opening::remove(&task.gateway, upload).await?;
+    Ok(ended)
+}
