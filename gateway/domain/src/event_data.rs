@@ -1,9 +1,12 @@
 //! Exposures and conversions: what a campaign showed to whom, and what people did then.
 
 use crate::{
-    AccountId, EventDataSetId, ProjectId, Refusal, Timestamp,
+    AccountId, Code, EventDataSetId, ProjectId, Refusal, Timestamp,
+    connection::CollaborationPattern,
+    conversion_event::{ConversionEvent, checked_events},
     data_connection::{Consent, FieldMapping, checked_delimiter, checked_fields},
     match_key::MatchKey,
+    project::Campaign,
     refusal::text,
 };
 use serde::{Deserialize, Serialize};
@@ -60,58 +63,6 @@ pub enum EventColumns {
     Exposures(ExposureColumns),
     /// Of conversions.
     Conversions(ConversionColumns),
-}
-
-/// How a condition compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Operator {
-    /// The same text.
-    Equals,
-    /// Another text.
-    NotEquals,
-    /// Holds the text.
-    Contains,
-    /// A greater number.
-    GreaterThan,
-    /// A lesser number.
-    LessThan,
-    /// Is there and not empty.
-    Exists,
-}
-
-/// A condition on an attribute of a conversion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condition {
-    /// One of the data set's attribute columns.
-    pub attribute: String,
-    /// How it compares.
-    pub operator: Operator,
-    /// What with; empty for EXISTS.
-    pub value: String,
-}
-
-/// Whether all or any of the conditions must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Match {
-    /// All must hold.
-    All,
-    /// One is enough.
-    Any,
-}
-
-/// A conversion event: which conversions count, under a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConversionEvent {
-    /// 1 to 60 characters; unique in its data set.
-    pub name: String,
-    /// The value in the kind column.
-    pub conversion_kind: String,
-    /// At most five.
-    pub conditions: Vec<Condition>,
-    /// All or any.
-    pub matching: Match,
 }
 
 /// Where a data set is.
@@ -199,9 +150,11 @@ pub fn create(
 ) -> Result<EventDataSet, Refusal> {
     if !new.consent_acknowledged {
         let message = "Acknowledge that the people in this data have consented to its use.";
-        return Err(Refusal::new(crate::Code::ConsentMissing, message).at("consentAcknowledged"));
+        return Err(Refusal::new(Code::ConsentMissing, message).at("consentAcknowledged"));
     }
-    let events = match &new.columns {
+    let fields = checked_fields(new.fields, account_keys).map_err(outside_a_mapping)?;
+    let columns = checked_columns(new.columns, &fields)?;
+    let events = match &columns {
         EventColumns::Exposures(_) if new.events.is_empty() => Vec::new(),
         EventColumns::Exposures(_) => {
             return Err(Refusal::invalid("events", "Exposures have no conversion events."));
@@ -213,9 +166,9 @@ pub fn create(
         account,
         project,
         name: text("name", &new.name, 1, 100)?,
-        fields: checked_fields(new.fields, account_keys)?,
-        columns: checked_columns(new.columns)?,
-        delimiter: checked_delimiter(new.delimiter)?,
+        fields,
+        columns,
+        delimiter: checked_delimiter(new.delimiter).map_err(outside_a_mapping)?,
         events,
         consent: Consent { by: by.to_owned(), at: now },
         status: EventDataStatus::Pending,
@@ -227,51 +180,236 @@ pub fn create(
     })
 }
 
-fn checked_columns(columns: EventColumns) -> Result<EventColumns, Refusal> {
-    let named = |value: &str| text("columns", value, 1, 200).map(|_| ());
-    let optional = |value: &Option<String>| value.as_deref().map_or(Ok(()), named);
-    match &columns {
-        EventColumns::Exposures(c) => {
-            named(&c.time)?;
-            named(&c.campaign)?;
-            for column in [&c.placement, &c.creative, &c.cost, &c.viewable, &c.kind] {
-                optional(column)?;
-            }
-        }
-        EventColumns::Conversions(c) => {
-            named(&c.time)?;
-            named(&c.kind)?;
-            optional(&c.value)?;
-            optional(&c.deduplication_key)?;
-            if c.attributes.len() > 10 {
-                return Err(Refusal::invalid("columns.attributes", "At most 10 attributes."));
-            }
-            c.attributes.iter().try_for_each(|a| named(a))?;
-        }
-    }
-    Ok(columns)
+/// A data set whose file was read can be measured.
+pub fn loaded(data_set: &EventDataSet, rows: u64, now: Timestamp) -> Result<EventDataSet, Refusal> {
+    end(data_set, EventDataSet { status: EventDataStatus::Active, rows, ..data_set.clone() }, now)
 }
 
-fn checked_events(events: Vec<ConversionEvent>, attributes: &[String]) -> Result<Vec<ConversionEvent>, Refusal> {
-    if events.is_empty() || events.len() > 3 {
-        return Err(Refusal::invalid("events", "Between one and three conversion events."));
+/// A data set whose file could not be read; the reason is a sentence without values.
+pub fn failed(data_set: &EventDataSet, reason: &str, now: Timestamp) -> Result<EventDataSet, Refusal> {
+    let failure = Some(reason.to_owned());
+    end(data_set, EventDataSet { status: EventDataStatus::Failed, failure, ..data_set.clone() }, now)
+}
+
+/// A data set is loaded once.
+fn end(data_set: &EventDataSet, next: EventDataSet, now: Timestamp) -> Result<EventDataSet, Refusal> {
+    if data_set.status != EventDataStatus::Pending {
+        return Err(Refusal::new(Code::WrongState, "The data set has been loaded."));
     }
-    for (i, event) in events.iter().enumerate() {
-        text("events.name", &event.name, 1, 60)?;
-        text("events.conversionKind", &event.conversion_kind, 1, 100)?;
-        if events[..i].iter().any(|e| e.name == event.name) {
-            return Err(Refusal::invalid("events", format!("{} is named twice.", event.name)));
+    Ok(EventDataSet { version: data_set.version + 1, updated_at: now, ..next })
+}
+
+/// Data sets have their fields and delimiter beside the columns, not within a mapping.
+fn outside_a_mapping(mut refusal: Refusal) -> Refusal {
+    refusal.field.retain(|part| part != "mapping");
+    refusal
+}
+
+/// Exposures are loaded by a side that runs a campaign of the project; conversions by a side that somebody else's
+/// campaign may have brought them, or in brand to brand by both.
+pub fn may_load(
+    kind: EventDataKind,
+    account: AccountId,
+    pattern: CollaborationPattern,
+    campaigns: &[Campaign],
+) -> Result<(), Refusal> {
+    let mine = campaigns.iter().any(|c| c.runner == account);
+    let theirs = campaigns.iter().any(|c| c.runner != account);
+    let refused = |message: &str| Err(Refusal::new(Code::WrongState, message).at("projectId"));
+    match kind {
+        EventDataKind::Exposures if !mine => {
+            refused("Exposures are loaded by the side that ran the campaign: enter the campaign first.")
         }
-        if event.conditions.len() > 5 {
-            return Err(Refusal::invalid("events.conditions", "At most five conditions."));
+        EventDataKind::Conversions if mine && !theirs && pattern != CollaborationPattern::BrandToBrand => {
+            refused("Conversions are loaded by the other side than the one that ran the campaigns.")
         }
-        for condition in &event.conditions {
-            text("events.conditions.value", &condition.value, 0, 200)?;
-            if !attributes.contains(&condition.attribute) {
-                let message = format!("{} is not one of the attribute columns.", condition.attribute);
-                return Err(Refusal::invalid("events.conditions.attribute", message));
-            }
+        _ => Ok(()),
+    }
+}
+
+/// At least one of the match keys must be one that the two sides compare.
+pub fn comparable(fields: &[FieldMapping], agreed: &[MatchKey]) -> Result<(), Refusal> {
+    if fields.iter().any(|f| agreed.contains(&f.match_key)) {
+        return Ok(());
+    }
+    let message = "None of these match keys is agreed on in this connection's settings.";
+    Err(Refusal::new(Code::MatchKeyUnavailable, message).at("fields"))
+}
+
+fn checked_columns(columns: EventColumns, fields: &[FieldMapping]) -> Result<EventColumns, Refusal> {
+    let named = |value: &str| {
+        let name = text("columns", value, 1, 200)?;
+        // The other columns are stored as they are, and identifiers must not be.
+        if fields.iter().any(|f| f.column.trim() == name) {
+            let message = format!("{name} holds identities and cannot be anything else as well.");
+            return Err(Refusal::invalid("columns", message));
+        }
+        Ok(name)
+    };
+    let optional = |value: Option<String>| value.as_deref().map(named).transpose();
+    Ok(match columns {
+        EventColumns::Exposures(c) => EventColumns::Exposures(ExposureColumns {
+            time: named(&c.time)?,
+            campaign: named(&c.campaign)?,
+            placement: optional(c.placement)?,
+            creative: optional(c.creative)?,
+            cost: optional(c.cost)?,
+            viewable: optional(c.viewable)?,
+            kind: optional(c.kind)?,
+        }),
+        EventColumns::Conversions(c) => EventColumns::Conversions(ConversionColumns {
+            time: named(&c.time)?,
+            kind: named(&c.kind)?,
+            value: optional(c.value)?,
+            deduplication_key: optional(c.deduplication_key)?,
+            attributes: checked_attributes(c.attributes.iter().map(|a| named(a)).collect::<Result<_, _>>()?)?,
+        }),
+    })
+}
+
+fn checked_attributes(attributes: Vec<String>) -> Result<Vec<String>, Refusal> {
+    if attributes.len() > 10 {
+        return Err(Refusal::invalid("columns.attributes", "At most 10 attributes."));
+    }
+    match attributes.iter().enumerate().find(|(i, name)| attributes[..*i].contains(name)) {
+        Some((_, name)) => Err(Refusal::invalid("columns.attributes", format!("{name} is named twice."))),
+        None => Ok(attributes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::{
+        CampaignId, MatchKeyKind,
+        conversion_event::{Condition, Match, Operator},
+    };
+    use CollaborationPattern::{AdvertiserToPublisher, BrandToBrand};
+    use EventDataKind::{Conversions, Exposures};
+
+    fn run_by(runner: AccountId) -> Campaign {
+        Campaign {
+            id: CampaignId::new(),
+            project: ProjectId::new(),
+            runner,
+            external_id: "run-further".into(),
+            name: "Run further".into(),
+            placements: vec![],
+            creatives: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
         }
     }
-    Ok(events)
+
+    #[test]
+    fn who_loads_what_follows_from_who_runs_the_campaigns() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        let (hers, its) = (vec![run_by(luma)], vec![run_by(tv_tube)]);
+        let both = [hers.clone(), its.clone()].concat();
+        for (kind, account, pattern, campaigns, may) in [
+            (Exposures, tv_tube, AdvertiserToPublisher, &its, true),
+            (Exposures, luma, AdvertiserToPublisher, &its, false),
+            (Exposures, tv_tube, AdvertiserToPublisher, &vec![], false),
+            (Exposures, luma, AdvertiserToPublisher, &both, true),
+            (Conversions, luma, AdvertiserToPublisher, &its, true),
+            (Conversions, luma, AdvertiserToPublisher, &vec![], true),
+            (Conversions, tv_tube, AdvertiserToPublisher, &its, false),
+            (Conversions, luma, AdvertiserToPublisher, &both, true),
+            (Conversions, luma, BrandToBrand, &hers, true),
+            (Conversions, tv_tube, BrandToBrand, &hers, true),
+        ] {
+            assert_eq!(may_load(kind, account, pattern, campaigns).is_ok(), may, "{kind:?} {pattern:?} {campaigns:?}");
+        }
+    }
+
+    #[test]
+    fn one_agreed_key_is_enough_and_none_is_too_few() {
+        let field = |kind| FieldMapping {
+            column: "id".into(),
+            match_key: MatchKey::of(kind),
+            transformation: crate::data_connection::Transformation::AlreadyHashed,
+        };
+        let agreed = [MatchKey::of(MatchKeyKind::HashedEmail)];
+        let fields = [field(MatchKeyKind::CrmId), field(MatchKeyKind::HashedEmail)];
+        assert_eq!(comparable(&fields, &agreed), Ok(()));
+        assert_eq!(comparable(&fields[..1], &agreed).unwrap_err().code, Code::MatchKeyUnavailable);
+    }
+
+    #[test]
+    fn refusals_name_the_fields_of_a_data_set() {
+        let columns = ExposureColumns {
+            time: "time".into(),
+            campaign: "campaign".into(),
+            placement: None,
+            creative: None,
+            cost: None,
+            viewable: None,
+            kind: None,
+        };
+        let new = NewEventDataSet {
+            name: "Spring".into(),
+            fields: vec![],
+            columns: EventColumns::Exposures(columns),
+            delimiter: ',',
+            events: vec![],
+            consent_acknowledged: true,
+        };
+        let keys = [MatchKey::of(MatchKeyKind::HashedEmail)];
+        let refusal = |new| {
+            let (id, project, now) = (EventDataSetId::new(), ProjectId::new(), Timestamp::UNIX_EPOCH);
+            create(id, (AccountId::new(), &keys), project, new, "user", now).unwrap_err()
+        };
+        assert_eq!(refusal(new.clone()).field, ["fields"]);
+        let unacknowledged = NewEventDataSet { consent_acknowledged: false, ..new };
+        assert_eq!(refusal(unacknowledged).code, Code::ConsentMissing);
+    }
+
+    #[test]
+    fn a_column_of_identities_is_nothing_else_and_conditions_are_about_attributes() {
+        let keys = [MatchKey::of(MatchKeyKind::HashedEmail)];
+        let new = |attributes: &[&str], conditions: &[(&str, Operator, &str)]| NewEventDataSet {
+            name: "Orders".into(),
+            fields: vec![FieldMapping {
+                column: "email".into(),
+                match_key: keys[0].clone(),
+                transformation: crate::data_connection::Transformation::NormaliseAndHash,
+            }],
+            columns: EventColumns::Conversions(ConversionColumns {
+                time: "time".into(),
+                kind: "type".into(),
+                value: Some("value".into()),
+                deduplication_key: None,
+                attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
+            }),
+            delimiter: ',',
+            events: vec![ConversionEvent {
+                name: " Purchase ".into(),
+                conversion_kind: "purchase".into(),
+                conditions: conditions
+                    .iter()
+                    .map(|(attribute, operator, value)| Condition {
+                        attribute: (*attribute).to_owned(),
+                        operator: *operator,
+                        value: (*value).to_owned(),
+                    })
+                    .collect(),
+                matching: Match::All,
+            }],
+            consent_acknowledged: true,
+        };
+        let made = |new| {
+            let (id, project, now) = (EventDataSetId::new(), ProjectId::new(), Timestamp::UNIX_EPOCH);
+            create(id, (AccountId::new(), &keys), project, new, "user", now).map_err(|r| r.field.join("."))
+        };
+        let good = made(new(&["shop"], &[("shop", Operator::Equals, "Berlin"), ("shop", Operator::LessThan, "4.5")]));
+        assert_eq!(good.unwrap().events[0].name, "Purchase");
+        for (attributes, conditions, field) in [
+            (vec!["email"], vec![], "columns"),
+            (vec!["shop", " shop "], vec![], "columns.attributes"),
+            (vec!["shop"], vec![("size", Operator::Exists, "")], "events.conditions.attribute"),
+            (vec!["shop"], vec![("shop", Operator::GreaterThan, "many")], "events.conditions.value"),
+        ] {
+            assert_eq!(made(new(&attributes, &conditions)).unwrap_err(), field);
+        }
+    }
 }

@@ -1,6 +1,12 @@
 //! Reports: when one may run, and the privacy budget that it spends.
 
-use crate::{AccountId, CampaignId, Code, EventDataSetId, ProjectId, Refusal, ReportId, Timestamp, refusal::text};
+use crate::{
+    AccountId, CampaignId, Code, EventDataSetId, ProjectId, Refusal, ReportId, Timestamp,
+    event_data::{EventColumns, EventDataSet, EventDataStatus},
+    project::Campaign,
+    refusal::text,
+    settings::Counts,
+};
 use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
@@ -117,10 +123,10 @@ pub fn schedule(
     }
     if let ReportKind::Attribution { events, lookback_days, .. } = &new.kind {
         if !(1..=90).contains(lookback_days) {
-            return Err(Refusal::invalid("attribution.lookbackDays", "Between 1 and 90 days."));
+            return Err(Refusal::invalid("report.attribution.lookbackDays", "Between 1 and 90 days."));
         }
         if events.is_empty() || events.len() > 3 {
-            return Err(Refusal::invalid("attribution.events", "Between one and three conversion events."));
+            return Err(Refusal::invalid("report.attribution.events", "Between one and three conversion events."));
         }
     }
     new.campaigns.sort_unstable();
@@ -160,6 +166,100 @@ pub fn edit(report: &Report, new: NewReport, now: Timestamp) -> Result<Report, R
     }
     let next = schedule(report.id, report.account, report.project, new, now)?;
     Ok(Report { version: report.version + 1, created_at: report.created_at, ..next })
+}
+
+/// The side that ran the campaigns of a report: all must be campaigns of the project, and of one side, because what is
+/// protected for one side is the other's.
+pub fn runner(campaigns: &[Campaign], chosen: &[CampaignId]) -> Result<AccountId, Refusal> {
+    let find = |id| campaigns.iter().find(|c| c.id == id).map(|c| c.runner);
+    let missing = || Refusal::not_found("campaign").at("campaignIds");
+    let runners = chosen.iter().map(|id| find(*id).ok_or_else(missing)).collect::<Result<Vec<_>, _>>()?;
+    match runners.split_first() {
+        None => Err(missing()),
+        Some((first, rest)) if rest.iter().all(|r| r == first) => Ok(*first),
+        Some(_) => Err(Refusal::invalid("campaignIds", "All campaigns of a report are run by one side.")),
+    }
+}
+
+/// Attribution is for the side with conversions: they must be the account's own, of this project, and define the events.
+pub fn attributable(
+    kind: &ReportKind,
+    account: AccountId,
+    project: ProjectId,
+    conversions: Option<&EventDataSet>,
+) -> Result<(), Refusal> {
+    let ReportKind::Attribution { events, .. } = kind else { return Ok(()) };
+    let missing = || Refusal::not_found("event data set").at("report.attribution.conversionsId");
+    let found = conversions.filter(|d| d.account == account && d.project == project).ok_or_else(missing)?;
+    if !matches!(found.columns, EventColumns::Conversions(_)) {
+        return Err(Refusal::invalid("report.attribution.conversionsId", "These are exposures, not conversions."));
+    }
+    if found.status == EventDataStatus::Failed {
+        let message = "These conversions could not be loaded; load them again.";
+        return Err(Refusal::new(Code::WrongState, message).at("report.attribution.conversionsId"));
+    }
+    for (i, name) in events.iter().enumerate() {
+        if !found.events.iter().any(|e| e.name == *name) {
+            let message = format!("{name} is not one of the data set's conversion events.");
+            return Err(Refusal::invalid("report.attribution.events", message));
+        }
+        if events[..i].contains(name) {
+            return Err(Refusal::invalid("report.attribution.events", format!("{name} is named twice.")));
+        }
+    }
+    Ok(())
+}
+
+/// What a report spends of the pair's budget: nothing where the exposures are the viewer's own (conversions always are),
+/// nor where both sides agreed on exact counts.
+pub fn epsilon(viewer: AccountId, runner: AccountId, counts: Counts, per_report: f64) -> f64 {
+    if viewer == runner || counts == Counts::Exact { 0.0 } else { per_report }
+}
+
+/// The most that one identity of the other side contributes to a report; what is beyond is left out or cut down. Fixed,
+/// so that neither side can choose them by what it knows of the other's people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContributionBounds {
+    /// Exposures.
+    pub impressions: u32,
+    /// Millionths of the currency for one exposure.
+    pub cost_micros: i64,
+    /// Conversions of each event.
+    pub conversions: u32,
+    /// Millionths of the currency for one conversion, in either direction.
+    pub value_micros: i64,
+}
+
+impl ContributionBounds {
+    /// Those of every report.
+    pub const OF_REPORTS: Self =
+        Self { impressions: 20, cost_micros: 250_000, conversions: 3, value_micros: 250_000_000 };
+}
+
+/// A report begins to be computed, on its day. One that was interrupted begins again.
+pub fn start(report: &Report, now: Timestamp) -> Result<Report, Refusal> {
+    not_over(report)?;
+    if now.date_naive() < report.run_on {
+        return Err(Refusal::new(Code::TooEarly, format!("It runs on {}.", report.run_on)));
+    }
+    Ok(Report { status: ReportStatus::Running, version: report.version + 1, updated_at: now, ..report.clone() })
+}
+
+/// A report that cannot run; the reason is a sentence.
+pub fn fail(report: &Report, reason: &str, now: Timestamp) -> Result<Report, Refusal> {
+    not_over(report)?;
+    let failure = Some(reason.to_owned());
+    let version = report.version + 1;
+    Ok(Report { status: ReportStatus::Failed, failure, version, updated_at: now, ..report.clone() })
+}
+
+fn not_over(report: &Report) -> Result<(), Refusal> {
+    match report.status {
+        ReportStatus::Scheduled | ReportStatus::Running => Ok(()),
+        ReportStatus::Finished | ReportStatus::Failed => {
+            Err(Refusal::new(Code::WrongState, "The report has run; it is frozen."))
+        }
+    }
 }
 
 /// A quarter of a year, the period of a privacy budget: `2026Q4`.
@@ -226,5 +326,117 @@ mod tests {
         let today = day("2026-11-23");
         assert_eq!(spend(8.0, 2.0, 10.0, today), Ok(10.0));
         assert_eq!(spend(8.1, 2.0, 10.0, today).unwrap_err().code, Code::BudgetExhausted);
+    }
+
+    fn campaign(runner: AccountId) -> Campaign {
+        Campaign {
+            id: CampaignId::new(),
+            project: ProjectId::new(),
+            runner,
+            external_id: "run-further".into(),
+            name: "Run further".into(),
+            placements: vec![],
+            creatives: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn campaigns_of_a_report_are_the_projects_and_of_one_side() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        let campaigns = [campaign(tv_tube), campaign(tv_tube), campaign(luma)];
+        let ids = |chosen: &[usize]| chosen.iter().map(|i| campaigns[*i].id).collect::<Vec<_>>();
+        assert_eq!(runner(&campaigns, &ids(&[0, 1])), Ok(tv_tube));
+        assert_eq!(runner(&campaigns, &ids(&[2])), Ok(luma));
+        assert_eq!(runner(&campaigns, &ids(&[1, 2])).unwrap_err().code, Code::Invalid);
+        assert_eq!(runner(&campaigns, &[CampaignId::new()]).unwrap_err().code, Code::NotFound);
+        assert_eq!(runner(&campaigns, &[]).unwrap_err().code, Code::NotFound);
+    }
+
+    #[test]
+    fn only_the_other_sides_people_cost_budget() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        assert_eq!(epsilon(luma, tv_tube, Counts::Protected, 1.0), 1.0);
+        assert_eq!(epsilon(luma, luma, Counts::Protected, 1.0), 0.0);
+        assert_eq!(epsilon(luma, tv_tube, Counts::Exact, 1.0), 0.0);
+    }
+
+    #[test]
+    fn attribution_needs_conversions_of_ones_own() {
+        let (account, project, now) = (AccountId::new(), ProjectId::new(), Timestamp::UNIX_EPOCH);
+        let columns = crate::event_data::ConversionColumns {
+            time: "time".into(),
+            kind: "type".into(),
+            value: None,
+            deduplication_key: None,
+            attributes: vec![],
+        };
+        let event = crate::conversion_event::ConversionEvent {
+            name: "Purchase".into(),
+            conversion_kind: "purchase".into(),
+            conditions: vec![],
+            matching: crate::conversion_event::Match::All,
+        };
+        let loaded = EventDataSet {
+            id: EventDataSetId::new(),
+            account,
+            project,
+            name: "Orders".into(),
+            fields: vec![],
+            columns: EventColumns::Conversions(columns),
+            delimiter: ',',
+            events: vec![event],
+            consent: crate::data_connection::Consent { by: "user".into(), at: now },
+            status: EventDataStatus::Active,
+            failure: None,
+            rows: 1,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let asking = |events: &[&str]| ReportKind::Attribution {
+            conversions: loaded.id,
+            events: events.iter().map(|e| (*e).to_owned()).collect(),
+            lookback_days: 7,
+        };
+        let check = |events: &[&str], set: Option<&EventDataSet>| {
+            attributable(&asking(events), account, project, set).map_err(|r| r.code)
+        };
+        assert_eq!(check(&["Purchase"], Some(&loaded)), Ok(()));
+        assert_eq!(check(&["Refund"], Some(&loaded)), Err(Code::Invalid));
+        assert_eq!(check(&["Purchase", "Purchase"], Some(&loaded)), Err(Code::Invalid));
+        assert_eq!(check(&["Purchase"], None), Err(Code::NotFound));
+        let others = EventDataSet { account: AccountId::new(), ..loaded.clone() };
+        assert_eq!(check(&["Purchase"], Some(&others)), Err(Code::NotFound));
+        let elsewhere = EventDataSet { project: ProjectId::new(), ..loaded.clone() };
+        assert_eq!(check(&["Purchase"], Some(&elsewhere)), Err(Code::NotFound));
+        let failed = EventDataSet { status: EventDataStatus::Failed, ..loaded.clone() };
+        assert_eq!(check(&["Purchase"], Some(&failed)), Err(Code::WrongState));
+        assert_eq!(attributable(&ReportKind::CampaignSummary, account, project, None), Ok(()));
+    }
+
+    #[test]
+    fn a_report_runs_on_its_day_and_once() {
+        let new = NewReport {
+            name: "Autumn".into(),
+            kind: ReportKind::CampaignSummary,
+            campaigns: vec![CampaignId::new()],
+            from: day("2026-11-01"),
+            until: day("2026-11-20"),
+            run_on: Some(day("2026-11-25")),
+        };
+        let at = |date: &str| day(date).and_hms_opt(12, 0, 0).unwrap().and_utc();
+        let (id, account, project) = (ReportId::new(), AccountId::new(), ProjectId::new());
+        let report = schedule(id, account, project, new, at("2026-11-23")).unwrap();
+        assert_eq!(start(&report, at("2026-11-24")).unwrap_err().code, Code::TooEarly);
+        let running = start(&report, at("2026-11-25")).unwrap();
+        assert_eq!(running.status, ReportStatus::Running);
+        assert!(start(&running, at("2026-11-25")).is_ok(), "after a crash");
+        let failed = fail(&running, "No exposures.", at("2026-11-25")).unwrap();
+        for over in [failed.clone(), Report { status: ReportStatus::Finished, ..running }] {
+            assert_eq!(start(&over, at("2026-11-26")).unwrap_err().code, Code::WrongState);
+            assert_eq!(fail(&over, "Again.", at("2026-11-26")).unwrap_err().code, Code::WrongState);
+        }
+        assert_eq!(failed.version, 3);
     }
 }

@@ -7,6 +7,7 @@ use crate::graphql::{
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
     data_connection::{DataConnection, DataConnectionPage},
+    event_data_set::{EventDataSet, EventDataSetPage},
     fault::{fault, refused},
     id::{global, local},
     job::{Job, JobPage},
@@ -14,6 +15,7 @@ use crate::graphql::{
     match_key::MatchKey,
     member::{Member, MemberPage},
     page::{self, page},
+    report::{Report, ReportPage},
     scalar::SafeInt,
 };
 use async_graphql::{Context, Enum, ID, Object, Result};
@@ -223,6 +225,38 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().data_connections_of_account(self.0.id, request).await.map_err(fault)?;
         Ok(DataConnectionPage::of(page, DataConnection))
+    }
+
+    /// Exposures and conversions that it loaded, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn event_data_sets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<EventDataSetPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().event_data_sets_of_account(self.0.id, None, request).await.map_err(fault)?;
+        Ok(EventDataSetPage::of(page, EventDataSet))
+    }
+
+    /// Its reports, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<ReportPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().reports_of_account(self.0.id, None, request).await.map_err(fault)?;
+        Ok(ReportPage::of(page, Report))
     }
 
     /// Users who may act for it. For ADMIN.

@@ -5,7 +5,7 @@ use crate::graphql::fault::fault;
 use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
-    AccountId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, ProjectId, SentAudienceId,
+    AccountId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId,
     UploadId,
     UserId,
     account::Account,
@@ -13,9 +13,11 @@ use entente_domain::{
     audience::Audience,
     connection::Connection,
     data_connection::DataConnection,
+    event_data::EventDataSet,
     project::{Campaign, Project},
+    report::Report,
 };
-use entente_store::{Page, Refresh, SourceId, Store, StoreError, Upload, User};
+use entente_store::{Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
 use futures::future::BoxFuture;
 use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
 
@@ -98,6 +100,14 @@ pub struct Loaders {
     pub destinations: By<DestinationId, Destination>,
     /// Sent audiences by id.
     pub sent_audiences: By<SentAudienceId, SentAudience>,
+    /// Event data sets by id.
+    pub event_data_sets: By<EventDataSetId, EventDataSet>,
+    /// Reports by id.
+    pub reports: By<ReportId, Report>,
+    /// What finished reports found.
+    pub report_results: By<ReportId, serde_json::Value>,
+    /// Jobs by id.
+    pub jobs: By<JobId, Job>,
 }
 
 /// How many projects of a connection, and public audiences of an account, a nested field shows.
@@ -128,6 +138,10 @@ impl Loaders {
             data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),
+            event_data_sets: by(store, |s, k| Box::pin(async move { s.event_data_sets_by_ids(&k).await })),
+            reports: by(store, |s, k| Box::pin(async move { s.reports_by_ids(&k).await })),
+            report_results: by(store, |s, k| Box::pin(async move { s.report_results(&k).await })),
+            jobs: by(store, |s, k| Box::pin(async move { s.jobs_by_ids(&k).await })),
         }
     }
 }

@@ -9,8 +9,11 @@ mod audience_access;
 mod audit;
 mod collaborator;
 mod connection;
+mod conversion_event;
 mod data_connection;
 mod event;
+mod event_columns;
+mod event_data_set;
 pub mod fault;
 pub mod id;
 mod job;
@@ -23,6 +26,8 @@ mod partner_audience;
 mod picture;
 mod project;
 mod refresh;
+mod report;
+mod report_figures;
 mod scalar;
 mod settings;
 mod sourcing;
@@ -59,6 +64,8 @@ pub struct Mutation(
     upload::UploadMutation,
     data_connection::DataConnectionMutation,
     audience::AudienceMutation,
+    event_data_set::EventDataSetMutation,
+    report::ReportMutation,
 );
 
 /// The schema.

@@ -6,16 +6,18 @@ use crate::graphql::{
     audience::Audience,
     connection::Connection,
     data_connection::DataConnection,
+    event_data_set::EventDataSet,
     fault::{fault, refused},
     id::{Global, parse},
     job::Job,
     loaders::load,
     project::Project,
+    report::Report,
     upload::Upload,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entente_domain::{
-    AccountId, AudienceId, ConnectionId, DataConnectionId, JobId, ProjectId, Refusal, UploadId,
+    AccountId, AudienceId, ConnectionId, DataConnectionId, EventDataSetId, JobId, ProjectId, Refusal, ReportId, UploadId,
     connection::Connection as ConnectionRow,
 };
 
@@ -35,6 +37,10 @@ pub enum Node {
     DataConnection(DataConnection),
     /// An audience of one's own.
     Audience(Audience),
+    /// Exposures or conversions.
+    EventDataSet(EventDataSet),
+    /// A report.
+    Report(Report),
     /// A job.
     Job(Job),
 }
@@ -100,6 +106,15 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         AudienceId::TYPE => {
             let audience = load(&loaders.audiences, AudienceId(uuid)).await?;
             Ok(audience.filter(|a| may_read(ctx, a.account).unwrap_or(false)).map(|a| Node::Audience(Audience(a))))
+        }
+        EventDataSetId::TYPE => {
+            let found = load(&loaders.event_data_sets, EventDataSetId(uuid)).await?;
+            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
+            Ok(found.map(|d| Node::EventDataSet(EventDataSet(d))))
+        }
+        ReportId::TYPE => {
+            let report = load(&loaders.reports, ReportId(uuid)).await?;
+            Ok(report.filter(|r| may_read(ctx, r.account).unwrap_or(false)).map(|r| Node::Report(Report(r))))
         }
         JobId::TYPE => {
             let job = gateway(ctx).store().job(JobId(uuid)).await.map_err(fault)?;

@@ -1,6 +1,6 @@
 //! How a file of exposures or of conversions is read, from what its data set says.
 
-use super::mapping::{delimiter_byte, identity_columns};
+use super::mapping::identity_columns;
 use entente_domain::event_data::{EventColumns, EventDataSet};
 use entente_identity::{
     measure::{ConversionPlan, ExposurePlan},
@@ -18,7 +18,8 @@ pub enum EventPlan {
 /// The plan for a data set of an account of this region. Times must name their zone.
 pub fn event_plan(data_set: &EventDataSet, region: &str) -> EventPlan {
     let identities = identity_columns(&data_set.fields, region);
-    let delimiter = delimiter_byte(data_set.delimiter);
+    // A delimiter that was checked is ASCII.
+    let delimiter = u8::try_from(data_set.delimiter).unwrap_or(b',');
     match data_set.columns.clone() {
         EventColumns::Exposures(columns) => EventPlan::Exposures(ExposurePlan {
             delimiter,

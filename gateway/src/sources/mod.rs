@@ -1,6 +1,7 @@
 //! Where audiences come from.
 
 pub mod csv;
+pub mod event_plan;
 pub mod mapping;
 pub mod opening;
 pub mod upload;

@@ -177,7 +177,8 @@ async fn loaded(task: &Task, data_set: &EventDataSet, upload: UploadId, load: Lo
     let change = task.change(KIND, Subject::EventDataSet(id));
     let (rows, now) = (load.accepted_rows, change.now);
     let rule = move |present: &EventDataSet| {
-        Ok(Outcome::of(event_data::loaded(present, rows, now)?).events([event(present, AccountEventKind::EventDataLoaded)]))
+        Ok(Outcome::of(event_data::loaded(present, rows, now)?)
+            .events([event(present, AccountEventKind::EventDataLoaded)]))
     };
     if let Err(refusal) = task.gateway.store().end_event_data_load(change, id, end, rule).await? {
         tracing::info!(message = "loaded events have no data set any longer", %refusal);
@@ -308,11 +309,7 @@ mod tests {
         let listed: Vec<_> = read.listed.iter().map(|f| (f.row, f.column.as_deref(), f.reason.as_str())).collect();
         assert_eq!(
             listed,
-            [
-                (2, Some("email"), "EMAIL_INVALID"),
-                (2, None, "NO_IDENTITY"),
-                (3, Some("time"), "TIME_UNREADABLE")
-            ]
+            [(2, Some("email"), "EMAIL_INVALID"), (2, None, "NO_IDENTITY"), (3, Some("time"), "TIME_UNREADABLE")]
         );
         assert!(!format!("{read:?}").contains("nobody"));
     }

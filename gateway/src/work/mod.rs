@@ -3,11 +3,16 @@
 
 mod generation;
 mod leftovers;
+pub mod load_events;
 mod progress;
 mod reading;
 pub mod rebuild;
 pub mod refresh;
+pub mod report;
+mod report_plan;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use crate::gateway::Gateway;
 use chrono::TimeDelta;
@@ -107,12 +112,14 @@ impl Task {
 }
 
 /// Kinds of job that this program knows.
-const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND];
+const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND, load_events::KIND, report::KIND];
 
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
         rebuild::KIND => rebuild::run(task).await,
         refresh::KIND => refresh::run(task).await,
+        load_events::KIND => load_events::run(task).await,
+        report::KIND => report::run(task).await,
         other => Err(Fault::new(format!("no such kind of job: {other}"))),
     }
 }

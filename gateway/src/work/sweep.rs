@@ -1,6 +1,6 @@
 //! Clean-up: at the start what a crash left behind, each hour what is too old to be kept.
 
-use super::{Fault, leftovers};
+use super::{Fault, leftovers, load_events};
 use crate::{gateway::Gateway, sources::opening};
 use entente_domain::{AccountId, UploadId};
 use std::{
@@ -23,6 +23,7 @@ pub async fn at_start(gateway: &Arc<Gateway>) -> Result<(), Fault> {
     tokio::task::spawn_blocking(move || emptied.identities().empty_scratch()).await.map_err(Fault::new)??;
     for account in accounts(&gateway.settings.data.join("accounts"))? {
         leftovers::remove(gateway, account, None).await?;
+        load_events::remove_left_behind(gateway, account).await?;
     }
     uploads_left_behind(gateway, start).await?;
     too_old(gateway).await

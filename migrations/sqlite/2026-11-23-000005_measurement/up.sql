@@ -17,6 +17,7 @@ CREATE TABLE event_data_sets (
     updated_at TEXT NOT NULL
 );
 CREATE INDEX event_data_sets_by_project ON event_data_sets (project_id, id);
+CREATE INDEX event_data_sets_by_account ON event_data_sets (account_id, id);
 
 -- Finished reports outlive their project, so they do not reference it.
 CREATE TABLE reports (

@@ -165,17 +165,19 @@ pub async fn of_projects(conn: &mut Conn, ids: Vec<ProjectId>) -> Read<HashMap<P
     Ok(lists)
 }
 
-/// One account's event data sets of a project, newest first.
+/// An account's event data sets, of one project or of all, newest first.
 pub async fn of_account(
     conn: &mut Conn,
     account: AccountId,
-    project: ProjectId,
+    project: Option<ProjectId>,
     request: PageRequest,
 ) -> Read<Page<EventDataSet>> {
     let rows = || {
-        let mine = event_data_sets::account_id.eq(account.to_string());
-        let there = event_data_sets::project_id.eq(project.to_string());
-        event_data_sets::table.filter(mine.and(there)).into_boxed::<Db>()
+        let mine = event_data_sets::table.filter(event_data_sets::account_id.eq(account.to_string())).into_boxed::<Db>();
+        match project {
+            Some(project) => mine.filter(event_data_sets::project_id.eq(project.to_string())),
+            None => mine,
+        }
     };
     page!(conn, &request, rows(), event_data_sets::id, EventDataSetRow)
 }

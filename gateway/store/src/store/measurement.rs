@@ -74,11 +74,11 @@ impl Store {
         read!(self, |conn| queries::event_data_sets::of_projects(conn, ids))
     }
 
-    /// One account's event data sets of a project, newest first.
+    /// An account's event data sets, of one project or of all, newest first.
     pub async fn event_data_sets_of_account(
         &self,
         account: AccountId,
-        project: ProjectId,
+        project: Option<ProjectId>,
         page: PageRequest,
     ) -> Result<Page<EventDataSet>, StoreError> {
         read!(self, |conn| queries::event_data_sets::of_account(conn, account, project, page))

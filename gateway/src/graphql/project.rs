@@ -1,0 +1,473 @@
+//! Projects and their campaigns.
+
+use crate::graphql::{
+    access::{authorise, change, creation, gateway, loaders, project_of},
+    collaborator::Collaborator,
+    connection::Connection,
+    event_data_set::{EventDataSet, EventDataSetPage},
+    fault::{allow, fault, payload, refused},
+    id::{global, local},
+    loaders::load,
+    page::{self, page},
+    report::{self, PrivacyBudget, Report, ReportPage},
+    scalar::SafeInt,
+    settings::{AdvertiserName, UseCase},
+};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    AccountId, CampaignId, ConnectionId, ProjectId, Refusal,
+    access::Act,
+    connection::Connection as ConnectionRow,
+    event::{AccountEventKind, NewEvent, Subject},
+    project::{self, Campaign as CampaignRow, Missing as DomainMissing, NewCampaign, NewProject, Project as Row, ProjectChange},
+};
+use entente_store::{LoadedConnection, LoadedProject, Outcome};
+
+/// What is still missing before a use case can be used.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainMissing")]
+pub enum Missing {
+    /// The viewing account has no active audience.
+    OwnAudience,
+    /// The other account has no active audience.
+    TheirAudience,
+    /// The side that activates has no destination.
+    Destination,
+    /// No campaign is entered.
+    Campaign,
+    /// No exposures of the project's campaigns are loaded.
+    Exposures,
+}
+
+/// Whether a use case of a project can be used.
+#[derive(Clone, SimpleObject)]
+pub struct Readiness {
+    /// The use case.
+    use_case: UseCase,
+    /// Nothing is missing.
+    ready: bool,
+    /// What is still missing.
+    missing: Vec<Missing>,
+}
+
+/// The workspace of one campaign inside an active connection. Both sides see it; its creator edits it.
+#[derive(Clone)]
+pub struct Project(pub Row);
+
+page!(ProjectPage, ProjectEdge, Project, "projects");
+
+#[Object]
+impl Project {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// The connection that it belongs to.
+    async fn connection(&self, ctx: &Context<'_>) -> Result<Connection> {
+        let connection = load(&loaders(ctx).connections, self.0.connection).await?;
+        connection.map(Connection).ok_or_else(|| fault("a project without its connection"))
+    }
+
+    /// The account that created it and may edit it.
+    async fn creator(&self, ctx: &Context<'_>) -> Result<Collaborator> {
+        collaborator(ctx, self.0.creator).await
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it is about.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// By which the publisher knows the advertiser.
+    async fn advertiser(&self) -> AdvertiserName {
+        self.0.advertiser.clone().into()
+    }
+
+    /// What it may do.
+    async fn use_cases(&self) -> Vec<UseCase> {
+        self.0.use_cases.iter().copied().map(Into::into).collect()
+    }
+
+    /// For each use case, what is still missing.
+    async fn readiness(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+    ) -> Result<Vec<Readiness>> {
+        let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
+        let Some((_, connection)) = project_of(ctx, account, self.0.id).await? else {
+            return Err(refused(Refusal::not_found("project")));
+        };
+        let side = super::access::side(&connection, account).map_err(refused)?;
+        let Some(settings) = &connection.settings else { return Ok(vec![]) };
+        let other = connection.account_on(side.other());
+        let store = gateway(ctx).store();
+        let has = crate::readiness::present(store, self.0.id, account, other, super::access::now()).await.map_err(fault)?;
+        let of = |use_case: entente_domain::settings::UseCase| {
+            let missing = project::missing(use_case, side, settings.activators, has);
+            Readiness {
+                use_case: use_case.into(),
+                ready: missing.is_empty(),
+                missing: missing.into_iter().map(Into::into).collect(),
+            }
+        };
+        Ok(self.0.use_cases.iter().copied().map(of).collect())
+    }
+
+    /// Its campaigns; at most 50.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
+        let campaigns = load(&loaders(ctx).campaigns_of_projects, self.0.id).await?.unwrap_or_default();
+        Ok(campaigns.into_iter().map(Campaign).collect())
+    }
+
+    /// Exposures and conversions that the viewing account loaded, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn event_data_sets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<EventDataSetPage> {
+        let (account, _) = self.viewed(ctx, &account_id).await?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let store = gateway(ctx).store();
+        let page = store.event_data_sets_of_account(account, Some(self.0.id), request).await.map_err(fault)?;
+        Ok(EventDataSetPage::of(page, EventDataSet))
+    }
+
+    /// Reports of the viewing account, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<ReportPage> {
+        let (account, _) = self.viewed(ctx, &account_id).await?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().reports_of_account(account, Some(self.0.id), request).await.map_err(fault)?;
+        Ok(ReportPage::of(page, Report))
+    }
+
+    /// What the project's two accounts may spend in the present quarter on reports about each other's people, all their
+    /// campaigns together.
+    async fn privacy_budget(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+    ) -> Result<PrivacyBudget> {
+        let (_, connection) = self.viewed(ctx, &account_id).await?;
+        report::privacy_budget(ctx, [connection.owner, connection.recipient]).await
+    }
+
+    /// Grows by one with each change.
+    async fn version(&self) -> SafeInt {
+        SafeInt(self.0.version.unsigned_abs())
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+impl Project {
+    /// The viewing account and the connection, when the account is one of its sides.
+    async fn viewed(&self, ctx: &Context<'_>, account: &ID) -> Result<(AccountId, ConnectionRow)> {
+        let account = authorise(ctx, account, Act::Read)?.map_err(refused)?.account;
+        let connection = super::access::connection_of(ctx, account, self.0.connection).await?;
+        connection.map(|c| (account, c)).ok_or_else(|| refused(Refusal::not_found("project")))
+    }
+}
+
+/// A campaign, entered by the side that runs it.
+#[derive(Clone)]
+pub struct Campaign(pub CampaignRow);
+
+#[Object]
+impl Campaign {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Its id where it runs: the value in the exposures' campaign column.
+    async fn external_id(&self) -> &str {
+        &self.0.external_id
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The account that runs it.
+    async fn runner(&self, ctx: &Context<'_>) -> Result<Collaborator> {
+        collaborator(ctx, self.0.runner).await
+    }
+
+    /// Placements that its exposures may name.
+    async fn placements(&self) -> &[String] {
+        &self.0.placements
+    }
+
+    /// Creatives that its exposures may name.
+    async fn creatives(&self) -> &[String] {
+        &self.0.creatives
+    }
+
+    /// When it was entered.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+}
+
+async fn collaborator(ctx: &Context<'_>, account: AccountId) -> Result<Collaborator> {
+    let row = load(&loaders(ctx).accounts, account).await?;
+    row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
+}
+
+/// Creates a project in an active connection.
+#[derive(InputObject)]
+struct CreateProjectInput {
+    /// The account that acts; either side of the connection.
+    account_id: ID,
+    /// The connection.
+    connection_id: ID,
+    /// 1 to 100 characters.
+    name: String,
+    /// Up to 2,000 characters.
+    #[graphql(default)]
+    description: String,
+    /// The `advertiserId` of one of the settings' advertiser names; only needed when there are several.
+    advertiser_id: Option<String>,
+    /// What it may do; a subset of the connection's.
+    use_cases: Vec<UseCase>,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
+/// Edits a project. What is left out stays.
+#[derive(InputObject)]
+struct UpdateProjectInput {
+    /// The account that acts; the project's creator.
+    account_id: ID,
+    /// The project.
+    project_id: ID,
+    /// A new name.
+    name: Option<String>,
+    /// A new description.
+    description: Option<String>,
+    /// Use cases, as they should be.
+    use_cases: Option<Vec<UseCase>>,
+}
+
+/// Deletes a project.
+#[derive(InputObject)]
+struct DeleteProjectInput {
+    /// The account that acts; the project's creator.
+    account_id: ID,
+    /// The project.
+    project_id: ID,
+}
+
+/// Enters a campaign.
+#[derive(InputObject)]
+struct AddCampaignInput {
+    /// The account that acts and runs the campaign.
+    account_id: ID,
+    /// The project.
+    project_id: ID,
+    /// Its id where it runs: the value in the exposures' campaign column.
+    external_id: String,
+    /// 1 to 200 characters.
+    name: String,
+    /// Placements that its exposures may name; at most 50.
+    #[graphql(default)]
+    placements: Vec<String>,
+    /// Creatives that its exposures may name; at most 50.
+    #[graphql(default)]
+    creatives: Vec<String>,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
+payload! {
+    /// The project, or why it was not created.
+    CreateProjectPayload {
+        /// What was created.
+        project: Project,
+    }
+}
+
+payload! {
+    /// The project, or why it was not edited.
+    UpdateProjectPayload {
+        /// As it is now.
+        project: Project,
+    }
+}
+
+payload! {
+    /// What was deleted, or why nothing was.
+    DeleteProjectPayload {
+        /// The id of the project that is gone.
+        deleted_project_id: ID,
+    }
+}
+
+payload! {
+    /// The campaign, or why it was not entered.
+    AddCampaignPayload {
+        /// What was entered.
+        campaign: Campaign,
+    }
+}
+
+/// Mutations of projects.
+#[derive(Default)]
+pub struct ProjectMutation;
+
+#[Object]
+impl ProjectMutation {
+    /// Creates a project in an active connection. For ADMIN and MANAGER of either side.
+    async fn create_project(&self, ctx: &Context<'_>, input: CreateProjectInput) -> Result<CreateProjectPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let connection = allow!(local::<ConnectionId>(&input.connection_id, "connectionId"));
+        let change = allow!(creation(ctx, authorised, "createProject", input.idempotency_key)?);
+        let new = NewProject {
+            name: input.name,
+            description: input.description,
+            advertiser_id: input.advertiser_id,
+            use_cases: input.use_cases.into_iter().map(Into::into).collect(),
+        };
+        let (id, at, by) = (ProjectId::new(), change.now, authorised.account);
+        let rule = move |loaded: &LoadedConnection| {
+            let missing = || Refusal::not_found("connection").at("connectionId");
+            loaded.connection.side_of(by).ok_or_else(missing)?;
+            let name = advertiser(loaded);
+            let project = project::create(id, &loaded.connection, by, name, new, at)?;
+            let events = both(&loaded.connection, AccountEventKind::ProjectCreated, id);
+            Ok(Outcome::of(project).events(events))
+        };
+        let created = gateway(ctx).store().create_project(change, id, connection, rule).await.map_err(fault)?;
+        let created = allow!(created);
+        let project = load(&loaders(ctx).projects, created.id).await?.map(Project);
+        Ok(CreateProjectPayload { project, user_errors: vec![] })
+    }
+
+    /// Edits a project. For ADMIN and MANAGER of its creator.
+    async fn update_project(&self, ctx: &Context<'_>, input: UpdateProjectInput) -> Result<UpdateProjectPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
+        let change = change(ctx, authorised, "updateProject", Some(Subject::Project(id)))?;
+        let changes = ProjectChange {
+            name: input.name,
+            description: input.description,
+            use_cases: input.use_cases.map(|u| u.into_iter().map(Into::into).collect()),
+        };
+        let (at, by) = (change.now, authorised.account);
+        let rule = move |loaded: &LoadedProject| {
+            visible(loaded, by)?;
+            let next = project::update(&loaded.project, &loaded.connection, by, changes, at)?;
+            Ok(Outcome::of(next).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, id)))
+        };
+        let updated = gateway(ctx).store().change_project(change, id, rule).await.map_err(fault)?;
+        Ok(UpdateProjectPayload { project: Some(Project(allow!(updated))), user_errors: vec![] })
+    }
+
+    /// Deletes a project; what was delivered and finished reports stay. For ADMIN and MANAGER of its creator.
+    async fn delete_project(&self, ctx: &Context<'_>, input: DeleteProjectInput) -> Result<DeleteProjectPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
+        let change = change(ctx, authorised, "deleteProject", Some(Subject::Project(id)))?;
+        let by = authorised.account;
+        let rule = move |loaded: &LoadedProject| {
+            visible(loaded, by)?;
+            project::only_creator(&loaded.project, by)?;
+            Ok(Outcome::of(()).events(both(&loaded.connection, AccountEventKind::ProjectDeleted, id)))
+        };
+        allow!(gateway(ctx).store().delete_project(change, id, rule).await.map_err(fault)?);
+        Ok(DeleteProjectPayload { deleted_project_id: Some(global(id)), user_errors: vec![] })
+    }
+
+    /// Enters a campaign of a project. For ADMIN and MANAGER of the side that runs it.
+    async fn add_campaign(&self, ctx: &Context<'_>, input: AddCampaignInput) -> Result<AddCampaignPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
+        let change = allow!(creation(ctx, authorised, "addCampaign", input.idempotency_key)?);
+        let new = NewCampaign {
+            external_id: input.external_id,
+            name: input.name,
+            placements: input.placements,
+            creatives: input.creatives,
+        };
+        let (id, at, by) = (CampaignId::new(), change.now, authorised.account);
+        let rule = move |loaded: &LoadedProject| {
+            visible(loaded, by)?;
+            let campaign = project::campaign(id, project, by, new, at)?;
+            Ok(Outcome::of(campaign).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, project)))
+        };
+        let created = gateway(ctx).store().create_campaign(change, id, project, rule).await.map_err(fault)?;
+        let created = allow!(created);
+        let campaign = load(&loaders(ctx).campaigns, created.id).await?.map(Campaign);
+        Ok(AddCampaignPayload { campaign, user_errors: vec![] })
+    }
+}
+
+/// A project of others reads like none.
+pub fn visible(loaded: &LoadedProject, account: AccountId) -> Result<(), Refusal> {
+    loaded.connection.side_of(account).map(|_| ()).ok_or_else(|| Refusal::not_found("project").at("projectId"))
+}
+
+/// The name of the connection's advertiser: its owner's, when both are.
+fn advertiser(loaded: &LoadedConnection) -> &str {
+    use entente_domain::account::Role;
+    match (loaded.owner.role, loaded.recipient.role) {
+        (Role::Advertiser, _) => &loaded.owner.profile.name,
+        (_, Role::Advertiser) => &loaded.recipient.profile.name,
+        _ => &loaded.owner.profile.name,
+    }
+}
+
+fn both(connection: &entente_domain::connection::Connection, kind: AccountEventKind, id: ProjectId) -> [NewEvent; 2] {
+    [connection.owner, connection.recipient].map(|a| NewEvent::of_account(a, kind, Subject::Project(id)))
+}
+
+/// Queries of projects.
+#[derive(Default)]
+pub struct ProjectQuery;
+
+#[Object]
+impl ProjectQuery {
+    /// A project of an account that the viewer may act for.
+    async fn project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+        #[graphql(desc = "The project.")] id: ID,
+    ) -> Result<Option<Project>> {
+        let Ok(authorised) = authorise(ctx, &account_id, Act::Read)? else { return Ok(None) };
+        let Ok(id) = local::<ProjectId>(&id, "id") else { return Ok(None) };
+        Ok(project_of(ctx, authorised.account, id).await?.map(|(p, _)| Project(p)))
+    }
+}

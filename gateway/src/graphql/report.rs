@@ -1,0 +1,479 @@
+//! Reports: campaign summaries and attributions, as the account that they are made for sees them.
+
+use crate::{
+    graphql::{
+        access::{authorise, change, creation, gateway, loaders, project_of},
+        event_data_set::measurable,
+        fault::{allow, fault, payload},
+        id::{global, local, locals},
+        loaders::load,
+        page::page,
+        project::{Campaign, Project, visible},
+        report_figures::{Attribution, CampaignSummary, ReportProtection},
+        scalar::{Date, SafeInt},
+    },
+    work::report as job,
+};
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    AccountId, CampaignId, Code, ProjectId, Refusal, ReportId,
+    access::Act,
+    event::{AccountEventKind, NewEvent, Subject},
+    event_data::EventDataSet as DataSetRow,
+    project::Campaign as CampaignRow,
+    report::{self, NewReport, Report as Row, ReportKind as DomainKind, ReportStatus as DomainStatus},
+};
+use entente_identity::measure;
+use entente_store::{LoadedProject, LoadedReport, Outcome};
+
+/// What a report is about.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum ReportKind {
+    /// Impressions, reach and frequency.
+    CampaignSummary,
+    /// The summary, and which conversions the campaigns had a part in.
+    Attribution,
+}
+
+/// Where a report is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainStatus")]
+pub enum ReportStatus {
+    /// Waits for its day.
+    Scheduled,
+    /// Is being computed.
+    Running,
+    /// Frozen.
+    Finished,
+    /// Could not run.
+    Failed,
+}
+
+/// What an attribution asks for.
+#[derive(Clone, SimpleObject)]
+pub struct AttributionSettings {
+    /// The account's event data set with the conversions.
+    conversions_id: ID,
+    /// Names of its conversion events.
+    events: Vec<String>,
+    /// A conversion is credited to an exposure at most this many times 24 hours before it.
+    lookback_days: u32,
+}
+
+/// A report of one account. It runs on its day and is frozen from then on; reading it spends nothing.
+#[derive(Clone)]
+pub struct Report(pub Row);
+
+page!(ReportPage, ReportEdge, Report, "reports");
+
+#[Object]
+impl Report {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// The project; null when that is gone.
+    async fn project(&self, ctx: &Context<'_>) -> Result<Option<Project>> {
+        Ok(load(&loaders(ctx).projects, self.0.project).await?.map(Project))
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it is about.
+    async fn kind(&self) -> ReportKind {
+        match self.0.kind {
+            DomainKind::CampaignSummary => ReportKind::CampaignSummary,
+            DomainKind::Attribution { .. } => ReportKind::Attribution,
+        }
+    }
+
+    /// What an attribution asks for; null for a campaign summary.
+    async fn attribution_settings(&self) -> Option<AttributionSettings> {
+        match &self.0.kind {
+            DomainKind::CampaignSummary => None,
+            DomainKind::Attribution { conversions, events, lookback_days } => Some(AttributionSettings {
+                conversions_id: global(*conversions),
+                events: events.clone(),
+                lookback_days: *lookback_days,
+            }),
+        }
+    }
+
+    /// Its campaigns, without those that are gone.
+    #[graphql(complexity = "5 * child_complexity")]
+    async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
+        let loaders = loaders(ctx);
+        let found = self.0.campaigns.iter().map(|id| load(&loaders.campaigns, *id));
+        Ok(futures::future::try_join_all(found).await?.into_iter().flatten().map(Campaign).collect())
+    }
+
+    /// The first UTC day of the exposures.
+    async fn from(&self) -> Date {
+        Date(self.0.from)
+    }
+
+    /// The last UTC day of the exposures.
+    async fn until(&self) -> Date {
+        Date(self.0.until)
+    }
+
+    /// The UTC day on which it runs or ran.
+    async fn run_on(&self) -> Date {
+        Date(self.0.run_on)
+    }
+
+    /// Where it is.
+    async fn status(&self) -> ReportStatus {
+        self.0.status.into()
+    }
+
+    /// Why it could not run: a sentence; null when it could, or has not yet.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// What it spends of the pair's privacy budget, or has spent; 0 when it is about the account's own people alone, or
+    /// where both sides agreed on exact counts.
+    async fn epsilon(&self) -> f64 {
+        self.0.epsilon
+    }
+
+    /// What the campaigns did; null until it is finished.
+    async fn summary(&self, ctx: &Context<'_>) -> Result<Option<CampaignSummary>> {
+        Ok(self.result(ctx).await?.as_ref().map(CampaignSummary::from))
+    }
+
+    /// Which conversions they had a part in; null until it is finished, and always for a campaign summary.
+    async fn attribution(&self, ctx: &Context<'_>) -> Result<Option<Attribution>> {
+        let result = self.result(ctx).await?;
+        Ok(result.and_then(|r| r.attribution).as_ref().map(Attribution::from))
+    }
+
+    /// How the other side's people were protected; null until it is finished.
+    async fn protection(&self, ctx: &Context<'_>) -> Result<Option<ReportProtection>> {
+        Ok(self.result(ctx).await?.as_ref().map(ReportProtection::from))
+    }
+
+    /// When it was frozen; null before.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+
+    /// Grows by one with each change.
+    async fn version(&self) -> SafeInt {
+        SafeInt(self.0.version.unsigned_abs())
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+impl Report {
+    async fn result(&self, ctx: &Context<'_>) -> Result<Option<measure::Report>> {
+        if self.0.status != DomainStatus::Finished {
+            return Ok(None);
+        }
+        let frozen = load(&loaders(ctx).report_results, self.0.id).await?;
+        let frozen = frozen.ok_or_else(|| fault("a finished report without its result"))?;
+        serde_json::from_value(frozen).map(Some).map_err(fault)
+    }
+}
+
+/// What a pair of accounts may spend in a quarter on reports about the other side's people, and has spent.
+#[derive(SimpleObject)]
+pub struct PrivacyBudget {
+    /// The quarter of the year, such as `2026Q4`.
+    quarter: String,
+    /// What is spent, in ε.
+    spent: f64,
+    /// What may be spent, in ε.
+    total: f64,
+    /// The first UTC day of the next quarter, when nothing of it is spent.
+    renews_on: Date,
+}
+
+/// The budget of a project's two accounts in the present quarter.
+pub async fn privacy_budget(ctx: &Context<'_>, pair: [AccountId; 2]) -> Result<PrivacyBudget> {
+    let today = super::access::now().date_naive();
+    let (gateway, quarter) = (gateway(ctx), report::quarter(today));
+    let spent = gateway.store().budget_spent(pair[0], pair[1], &quarter).await.map_err(fault)?;
+    Ok(PrivacyBudget {
+        quarter,
+        spent,
+        total: gateway.settings.privacy_budget_per_quarter,
+        renews_on: Date(report::next_quarter(today)),
+    })
+}
+
+/// Asks for an attribution: last touch, with a lookback.
+#[derive(InputObject)]
+struct AttributionInput {
+    /// The account's event data set with the conversions.
+    conversions_id: ID,
+    /// Names of its conversion events: between one and three.
+    events: Vec<String>,
+    /// Between 1 and 90: a conversion is credited to an exposure at most this many times 24 hours before it.
+    lookback_days: u32,
+}
+
+/// What a report is about.
+#[derive(OneofObject)]
+enum ReportInput {
+    /// `true`: impressions, reach and frequency.
+    CampaignSummary(bool),
+    /// The summary, and which conversions the campaigns had a part in. For the side with conversions.
+    Attribution(AttributionInput),
+}
+
+impl ReportInput {
+    fn kind(self) -> Result<DomainKind, Refusal> {
+        match self {
+            Self::CampaignSummary(true) => Ok(DomainKind::CampaignSummary),
+            Self::CampaignSummary(false) => {
+                Err(Refusal::invalid("report.campaignSummary", "Say true, or attribution."))
+            }
+            Self::Attribution(input) => Ok(DomainKind::Attribution {
+                conversions: local(&input.conversions_id, "report.attribution.conversionsId")?,
+                events: input.events,
+                lookback_days: input.lookback_days,
+            }),
+        }
+    }
+}
+
+/// Schedules a report.
+#[derive(InputObject)]
+struct ScheduleReportInput {
+    /// The account that acts, and that the report is for.
+    account_id: ID,
+    /// The project.
+    project_id: ID,
+    /// 1 to 100 characters.
+    name: String,
+    /// What it is about.
+    report: ReportInput,
+    /// Between 1 and 20 campaigns of the project, all run by one side.
+    campaign_ids: Vec<ID>,
+    /// The first UTC day of the exposures.
+    from: Date,
+    /// The last UTC day of the exposures; at most 366 days in all.
+    until: Date,
+    /// The UTC day on which it runs: the day after the last one at the earliest, for an attribution after the lookback as
+    /// well. The first possible day unless it is said.
+    run_on: Option<Date>,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
+/// Edits a report that has not run. What is left out stays.
+#[derive(InputObject)]
+struct EditReportInput {
+    /// The account that acts, and that the report is for.
+    account_id: ID,
+    /// The report.
+    report_id: ID,
+    /// 1 to 100 characters.
+    name: Option<String>,
+    /// What it is about.
+    report: Option<ReportInput>,
+    /// Between 1 and 20 campaigns of the project, all run by one side.
+    campaign_ids: Option<Vec<ID>>,
+    /// The first UTC day of the exposures.
+    from: Option<Date>,
+    /// The last UTC day of the exposures; at most 366 days in all.
+    until: Option<Date>,
+    /// The UTC day on which it runs.
+    run_on: Option<Date>,
+}
+
+/// Deletes a report.
+#[derive(InputObject)]
+struct DeleteReportInput {
+    /// The account that acts, and that the report is for.
+    account_id: ID,
+    /// The report.
+    report_id: ID,
+}
+
+payload! {
+    /// The report, or why it was not scheduled.
+    ScheduleReportPayload {
+        /// What was scheduled.
+        report: Report,
+    }
+}
+
+payload! {
+    /// The report, or why it was not edited.
+    EditReportPayload {
+        /// As it is now.
+        report: Report,
+    }
+}
+
+payload! {
+    /// What was deleted, or why nothing was.
+    DeleteReportPayload {
+        /// The id of the report that is gone.
+        deleted_report_id: ID,
+    }
+}
+
+/// Mutations of reports.
+#[derive(Default)]
+pub struct ReportMutation;
+
+#[Object]
+impl ReportMutation {
+    /// Schedules a report. One whose days are long past runs at once. For everybody of either side.
+    async fn schedule_report(&self, ctx: &Context<'_>, input: ScheduleReportInput) -> Result<ScheduleReportPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
+        let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
+        let change = allow!(creation(ctx, authorised, "scheduleReport", input.idempotency_key)?);
+        let new = NewReport {
+            name: input.name,
+            kind: allow!(input.report.kind()),
+            campaigns: allow!(locals::<CampaignId>(&input.campaign_ids, "campaignIds")),
+            from: input.from.0,
+            until: input.until.0,
+            run_on: input.run_on.map(|d| d.0),
+        };
+        let (id, by) = (ReportId::new(), authorised.account);
+        let draft = allow!(report::schedule(id, by, project, new, change.now));
+        let known = allow!(Known::about(ctx, &draft).await?);
+        let rule = move |loaded: &LoadedProject, campaigns: &[CampaignRow]| {
+            let scheduled = known.checked(draft, loaded, campaigns)?;
+            let job = job::job(&scheduled);
+            Ok(Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job))
+        };
+        let created = gateway(ctx).store().create_report(change, id, project, rule).await.map_err(fault)?;
+        let created = allow!(created);
+        let report = load(&loaders(ctx).reports, created.id).await?.map(Report);
+        Ok(ScheduleReportPayload { report, user_errors: vec![] })
+    }
+
+    /// Edits a report that has not run. For everybody of the account that it is for.
+    async fn edit_report(&self, ctx: &Context<'_>, input: EditReportInput) -> Result<EditReportPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
+        let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
+        let change = change(ctx, authorised, "editReport", Some(Subject::Report(id)))?;
+        let present = load(&loaders(ctx).reports, id).await?.filter(|r| r.account == by);
+        let present = allow!(present.ok_or_else(missing));
+        let new = allow!(input.changed(&present));
+        let draft = allow!(report::edit(&present, new, change.now));
+        let known = allow!(Known::about(ctx, &draft).await?);
+        let rule = move |loaded: &LoadedReport| {
+            let project = own(loaded, by)?.project.as_ref();
+            let project = project.ok_or_else(|| Refusal::not_found("project"))?;
+            if loaded.report.version != present.version {
+                return Err(Refusal::new(Code::Conflict, "Somebody else changed it in between; read it again."));
+            }
+            let edited = known.checked(draft, project, &loaded.campaigns)?;
+            let job = job::job(&edited);
+            Ok(Outcome::of(edited).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job))
+        };
+        let edited = allow!(gateway(ctx).store().edit_report(change, id, rule).await.map_err(fault)?);
+        Ok(EditReportPayload { report: Some(Report(edited)), user_errors: vec![] })
+    }
+
+    /// Deletes a report, whether it has run or not; what it spent stays spent. For everybody of the account that it is
+    /// for.
+    async fn delete_report(&self, ctx: &Context<'_>, input: DeleteReportInput) -> Result<DeleteReportPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
+        let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
+        let change = change(ctx, authorised, "deleteReport", Some(Subject::Report(id)))?;
+        let rule = move |loaded: &LoadedReport| {
+            own(loaded, by)?;
+            Ok(Outcome::of(()).events([event(by, AccountEventKind::ReportDeleted, id)]))
+        };
+        allow!(gateway(ctx).store().delete_report(change, id, rule).await.map_err(fault)?);
+        Ok(DeleteReportPayload { deleted_report_id: Some(global(id)), user_errors: vec![] })
+    }
+}
+
+impl EditReportInput {
+    /// The report as it should be.
+    fn changed(self, present: &Row) -> Result<NewReport, Refusal> {
+        let campaigns = self.campaign_ids.map(|ids| locals::<CampaignId>(&ids, "campaignIds")).transpose()?;
+        let kind = self.report.map(ReportInput::kind).transpose()?.unwrap_or_else(|| present.kind.clone());
+        let until = self.until.map_or(present.until, |d| d.0);
+        // A day that was chosen stays where it still can.
+        let stays = (report::earliest(&kind, until) <= present.run_on).then_some(present.run_on);
+        Ok(NewReport {
+            name: self.name.unwrap_or_else(|| present.name.clone()),
+            kind,
+            campaigns: campaigns.unwrap_or_else(|| present.campaigns.clone()),
+            from: self.from.map_or(present.from, |d| d.0),
+            until,
+            run_on: self.run_on.map(|d| d.0).or(stays),
+        })
+    }
+}
+
+/// What a report is checked against besides its project.
+struct Known {
+    conversions: Option<DataSetRow>,
+    spent: f64,
+    budget: f64,
+    epsilon: f64,
+}
+
+impl Known {
+    async fn about(ctx: &Context<'_>, draft: &Row) -> Result<Result<Self, Refusal>> {
+        let gateway = gateway(ctx);
+        let conversions = match draft.kind {
+            DomainKind::CampaignSummary => None,
+            DomainKind::Attribution { conversions, .. } => load(&loaders(ctx).event_data_sets, conversions).await?,
+        };
+        let Some((_, connection)) = project_of(ctx, draft.account, draft.project).await? else {
+            return Ok(Err(Refusal::not_found("project").at("projectId")));
+        };
+        let (one, other) = (connection.owner, connection.recipient);
+        let quarter = report::quarter(draft.run_on);
+        Ok(Ok(Self {
+            conversions,
+            spent: gateway.store().budget_spent(one, other, &quarter).await.map_err(fault)?,
+            budget: gateway.settings.privacy_budget_per_quarter,
+            epsilon: gateway.settings.privacy_epsilon_per_report,
+        }))
+    }
+
+    /// The report with what it will spend, unless that is refused already.
+    fn checked(&self, draft: Row, loaded: &LoadedProject, campaigns: &[CampaignRow]) -> Result<Row, Refusal> {
+        visible(loaded, draft.account)?;
+        measurable(loaded)?;
+        let settings = loaded.connection.settings.as_ref().ok_or_else(|| Refusal::not_found("project"))?;
+        let runner = report::runner(campaigns, &draft.campaigns)?;
+        report::attributable(&draft.kind, draft.account, draft.project, self.conversions.as_ref())?;
+        let epsilon = report::epsilon(draft.account, runner, settings.counts, self.epsilon);
+        if epsilon > 0.0 {
+            report::spend(self.spent, epsilon, self.budget, draft.run_on).map_err(|r| r.at("runOn"))?;
+        }
+        Ok(Row { epsilon, ..draft })
+    }
+}
+
+fn missing() -> Refusal {
+    Refusal::not_found("report").at("reportId")
+}
+
+/// A report of others reads like none.
+fn own(loaded: &LoadedReport, account: AccountId) -> Result<&LoadedReport, Refusal> {
+    if loaded.report.account == account { Ok(loaded) } else { Err(missing()) }
+}
+
+fn event(account: AccountId, kind: AccountEventKind, report: ReportId) -> NewEvent {
+    NewEvent::of_account(account, kind, Subject::Report(report))
+}
