@@ -274,3 +274,18 @@ pub fn missing(use_case: UseCase, side: Side, activators: crate::settings::Activ
     }
     missing
 }
+
+/// Refuses what a use case is not ready for, with what is missing.
+pub fn require_ready(missing: &[Missing]) -> Result<(), Refusal> {
+    let (code, message) = match missing.first() {
+        None => return Ok(()),
+        Some(Missing::OwnAudience) => (Code::AudienceUnavailable, "This account has no active audience."),
+        Some(Missing::TheirAudience) => (Code::AudienceUnavailable, "The other account has no active audience."),
+        Some(Missing::Destination) => {
+            (Code::DestinationMissing, "The account that would activate it has no destination yet.")
+        }
+        Some(Missing::Campaign) => (Code::WrongState, "No campaign is entered in this project yet."),
+        Some(Missing::Exposures) => (Code::WrongState, "No exposures of this project's campaigns are loaded yet."),
+    };
+    Err(Refusal::new(code, message).at("projectId"))
+}

@@ -121,7 +121,7 @@ pub fn overlap(keys: &[KeyCount], rules: Rules) -> Option<Overlap> {
         mine,
         theirs: shown_size(keys.iter().map(|k| k.theirs).sum(), rules.minimum),
         identities: Figure { value, standard_error: (variance.sqrt() * 10.0).round() / 10.0 },
-        percentage: (value as f64 / mine as f64 * 100.0).min(100.0),
+        percentage: (value as f64 * 100.0 / mine as f64).min(100.0),
         keys: keys
             .iter()
             .zip(figures)
@@ -155,7 +155,7 @@ pub fn audience_index(with_audience: &[KeyCount], with_all: &[KeyCount], rules: 
     if s_p == 0 || s_all == 0 || p == 0 || all == 0 {
         return None;
     }
-    Some((s_p as f64 / s_all as f64) / (p as f64 / all as f64) * 100.0)
+    Some(s_p as f64 * all as f64 * 100.0 / (s_all as f64 * p as f64))
 }
 
 /// Bands of the audience index.

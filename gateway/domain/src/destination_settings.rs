@@ -1,0 +1,135 @@
+//! The settings of destinations, as far as they may be read again: secrets are written and never shown.
+
+use serde_json::{Map, Value};
+
+/// Schemas deeper than this are not followed; what is below them is not shown.
+const DEPTH: usize = 32;
+
+/// The settings without their secrets: what the JSON Schema describes and does not mark `writeOnly`. What the schema
+/// does not describe is not shown.
+pub fn shown(schema: &Value, settings: &Value) -> Value {
+    let whole = Schema { root: schema };
+    whole.shown(&[schema], settings, DEPTH).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+struct Schema<'a> {
+    root: &'a Value,
+}
+
+impl<'a> Schema<'a> {
+    /// What of a value may be shown, when all of `schemas` may describe it.
+    fn shown(&self, schemas: &[&'a Value], value: &Value, depth: usize) -> Option<Value> {
+        let depth = depth.checked_sub(1)?;
+        let mut all = Vec::new();
+        for schema in schemas {
+            self.flatten(schema, depth, &mut all)?;
+        }
+        let says_secret = |schema: &&Value| schema.get("writeOnly").and_then(Value::as_bool) == Some(true);
+        if all.is_empty() || all.iter().any(says_secret) {
+            return None;
+        }
+        Some(match value {
+            Value::Object(fields) => {
+                let of_field = |(name, value): (&String, &Value)| {
+                    let shown = self.shown(&schemas_of_field(&all, name), value, depth)?;
+                    Some((name.clone(), shown))
+                };
+                Value::Object(fields.iter().filter_map(of_field).collect())
+            }
+            Value::Array(items) => {
+                let of_item: Vec<&Value> = all.iter().filter_map(|s| s.get("items")).collect();
+                Value::Array(items.iter().filter_map(|item| self.shown(&of_item, item, depth)).collect())
+            }
+            plain => plain.clone(),
+        })
+    }
+
+    /// A schema and all that it refers to or is put together from; `None` when it goes too deep.
+    fn flatten(&self, schema: &'a Value, depth: usize, all: &mut Vec<&'a Value>) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        if schema == &Value::Bool(false) {
+            return Some(());
+        }
+        all.push(schema);
+        if let Some(reference) = schema.get("$ref") {
+            let target = reference.as_str()?.strip_prefix('#')?;
+            self.flatten(self.root.pointer(target)?, depth, all)?;
+        }
+        for parts in ["allOf", "anyOf", "oneOf"] {
+            for part in schema.get(parts).and_then(Value::as_array).into_iter().flatten() {
+                self.flatten(part, depth, all)?;
+            }
+        }
+        Some(())
+    }
+}
+
+fn schemas_of_field<'a>(schemas: &[&'a Value], name: &str) -> Vec<&'a Value> {
+    let named: Vec<_> = schemas.iter().filter_map(|s| s.get("properties")?.get(name)).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    schemas.iter().filter_map(|s| s.get("additionalProperties")).filter(|s| s.is_object()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema() -> Value {
+        json!({
+            "type": "object",
+            "properties": {
+                "folder": { "type": "string" },
+                "token": { "type": "string", "writeOnly": true },
+                "password": { "$ref": "#/$defs/Password" },
+                "maybe": { "anyOf": [{ "$ref": "#/$defs/Password" }, { "type": "null" }] },
+                "proxy": { "$ref": "#/$defs/Proxy" },
+                "names": { "type": "object", "additionalProperties": { "type": "string" } },
+                "headers": { "type": "array", "items": { "$ref": "#/$defs/Header" } },
+                "way": { "oneOf": [
+                    { "type": "object", "properties": { "key": { "type": "string", "writeOnly": true } } },
+                    { "type": "object", "properties": { "user": { "type": "string" } } },
+                ] },
+                "loop": { "$ref": "#/$defs/Loop" },
+            },
+            "$defs": {
+                "Password": { "type": "string", "writeOnly": true },
+                "Proxy": { "type": "object", "properties": {
+                    "host": { "type": "string" }, "password": { "$ref": "#/$defs/Password" },
+                } },
+                "Header": { "type": "object", "properties": {
+                    "name": { "type": "string" }, "value": { "type": "string", "writeOnly": true },
+                } },
+                "Loop": { "$ref": "#/$defs/Loop" },
+            },
+        })
+    }
+
+    #[test]
+    fn secrets_are_not_shown_wherever_they_are() {
+        for (settings, expected) in [
+            (json!({ "folder": "luma", "token": "s" }), json!({ "folder": "luma" })),
+            (json!({ "password": "s", "maybe": "s" }), json!({})),
+            (json!({ "proxy": { "host": "a", "password": "s" } }), json!({ "proxy": { "host": "a" } })),
+            (json!({ "names": { "hashed_email": "EMAIL" } }), json!({ "names": { "hashed_email": "EMAIL" } })),
+            (
+                json!({ "headers": [{ "name": "n", "value": "s" }, { "name": "m" }] }),
+                json!({ "headers": [{ "name": "n" }, { "name": "m" }] }),
+            ),
+            (json!({ "way": { "key": "s" } }), json!({ "way": {} })),
+            (json!({ "way": { "user": "u" } }), json!({ "way": { "user": "u" } })),
+            (json!({ "unknown": "s", "loop": "s" }), json!({})),
+        ] {
+            assert_eq!(shown(&schema(), &settings), expected, "{settings}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_says_nothing_shows_nothing() {
+        for schema in [json!(true), json!({}), json!({ "writeOnly": true, "properties": { "a": {} } }), json!(null)] {
+            assert_eq!(shown(&schema, &json!({ "a": "s" })), json!({}), "{schema}");
+        }
+    }
+}
