@@ -97,6 +97,15 @@ pub struct Acknowledgement {
     pub plugin_state_sealed: Option<Vec<u8>>,
 }
 
+/// Rows that a destination rejected after their batches were acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateRejections {
+    /// The rows with the numbers of their batches, and whether they were to be removed.
+    pub rows: Vec<(u64, NewRejectedRow, bool)>,
+    /// The plugin's state by now, encrypted by the gateway.
+    pub plugin_state_sealed: Option<Vec<u8>>,
+}
+
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryEnd {

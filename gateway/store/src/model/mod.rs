@@ -27,7 +27,7 @@ pub use data_connection::{
     LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
 };
 pub use delivery::{
-    Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LoadedActivation, LoadedDelivery, NewDelivery,
+    Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery, NewDelivery,
     NewRejectedRow, RejectedRow,
 };
 pub use destination::DestinationSettings;

@@ -173,19 +173,24 @@ pub async fn of_account(conn: &mut Conn, account: AccountId, request: PageReques
     page!(conn, &request, rows(), activations::id, ActivationRow)
 }
 
-/// Activations that a refresh of this account's audiences moves on, on either side: recurring ones whose access holds
-/// today, which have not failed and whose day has come.
-pub async fn recurring_of_account(conn: &mut Conn, account: AccountId, today: NaiveDate) -> Read<Vec<Activation>> {
+/// Activations that wait for a refresh of this account's audiences, on either side: recurring ones that have not failed,
+/// and any that is paused. Access holds today, and their day has come.
+pub async fn awaiting_refresh(conn: &mut Conn, account: AccountId, today: NaiveDate) -> Read<Vec<Activation>> {
     let me = account.to_string();
     let over = [ActivationStatus::AccessEnded, ActivationStatus::Failed];
     let over = over.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
-    let sent = sent_rows::table
-        .filter(sent_rows::sender_id.eq(me.clone()).or(sent_rows::receiver_id.eq(me)))
-        .filter(sent_rows::revoked_at.is_null().and(sent_rows::recurring_until.ge(today)))
-        .select(sent_rows::id);
+    let granted = || {
+        sent_rows::table
+            .filter(sent_rows::sender_id.eq(me.clone()).or(sent_rows::receiver_id.eq(me.clone())))
+            .filter(sent_rows::revoked_at.is_null())
+    };
+    let recurring = granted().filter(sent_rows::recurring_until.ge(today)).select(sent_rows::id);
+    let once = granted().filter(sent_rows::recurring_until.is_null()).select(sent_rows::id);
+    let waits = activations::sent_audience_id.eq_any(recurring).and(activations::status.ne_all(over));
+    let paused = activations::status.eq(columns::name(&ActivationStatus::Paused)?);
     let rows = activations::table
-        .filter(activations::sent_audience_id.eq_any(sent))
-        .filter(activations::status.ne_all(over).and(activations::on_day.le(today)))
+        .filter(waits.or(activations::sent_audience_id.eq_any(once).and(paused)))
+        .filter(activations::on_day.le(today))
         .select(ActivationRow::as_select())
         .order(activations::id.asc())
         .load(conn)

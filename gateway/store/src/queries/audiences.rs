@@ -259,7 +259,7 @@ pub async fn of_account(
             rows = rows.filter(audiences::access_kind.eq(PUBLIC).or(named));
         }
         if let Some(search) = &filter.search {
-            rows = rows.filter(lower(audiences::name).like(containing(search)).escape('\\'));
+            rows = rows.filter(lower(audiences::name).like(lower(containing(search))).escape('\\'));
         }
         rows
     };
@@ -271,6 +271,17 @@ pub async fn active(conn: &mut Conn, account: AccountId, now: Timestamp) -> Read
     let rows = audiences::table
         .filter(audiences::account_id.eq(account.to_string()))
         .filter(audiences::refreshed_at.gt(active_since(now)))
+        .select(AudienceRow::as_select())
+        .order(audiences::id.asc())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Audience::try_from).collect()
+}
+
+/// All audiences of an account, oldest first.
+pub async fn all(conn: &mut Conn, account: AccountId) -> Read<Vec<Audience>> {
+    let rows = audiences::table
+        .filter(audiences::account_id.eq(account.to_string()))
         .select(AudienceRow::as_select())
         .order(audiences::id.asc())
         .load(conn)

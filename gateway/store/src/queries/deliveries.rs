@@ -8,8 +8,8 @@ use super::{
     schema::{deliveries, rejected_rows},
 };
 use crate::{
-    Acknowledgement, Change, Delivery, DeliveryEnd, DeliveryStatus, LoadedDelivery, NewDelivery, Outcome, Page,
-    PageRequest, RejectedRow, StoreError, columns,
+    Acknowledgement, Change, Delivery, DeliveryEnd, DeliveryStatus, LoadedDelivery, NewDelivery, NewRejectedRow,
+    Outcome, Page, PageRequest, RejectedRow, StoreError, columns,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -21,7 +21,7 @@ const LONGEST_REASON: usize = 300;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = deliveries, treat_none_as_null = true)]
-struct DeliveryRow {
+pub(super) struct DeliveryRow {
     id: String,
     activation_id: String,
     account_id: String,
@@ -40,7 +40,7 @@ struct DeliveryRow {
 }
 
 impl DeliveryRow {
-    fn new(d: &Delivery) -> Read<Self> {
+    pub(super) fn new(d: &Delivery) -> Read<Self> {
         Ok(Self {
             id: d.id.to_string(),
             activation_id: d.activation.to_string(),
@@ -87,13 +87,26 @@ impl TryFrom<DeliveryRow> for Delivery {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = rejected_rows)]
-struct RejectedRowRow {
+pub(super) struct RejectedRowRow {
     delivery_id: String,
     ordinal: i64,
     sequence: i64,
     row_number: i64,
     code: String,
     reason: String,
+}
+
+impl RejectedRowRow {
+    pub(super) fn new(delivery: DeliveryId, ordinal: i64, sequence: u64, row: NewRejectedRow) -> Self {
+        Self {
+            delivery_id: delivery.to_string(),
+            ordinal,
+            sequence: columns::stored(sequence),
+            row_number: columns::stored(row.row),
+            code: row.code.chars().take(LONGEST_REASON).collect(),
+            reason: row.reason.chars().take(LONGEST_REASON).collect(),
+        }
+    }
 }
 
 impl TryFrom<RejectedRowRow> for RejectedRow {
@@ -160,14 +173,8 @@ pub async fn acknowledge(conn: &mut Conn, id: DeliveryId, batch: Acknowledgement
     delivery.removed = delivery.removed.saturating_add(batch.removed);
     delivery.rejected = delivery.rejected.saturating_add(batch.rejected.len() as u64);
     delivery.plugin_state_sealed = batch.plugin_state_sealed;
-    let rows = batch.rejected.into_iter().zip(first..).map(|(row, ordinal)| RejectedRowRow {
-        delivery_id: id.to_string(),
-        ordinal,
-        sequence: columns::stored(batch.sequence),
-        row_number: columns::stored(row.row),
-        code: row.code.chars().take(LONGEST_REASON).collect(),
-        reason: row.reason.chars().take(LONGEST_REASON).collect(),
-    });
+    let rows = batch.rejected.into_iter().zip(first..);
+    let rows = rows.map(|(row, ordinal)| RejectedRowRow::new(id, ordinal, batch.sequence, row));
     insert_all!(conn, rejected_rows::table, rows.collect::<Vec<_>>());
     diesel::update(deliveries::table.find(id.to_string())).set(DeliveryRow::new(&delivery)?).execute(conn).await?;
     Ok(delivery)

@@ -19,6 +19,7 @@ pub mod gateway_meta;
 pub mod generations;
 pub mod idempotency;
 pub mod jobs;
+pub mod late_rejections;
 pub mod lease;
 pub mod members;
 mod paging;

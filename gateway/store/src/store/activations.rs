@@ -2,8 +2,9 @@
 
 use super::{Answer, Store, change, read, write};
 use crate::{
-    Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LoadedActivation,
-    LoadedDelivery, LoadedSend, NewDelivery, Outcome, Page, PageRequest, RejectedRow, SentAudienceFilter, StoreError,
+    Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LateRejections,
+    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Outcome, Page, PageRequest, RejectedRow,
+    SentAudienceFilter, StoreError,
 };
 use chrono::NaiveDate;
 use entente_domain::{
@@ -169,14 +170,14 @@ impl Store {
         read!(self, |conn| queries::activations::of_account(conn, account, page))
     }
 
-    /// Activations that a refresh of this account's audiences moves on, whichever side it is on: recurring ones whose
-    /// access holds today, which have not failed and whose day has come.
-    pub async fn recurring_activations(
+    /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that have
+    /// not failed, and any that is paused. Access holds today, and their day has come.
+    pub async fn activations_awaiting_refresh(
         &self,
         account: AccountId,
         today: NaiveDate,
     ) -> Result<Vec<Activation>, StoreError> {
-        read!(self, |conn| queries::activations::recurring_of_account(conn, account, today))
+        read!(self, |conn| queries::activations::awaiting_refresh(conn, account, today))
     }
 
     /// Begins a delivery. Refused with `WrongState` when one of this activation runs: go on with that one.
@@ -197,6 +198,12 @@ impl Store {
     /// [`StoreError::OutOfSequence`] when the batch before was not acknowledged.
     pub async fn acknowledge_batch(&self, id: DeliveryId, batch: Acknowledgement) -> Result<Delivery, StoreError> {
         write!(self, |conn| queries::deliveries::acknowledge(conn, id, batch))
+    }
+
+    /// The destination rejected rows of batches that were acknowledged before. Rows that are kept as rejected already
+    /// change nothing. Answers the delivery as it is now.
+    pub async fn reject_later(&self, id: DeliveryId, late: LateRejections) -> Result<Delivery, StoreError> {
+        write!(self, |conn| queries::late_rejections::keep(conn, id, late))
     }
 
     /// Ends a delivery that runs. The rule answers the activation as it becomes; `None` leaves it.

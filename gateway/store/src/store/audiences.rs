@@ -41,6 +41,11 @@ impl Store {
         read!(self, |conn| queries::audiences::active(conn, account, now))
     }
 
+    /// All audiences of an account, oldest first. The rule on who may see them is the caller's.
+    pub async fn all_audiences(&self, account: AccountId) -> Result<Vec<Audience>, StoreError> {
+        read!(self, |conn| queries::audiences::all(conn, account))
+    }
+
     /// How many active audiences accounts have. Every account asked for is in the answer.
     pub async fn active_audience_counts(
         &self,
