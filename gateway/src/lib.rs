@@ -1,1 +1,20 @@
-//! 
+//! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
+
+pub mod cli;
+mod clock;
+mod demo;
+pub mod destinations;
+mod discover;
+mod endpoint;
+mod gateway;
+mod graphql;
+mod http;
+mod identities;
+mod rates;
+mod readiness;
+mod secrets;
+mod serve;
+mod settings;
+mod sources;
+mod telemetry;
+mod work;

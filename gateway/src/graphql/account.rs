@@ -2,11 +2,13 @@
 
 use crate::graphql::{
     access::{Authorised, authorise, authorise_id, gateway, loaders, now},
+    activation::{Activation, ActivationPage},
     api_key::{ApiKey, ApiKeyPage},
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
     data_connection::{DataConnection, DataConnectionPage},
+    destination::{Destination, DestinationPage},
     event_data_set::{EventDataSet, EventDataSetPage},
     fault::{fault, refused},
     id::{global, local},
@@ -17,6 +19,7 @@ use crate::graphql::{
     page::{self, page},
     report::{Report, ReportPage},
     scalar::SafeInt,
+    sent_audience::{SentAudience, SentAudiencePage},
 };
 use async_graphql::{Context, Enum, ID, Object, Result};
 use chrono::{DateTime, Utc};
@@ -26,7 +29,7 @@ use entente_domain::{
     account::{Account as Row, Role as DomainRole},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
-use entente_store::{AudienceFilter, ConnectionFilter};
+use entente_store::{AudienceFilter, ConnectionFilter, SentAudienceFilter};
 
 /// What a collaborator is. Fixed once the account exists.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -257,6 +260,72 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().reports_of_account(self.0.id, None, request).await.map_err(fault)?;
         Ok(ReportPage::of(page, Report))
+    }
+
+    /// Its destinations, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn destinations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<DestinationPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().destinations_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(DestinationPage::of(page, Destination))
+    }
+
+    /// Audiences that it sent to others, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn sent_audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<SentAudiencePage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let filter = SentAudienceFilter { sender: Some(self.0.id), ..SentAudienceFilter::default() };
+        let page = gateway(ctx).store().sent_audiences(filter, request).await.map_err(fault)?;
+        Ok(SentAudiencePage::of(page, SentAudience))
+    }
+
+    /// Audiences that others sent to it, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn received_audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<SentAudiencePage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let filter = SentAudienceFilter { receiver: Some(self.0.id), ..SentAudienceFilter::default() };
+        let page = gateway(ctx).store().sent_audiences(filter, request).await.map_err(fault)?;
+        Ok(SentAudiencePage::of(page, SentAudience))
+    }
+
+    /// Received audiences that it delivers or delivered, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn activations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<ActivationPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().activations_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(ActivationPage::of(page, Activation))
     }
 
     /// Users who may act for it. For ADMIN.

@@ -5,11 +5,11 @@ use crate::graphql::fault::fault;
 use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
-    AccountId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId,
+    AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId,
     UploadId,
     UserId,
     account::Account,
-    activation::{Destination, SentAudience},
+    activation::{Activation, Destination, SentAudience},
     audience::Audience,
     connection::Connection,
     data_connection::DataConnection,
@@ -17,7 +17,7 @@ use entente_domain::{
     project::{Campaign, Project},
     report::Report,
 };
-use entente_store::{Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
+use entente_store::{DestinationSettings, Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
 use futures::future::BoxFuture;
 use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
 
@@ -98,8 +98,12 @@ pub struct Loaders {
     pub data_connections: By<DataConnectionId, DataConnection>,
     /// Destinations by id.
     pub destinations: By<DestinationId, Destination>,
+    /// Settings of destinations.
+    pub destination_settings: By<DestinationId, DestinationSettings>,
     /// Sent audiences by id.
     pub sent_audiences: By<SentAudienceId, SentAudience>,
+    /// Activations by id.
+    pub activations: By<ActivationId, Activation>,
     /// Event data sets by id.
     pub event_data_sets: By<EventDataSetId, EventDataSet>,
     /// Reports by id.
@@ -137,7 +141,9 @@ impl Loaders {
             latest_refreshes: by(store, |s, k| Box::pin(async move { s.latest_refreshes(&k).await })),
             data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
+            destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),
             sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),
+            activations: by(store, |s, k| Box::pin(async move { s.activations_by_ids(&k).await })),
             event_data_sets: by(store, |s, k| Box::pin(async move { s.event_data_sets_by_ids(&k).await })),
             reports: by(store, |s, k| Box::pin(async move { s.reports_by_ids(&k).await })),
             report_results: by(store, |s, k| Box::pin(async move { s.report_results(&k).await })),

@@ -3,14 +3,19 @@
 mod access;
 pub mod account;
 mod account_mutation;
+mod activation;
 mod api_key;
 mod audience;
 mod audience_access;
 mod audit;
+mod campaign;
 mod collaborator;
 mod connection;
 mod conversion_event;
 mod data_connection;
+mod delivery;
+mod destination;
+mod discover;
 mod event;
 mod event_columns;
 mod event_data_set;
@@ -29,6 +34,7 @@ mod refresh;
 mod report;
 mod report_figures;
 mod scalar;
+mod sent_audience;
 mod settings;
 mod sourcing;
 mod subject;
@@ -50,6 +56,7 @@ pub struct Query(
     connection::ConnectionQuery,
     project::ProjectQuery,
     upload::UploadQuery,
+    destination::DestinationQuery,
 );
 
 /// Fields of the mutation type.
@@ -66,6 +73,9 @@ pub struct Mutation(
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,
     report::ReportMutation,
+    destination::DestinationMutation,
+    sent_audience::SentAudienceMutation,
+    activation::ActivationMutation,
 );
 
 /// The schema.

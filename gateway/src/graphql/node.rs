@@ -3,9 +3,11 @@
 use crate::graphql::{
     access::{gateway, loaders, may_read, viewer},
     account::Account,
+    activation::Activation,
     audience::Audience,
     connection::Connection,
     data_connection::DataConnection,
+    destination::Destination,
     event_data_set::EventDataSet,
     fault::{fault, refused},
     id::{Global, parse},
@@ -13,11 +15,13 @@ use crate::graphql::{
     loaders::load,
     project::Project,
     report::Report,
+    sent_audience::SentAudience,
     upload::Upload,
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entente_domain::{
-    AccountId, AudienceId, ConnectionId, DataConnectionId, EventDataSetId, JobId, ProjectId, Refusal, ReportId, UploadId,
+    AccountId, ActivationId, AudienceId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId,
+    ProjectId, Refusal, ReportId, SentAudienceId, UploadId, activation::SentAudience as SentAudienceRow,
     connection::Connection as ConnectionRow,
 };
 
@@ -39,6 +43,12 @@ pub enum Node {
     Audience(Audience),
     /// Exposures or conversions.
     EventDataSet(EventDataSet),
+    /// A destination.
+    Destination(Destination),
+    /// An audience that was sent or received.
+    SentAudience(SentAudience),
+    /// A received audience being delivered.
+    Activation(Activation),
     /// A report.
     Report(Report),
     /// A job.
@@ -115,6 +125,22 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         ReportId::TYPE => {
             let report = load(&loaders.reports, ReportId(uuid)).await?;
             Ok(report.filter(|r| may_read(ctx, r.account).unwrap_or(false)).map(|r| Node::Report(Report(r))))
+        }
+        DestinationId::TYPE => {
+            let found = load(&loaders.destinations, DestinationId(uuid)).await?;
+            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
+            Ok(found.map(|d| Node::Destination(Destination(d))))
+        }
+        SentAudienceId::TYPE => {
+            let found = load(&loaders.sent_audiences, SentAudienceId(uuid)).await?;
+            let is_a_side =
+                |s: &SentAudienceRow| [s.sender, s.receiver].iter().any(|a| may_read(ctx, *a).unwrap_or(false));
+            Ok(found.filter(is_a_side).map(|s| Node::SentAudience(SentAudience(s))))
+        }
+        ActivationId::TYPE => {
+            let found = load(&loaders.activations, ActivationId(uuid)).await?;
+            let found = found.filter(|a| may_read(ctx, a.account).unwrap_or(false));
+            Ok(found.map(|a| Node::Activation(Activation(a))))
         }
         JobId::TYPE => {
             let job = gateway(ctx).store().job(JobId(uuid)).await.map_err(fault)?;

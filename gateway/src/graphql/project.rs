@@ -2,15 +2,19 @@
 
 use crate::graphql::{
     access::{authorise, change, creation, gateway, loaders, project_of},
+    campaign::Campaign,
     collaborator::Collaborator,
     connection::Connection,
+    discover::{self, Discover},
     event_data_set::{EventDataSet, EventDataSetPage},
     fault::{allow, fault, payload, refused},
     id::{global, local},
     loaders::load,
+    match_key::MatchKeyInput,
     page::{self, page},
     report::{self, PrivacyBudget, Report, ReportPage},
     scalar::SafeInt,
+    sent_audience::{SentAudience, SentAudiencePage},
     settings::{AdvertiserName, UseCase},
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
@@ -20,9 +24,9 @@ use entente_domain::{
     access::Act,
     connection::Connection as ConnectionRow,
     event::{AccountEventKind, NewEvent, Subject},
-    project::{self, Campaign as CampaignRow, Missing as DomainMissing, NewCampaign, NewProject, Project as Row, ProjectChange},
+    project::{self, Missing as DomainMissing, NewCampaign, NewProject, Project as Row, ProjectChange},
 };
-use entente_store::{LoadedConnection, LoadedProject, Outcome};
+use entente_store::{LoadedConnection, LoadedProject, Outcome, SentAudienceFilter};
 
 /// What is still missing before a use case can be used.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -174,6 +178,40 @@ impl Project {
         report::privacy_budget(ctx, [connection.owner, connection.recipient]).await
     }
 
+    /// What the two sides have in common, as the viewing account may know it. Needs the use case DISCOVER.
+    async fn discover(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+        #[graphql(desc = "Only these of the settings' match keys; at least one. All when left out.")] match_keys: Option<
+            Vec<MatchKeyInput>,
+        >,
+    ) -> Result<Discover> {
+        let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
+        discover::open(ctx, account, self.0.id, match_keys).await
+    }
+
+    /// Audiences that either side sent in it, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn sent_audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<SentAudiencePage> {
+        let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
+        if project_of(ctx, account, self.0.id).await?.is_none() {
+            return Err(refused(Refusal::not_found("project")));
+        }
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let filter = SentAudienceFilter { project: Some(self.0.id), ..SentAudienceFilter::default() };
+        let page = gateway(ctx).store().sent_audiences(filter, request).await.map_err(fault)?;
+        Ok(SentAudiencePage::of(page, SentAudience))
+    }
+
     /// Grows by one with each change.
     async fn version(&self) -> SafeInt {
         SafeInt(self.0.version.unsigned_abs())
@@ -199,49 +237,8 @@ impl Project {
     }
 }
 
-/// A campaign, entered by the side that runs it.
-#[derive(Clone)]
-pub struct Campaign(pub CampaignRow);
-
-#[Object]
-impl Campaign {
-    /// Opaque.
-    pub async fn id(&self) -> ID {
-        global(self.0.id)
-    }
-
-    /// Its id where it runs: the value in the exposures' campaign column.
-    async fn external_id(&self) -> &str {
-        &self.0.external_id
-    }
-
-    /// Its name.
-    async fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// The account that runs it.
-    async fn runner(&self, ctx: &Context<'_>) -> Result<Collaborator> {
-        collaborator(ctx, self.0.runner).await
-    }
-
-    /// Placements that its exposures may name.
-    async fn placements(&self) -> &[String] {
-        &self.0.placements
-    }
-
-    /// Creatives that its exposures may name.
-    async fn creatives(&self) -> &[String] {
-        &self.0.creatives
-    }
-
-    /// When it was entered.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
-    }
-}
-
-async fn collaborator(ctx: &Context<'_>, account: AccountId) -> Result<Collaborator> {
+/// An account as others see it.
+pub async fn collaborator(ctx: &Context<'_>, account: AccountId) -> Result<Collaborator> {
     let row = load(&loaders(ctx).accounts, account).await?;
     row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
 }

@@ -2,13 +2,14 @@
 
 use crate::{
     graphql::{
+        campaign::Campaign,
         access::{authorise, change, creation, gateway, loaders, project_of},
         event_data_set::measurable,
         fault::{allow, fault, payload},
         id::{global, local, locals},
         loaders::load,
         page::page,
-        project::{Campaign, Project, visible},
+        project::{Project, visible},
         report_figures::{Attribution, CampaignSummary, ReportProtection},
         scalar::{Date, SafeInt},
     },

@@ -1,6 +1,7 @@
 //! What runs later: jobs are leased rows, so that any number of gateways on one database share them and a dead one's are
 //! taken over.
 
+pub mod deliver;
 mod generation;
 mod leftovers;
 pub mod load_events;
@@ -112,7 +113,7 @@ impl Task {
 }
 
 /// Kinds of job that this program knows.
-const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND, load_events::KIND, report::KIND];
+const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND, load_events::KIND, report::KIND, deliver::KIND];
 
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
@@ -120,6 +121,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         refresh::KIND => refresh::run(task).await,
         load_events::KIND => load_events::run(task).await,
         report::KIND => report::run(task).await,
+        deliver::KIND => deliver::run(task).await,
         other => Err(Fault::new(format!("no such kind of job: {other}"))),
     }
 }

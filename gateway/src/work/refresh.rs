@@ -1,7 +1,7 @@
 //! Refreshing a data connection: its upload is read into a run, the account's generation is built with it, and both
 //! become what everybody reads in one transaction. Safe to run again after a crash at any point.
 
-use super::{Ended, Fault, Task, generation, leftovers, reading};
+use super::{Ended, Fault, Task, deliver, generation, leftovers, reading};
 use crate::sources::opening;
 use entente_domain::{
     AccountId, Code, DataConnectionId, JobId, Refusal, Timestamp, UploadId, data_connection::DataConnection,
@@ -168,6 +168,7 @@ async fn published(
     upload: UploadId,
     before: Option<entente_domain::GenerationId>,
 ) -> Result<Ended, Fault> {
+    deliver::after_refresh(&task.gateway, task.job.account).await?;
     leftovers::remove(&task.gateway, task.job.account, before).await?;
     over(task, upload, Ended::Done).await
 }

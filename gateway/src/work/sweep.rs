@@ -1,6 +1,6 @@
 //! Clean-up: at the start what a crash left behind, each hour what is too old to be kept.
 
-use super::{Fault, leftovers, load_events};
+use super::{Fault, deliver, leftovers, load_events};
 use crate::{gateway::Gateway, sources::opening};
 use entente_domain::{AccountId, UploadId};
 use std::{
@@ -47,6 +47,7 @@ async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     let (store, now) = (gateway.store(), crate::clock::now());
     store.delete_old_events(now).await?;
     store.delete_old_idempotency_keys(now).await?;
+    deliver::remove_leftovers(gateway).await?;
     loop {
         let expired = store.expired_uploads(now).await?;
         if expired.is_empty() {

@@ -1,0 +1,378 @@
+//! Discover: compares the people of two connected accounts through the view that the observed one grants. Everything
+//! that leaves here was released by the rules; what was counted stays here.
+
+use crate::{
+    gateway::Gateway,
+    graphql::account::coin_purpose,
+    identities::{IdentitiesError, key_name},
+    secrets::SecretsError,
+};
+use entente_domain::{
+    AccountId, ConnectionId, GenerationId, MatchKey, PrivacyLevel, Refusal, Timestamp,
+    audience::Audience,
+    connection::Connection,
+    discover::{self, Answer, Choice, NotPicked, Rated, Shown, Unavailable},
+    release::{self, Counted, KeyCount, Rules},
+    settings::{Counts, Settings},
+    slot::Slot,
+};
+use entente_identity::{
+    AccountSecret, Index, SlotSet, View,
+    count::{Selection, Sum, Target, count},
+};
+use entente_store::StoreError;
+use std::{collections::HashMap, sync::Arc};
+
+/// How often a comparison is begun again because an account switched to a new generation meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoverError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Counting failed.
+    #[error(transparent)]
+    Identities(#[from] IdentitiesError),
+    /// A coin secret cannot be opened.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// An account lacks what every account has.
+    #[error("an account has no {0}")]
+    Incomplete(&'static str),
+    /// The indexes changed faster than they could be read.
+    #[error("the identity indexes changed again and again")]
+    Restless,
+}
+
+/// One account's part of a comparison.
+struct Party {
+    account: AccountId,
+    audiences: Vec<Audience>,
+    active: SlotSet,
+}
+
+impl Party {
+    fn new(account: AccountId, audiences: Vec<Audience>, now: Timestamp) -> Self {
+        let active = audiences.iter().filter(|a| a.is_active(now)).map(|a| a.slot).collect();
+        Self { account, audiences, active }
+    }
+}
+
+/// What two accounts may find out about each other in one connection, seen by one of them.
+pub struct Discovery {
+    gateway: Arc<Gateway>,
+    connection: ConnectionId,
+    mine: Party,
+    theirs: Party,
+    keys: Vec<MatchKey>,
+    rules: Rules,
+    level: PrivacyLevel,
+    secret: Arc<AccountSecret>,
+    now: Timestamp,
+}
+
+impl Discovery {
+    /// Prepares comparisons by `keys`, which both sides agreed on, for `account`, a side of the active connection.
+    pub async fn open(
+        gateway: &Arc<Gateway>,
+        connection: &Connection,
+        settings: &Settings,
+        account: AccountId,
+        keys: Vec<MatchKey>,
+    ) -> Result<Self, DiscoverError> {
+        let (store, now) = (gateway.store(), crate::clock::now());
+        let other = if connection.owner == account { connection.recipient } else { connection.owner };
+        let mine = store.all_audiences(account).await?;
+        let theirs = store.all_audiences(other).await?;
+        let observed = store.account(other).await?.ok_or(DiscoverError::Incomplete("row"))?;
+        let sealed = store.coin_secret_sealed(other).await?.ok_or(DiscoverError::Incomplete("coin secret"))?;
+        let secret = gateway.secrets().open_sealed(&coin_purpose(other), &sealed)?;
+        let secret = secret.as_slice().try_into().map_err(|_| DiscoverError::Incomplete("whole coin secret"))?;
+        Ok(Self {
+            gateway: gateway.clone(),
+            connection: connection.id,
+            mine: Party::new(account, mine, now),
+            theirs: Party::new(other, theirs, now),
+            keys,
+            rules: Rules { minimum: gateway.settings.threshold, counts: settings.counts },
+            level: observed.privacy_level,
+            secret: Arc::new(AccountSecret::new(secret)),
+            now,
+        })
+    }
+
+    /// The rules under which answers are released.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Their audiences that this side may see, newest first, of a category when one is asked for.
+    pub fn visible(&self, category: Option<&str>) -> Vec<Audience> {
+        let is_wanted = |a: &&Audience| {
+            discover::is_visible(a, self.connection, self.now)
+                && category.is_none_or(|wanted| a.categories.iter().any(|c| c.eq_ignore_ascii_case(wanted)))
+        };
+        let mut visible: Vec<_> = self.theirs.audiences.iter().filter(is_wanted).cloned().collect();
+        visible.sort_by_key(|a| std::cmp::Reverse(a.id));
+        visible
+    }
+
+    /// What a selection of mine and one of theirs have in common.
+    pub async fn compare(&self, mine: &Choice, theirs: &Choice) -> Result<Result<Answer, Refusal>, DiscoverError> {
+        let selection = match self.selection(mine) {
+            Ok(Ok(selection)) => selection,
+            Ok(Err(reason)) => return Ok(Ok(Answer::Unavailable(reason))),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (target, shown) = match self.target(theirs) {
+            Ok(Ok(target)) => target,
+            Ok(Err(reason)) => return Ok(Ok(Answer::Unavailable(reason))),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !shown.overlap {
+            return Ok(Ok(Answer::Unavailable(Unavailable::NotShown)));
+        }
+        let counts = self.count(selection, vec![target]).await?;
+        Ok(Ok(match counts.of_targets.first() {
+            Some(keys) if counts.have_common_key => discover::answer(keys, shown, self.rules),
+            _ => Answer::Unavailable(Unavailable::NoCommonKey),
+        }))
+    }
+
+    /// Each of some audiences of theirs, all visible, against a selection of mine: one count for the whole list.
+    pub async fn rate(
+        &self,
+        mine: &Choice,
+        audiences: Vec<Audience>,
+    ) -> Result<Result<Vec<Rated>, Refusal>, DiscoverError> {
+        let nothing = |reason, audiences: Vec<Audience>| -> Vec<Rated> {
+            let rated = |audience| Rated { audience, answer: Answer::Unavailable(reason), index: None };
+            audiences.into_iter().map(rated).collect()
+        };
+        let selection = match self.selection(mine) {
+            Ok(Ok(selection)) => selection,
+            Ok(Err(reason)) => return Ok(Ok(nothing(reason, audiences))),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let targets = std::iter::once(Target::All).chain(audiences.iter().map(|a| Target::One(a.slot))).collect();
+        let counts = self.count(selection, targets).await?;
+        let Some((all, of_audiences)) = counts.of_targets.split_first().filter(|_| counts.have_common_key) else {
+            return Ok(Ok(nothing(Unavailable::NoCommonKey, audiences)));
+        };
+        let rate = |(audience, keys): (Audience, &Vec<KeyCount>)| {
+            if !audience.is_active(self.now) {
+                let answer = Answer::Unavailable(Unavailable::TheirAudienceExpired);
+                return Rated { audience, answer, index: None };
+            }
+            let answer = discover::answer(keys, Shown::of(&[&audience]), self.rules);
+            let index = discover::index(&audience, self.theirs.active.len(), keys, all, self.rules);
+            Rated { audience, answer, index }
+        };
+        Ok(Ok(audiences.into_iter().zip(of_audiences).map(rate).collect()))
+    }
+
+    /// Which keys meet the threshold when an audience of mine is sent, whole or within audiences of theirs.
+    pub async fn released_keys(&self, audience: Slot, within: &[Slot]) -> Result<Vec<(MatchKey, bool)>, DiscoverError> {
+        let counts = self.count(Selection::Any(vec![audience]), vec![target_of(within)]).await?;
+        let keys = counts.of_targets.into_iter().flatten();
+        Ok(keys.map(|k| (k.key.clone(), release::released(&k, self.rules).is_some())).collect())
+    }
+
+    /// My selection; an id that is not one of mine is refused.
+    fn selection(&self, mine: &Choice) -> Result<Result<Selection, Unavailable>, Refusal> {
+        Ok(match discover::pick(mine, &self.mine.audiences, self.now) {
+            Ok(_) if *mine == Choice::All => Ok(Selection::All),
+            Ok(picked) => Ok(Selection::Any(picked.iter().map(|a| a.slot).collect())),
+            Err(NotPicked::Expired) => Err(Unavailable::OwnAudienceExpired),
+            Err(NotPicked::Empty) => Err(Unavailable::NoOwnAudience),
+            Err(NotPicked::Unknown) => return Err(Refusal::not_found("audience").at("mine.audienceIds")),
+        })
+    }
+
+    /// What of theirs is asked for, and what of it is shown. An id that is not visible reads like one that does not
+    /// exist.
+    fn target(&self, theirs: &Choice) -> Result<Result<(Target, Shown), Unavailable>, Refusal> {
+        let visible;
+        let (list, is_all) = match theirs {
+            Choice::All => (&self.theirs.audiences, true),
+            Choice::Audiences(_) => {
+                visible = self.visible(None);
+                (&visible, false)
+            }
+        };
+        Ok(match discover::pick(theirs, list, self.now) {
+            Ok(_) if is_all => Ok((Target::All, Shown::ALL)),
+            Ok(picked) => {
+                let slots: Vec<_> = picked.iter().map(|a| a.slot).collect();
+                Ok((target_of(&slots), Shown::of(&picked)))
+            }
+            Err(NotPicked::Expired) => Err(Unavailable::TheirAudienceExpired),
+            Err(NotPicked::Empty) => Err(Unavailable::NoTheirAudience),
+            Err(NotPicked::Unknown) => return Err(Refusal::not_found("audience").at("theirs.audienceIds")),
+        })
+    }
+
+    /// Counts one selection against many targets: one merge for each match key.
+    async fn count(&self, selection: Selection, targets: Vec<Target>) -> Result<Tally, DiscoverError> {
+        for _ in 0..ATTEMPTS {
+            let generations = self.generations().await?;
+            let question = self.question(generations, selection.clone(), targets.clone());
+            let (counts, is_whole) = match self.gateway.identities().compute(move || question.answer()).await? {
+                Ok(answered) => answered,
+                Err(fault) if self.generations().await? == generations => return Err(fault.into()),
+                Err(_) => continue,
+            };
+            // A generation that is replaced goes: what was not found may have been there a moment ago.
+            if is_whole || self.generations().await? == generations {
+                return Ok(counts);
+            }
+        }
+        Err(DiscoverError::Restless)
+    }
+
+    async fn generations(&self) -> Result<[Option<GenerationId>; 2], StoreError> {
+        let store = self.gateway.store();
+        let current = store.current_generations(&[self.mine.account, self.theirs.account]).await?;
+        Ok([self.mine.account, self.theirs.account].map(|account| current.get(&account).map(|g| g.id)))
+    }
+
+    fn question(&self, generations: [Option<GenerationId>; 2], selection: Selection, targets: Vec<Target>) -> Question {
+        Question {
+            gateway: self.gateway.clone(),
+            accounts: [self.mine.account, self.theirs.account],
+            generations,
+            active: [self.mine.active.clone(), self.theirs.active.clone()],
+            keys: self.keys.clone(),
+            selection,
+            targets,
+            rules: self.rules,
+            level: self.level,
+            secret: self.secret.clone(),
+            now: self.now,
+        }
+    }
+}
+
+fn target_of(slots: &[Slot]) -> Target {
+    match slots {
+        [] => Target::All,
+        [one] => Target::One(*one),
+        several => Target::Any(several.to_vec()),
+    }
+}
+
+/// What was counted.
+struct Tally {
+    /// For each target, each match key.
+    of_targets: Vec<Vec<KeyCount>>,
+    /// Whether there is a key by which both accounts have identities enough to show.
+    have_common_key: bool,
+}
+
+/// A question as it goes to the threads that count; mine first, then theirs.
+struct Question {
+    gateway: Arc<Gateway>,
+    accounts: [AccountId; 2],
+    generations: [Option<GenerationId>; 2],
+    active: [SlotSet; 2],
+    keys: Vec<MatchKey>,
+    selection: Selection,
+    targets: Vec<Target>,
+    rules: Rules,
+    level: PrivacyLevel,
+    secret: Arc<AccountSecret>,
+    now: Timestamp,
+}
+
+impl Question {
+    /// The counts, and whether every index was found.
+    fn answer(&self) -> Result<(Tally, bool), IdentitiesError> {
+        let mut counts = Tally { of_targets: vec![Vec::new(); self.targets.len()], have_common_key: false };
+        let mut is_whole = true;
+        for key in &self.keys {
+            let (mine, theirs) = (self.index(0, key)?, self.index(1, key)?);
+            is_whole &= mine.is_some() && theirs.is_some();
+            counts.have_common_key |= self.is_common(mine.as_deref(), theirs.as_deref());
+            let counted = self.count(key, mine.as_deref(), theirs.as_deref());
+            counts.of_targets.iter_mut().zip(counted).for_each(|(of_target, counted)| of_target.push(counted));
+        }
+        Ok((counts, is_whole))
+    }
+
+    fn index(&self, party: usize, key: &MatchKey) -> Result<Option<Arc<Index>>, IdentitiesError> {
+        match self.generations[party] {
+            Some(generation) => self.gateway.identities().index(self.accounts[party], generation, key),
+            None => Ok(None),
+        }
+    }
+
+    fn is_common(&self, mine: Option<&Index>, theirs: Option<&Index>) -> bool {
+        let shown = |index: Option<&Index>, active: &SlotSet| {
+            index.is_some_and(|i| release::shown_size(i.distinct(active), self.rules.minimum).is_some())
+        };
+        shown(mine, &self.active[0]) && shown(theirs, &self.active[1])
+    }
+
+    /// One key, for each target.
+    fn count(&self, key: &MatchKey, mine: Option<&Index>, theirs: Option<&Index>) -> Vec<KeyCount> {
+        let [my_active, their_active] = &self.active;
+        let (Some(my_index), Some(their_index)) = (mine, theirs) else {
+            let size = mine.map_or(0, |i| i.distinct(&self.selected()));
+            let nobody = Counted { estimate: 0.0, variance: 0.0 };
+            let nothing = || KeyCount { key: key.clone(), mine: size, theirs: 0, counted: nobody };
+            return self.targets.iter().map(|_| nothing()).collect();
+        };
+        let view = match self.rules.counts {
+            Counts::Exact => View::Exact,
+            Counts::Protected => View::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
+        };
+        let selections = std::slice::from_ref(&self.selection);
+        let threads = self.gateway.identities().threads();
+        let table = count(my_index, my_active, selections, their_index, their_active, &self.targets, &view, threads);
+        let sizes = TargetSizes::of(their_index, their_active, &self.targets);
+        let counted = |(target, sum): (&Target, &Sum)| KeyCount {
+            key: key.clone(),
+            mine: sum.n,
+            theirs: sizes.size(target),
+            counted: Counted { estimate: sum.estimate, variance: sum.variance },
+        };
+        self.targets.iter().zip(table.row(0)).map(counted).collect()
+    }
+
+    /// The active slots of my selection.
+    fn selected(&self) -> SlotSet {
+        match &self.selection {
+            Selection::All => self.active[0].clone(),
+            Selection::Any(slots) => slots.iter().copied().filter(|s| self.active[0].contains(*s)).collect(),
+        }
+    }
+}
+
+/// How many distinct identities of theirs the targets have, exactly.
+struct TargetSizes<'a> {
+    index: &'a Index,
+    active: &'a SlotSet,
+    of_slots: HashMap<Slot, u64>,
+}
+
+impl<'a> TargetSizes<'a> {
+    fn of(index: &'a Index, active: &'a SlotSet, targets: &[Target]) -> Self {
+        let has_single = targets.iter().any(|t| matches!(t, Target::One(_)));
+        let of_slots = if has_single { index.slot_sizes().into_iter().collect() } else { HashMap::new() };
+        Self { index, active, of_slots }
+    }
+
+    fn size(&self, target: &Target) -> u64 {
+        match target {
+            Target::All => self.index.distinct(self.active),
+            Target::One(slot) if self.active.contains(*slot) => self.of_slots.get(slot).copied().unwrap_or(0),
+            Target::One(_) => 0,
+            Target::Any(slots) => {
+                let wanted = slots.iter().copied().filter(|s| self.active.contains(*s)).collect();
+                self.index.distinct(&wanted)
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Activations: received audiences being delivered to a destination. Only the receiver sees them.
+
+use crate::{
+    graphql::{
+        access::{authorise, change, creation, gateway, loaders, now},
+        delivery::{Delivery, DeliveryPage},
+        destination::Destination,
+        fault::{allow, fault, payload, refused},
+        id::{global, local},
+        job::Job,
+        loaders::load,
+        match_key::MatchKey,
+        page::{self, page},
+        scalar::{Date, SafeInt},
+        sent_audience::SentAudience,
+    },
+    work::deliver,
+};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    ActivationId, DestinationId, Refusal, SentAudienceId,
+    access::Act,
+    activation::{self, Activation as Row, ActivationStatus as DomainActivationStatus},
+    delivery,
+    event::{AccountEventKind, NewEvent, Subject},
+};
+use entente_store::{LoadedActivation, Outcome};
+
+/// Where an activation is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainActivationStatus")]
+pub enum ActivationStatus {
+    /// Waits for its day.
+    Scheduled,
+    /// A delivery runs.
+    Delivering,
+    /// Delivered; a recurring one waits for the next refresh.
+    Delivered,
+    /// Too few people matched; nothing was delivered.
+    SkippedBelowThreshold,
+    /// An audience was not refreshed for 7 days; waits for its next refresh.
+    Paused,
+    /// The sender took access away, or it is over.
+    AccessEnded,
+    /// The destination refused for good.
+    Failed,
+}
+
+/// A received audience being delivered to a destination. Only the receiver sees it.
+#[derive(Clone)]
+pub struct Activation(pub Row);
+
+page!(ActivationPage, ActivationEdge, Activation, "activations");
+
+#[Object]
+impl Activation {
+    /// Opaque.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// What is delivered.
+    async fn sent_audience(&self, ctx: &Context<'_>) -> Result<SentAudience> {
+        let sent = load(&loaders(ctx).sent_audiences, self.0.sent).await?;
+        sent.map(SentAudience).ok_or_else(|| fault("an activation without what was sent"))
+    }
+
+    /// Where it is delivered to; null when the destination was deleted.
+    async fn destination(&self, ctx: &Context<'_>) -> Result<Option<Destination>> {
+        Ok(load(&loaders(ctx).destinations, self.0.destination).await?.map(Destination))
+    }
+
+    /// Where it is.
+    async fn status(&self, ctx: &Context<'_>) -> Result<ActivationStatus> {
+        let sent = load(&loaders(ctx).sent_audiences, self.0.sent).await?;
+        let sent = sent.ok_or_else(|| fault("an activation without what was sent"))?;
+        let audience = load(&loaders(ctx).audiences, sent.audience).await?;
+        let at = now();
+        let audience = audience.map(|a| a.status(at));
+        Ok(delivery::standing(&self.0, &sent, audience, at.date_naive()).into())
+    }
+
+    /// Why it failed, as the destination or the gateway says it; null when it did not.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// The UTC day from which it is delivered.
+    async fn on(&self) -> Date {
+        Date(self.0.on)
+    }
+
+    /// The match keys by which it is delivered.
+    async fn match_keys(&self) -> Vec<MatchKey> {
+        self.0.match_keys.iter().cloned().map(Into::into).collect()
+    }
+
+    /// Rows that the destination took, over all deliveries.
+    async fn delivered(&self) -> SafeInt {
+        SafeInt(self.0.delivered)
+    }
+
+    /// Rows that the destination did not take, over all deliveries.
+    async fn rejected(&self) -> SafeInt {
+        SafeInt(self.0.rejected)
+    }
+
+    /// Its deliveries, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<DeliveryPage> {
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().deliveries_of_activation(self.0.id, request).await.map_err(fault)?;
+        Ok(DeliveryPage::of(page, Delivery))
+    }
+
+    /// Grows by one with each change.
+    async fn version(&self) -> SafeInt {
+        SafeInt(self.0.version.unsigned_abs())
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+/// Activates a received audience to a destination.
+#[derive(InputObject)]
+struct ActivateAudienceInput {
+    /// The account that received it.
+    account_id: ID,
+    /// What was received.
+    sent_audience_id: ID,
+    /// A destination of the account.
+    destination_id: ID,
+    /// The UTC day from which it is delivered.
+    on: Date,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
+/// Deletes an activation.
+#[derive(InputObject)]
+struct DeleteActivationInput {
+    /// The account that received the audience.
+    account_id: ID,
+    /// The activation.
+    activation_id: ID,
+}
+
+payload! {
+    /// The activation, or why there is none.
+    ActivateAudiencePayload {
+        /// What was made.
+        activation: Activation,
+        /// The work that delivers it; follow it with `jobProgress`.
+        job: Job,
+    }
+}
+
+payload! {
+    /// What was deleted, or why nothing was.
+    DeleteActivationPayload {
+        /// The id of the activation that is gone.
+        deleted_activation_id: ID,
+    }
+}
+
+/// Mutations of activations.
+#[derive(Default)]
+pub struct ActivationMutation;
+
+#[Object]
+impl ActivationMutation {
+    /// Activates a received audience: from a day on, the people whom both sides hold are delivered to a destination. For
+    /// ADMIN and MANAGER of the receiver.
+    async fn activate_audience(
+        &self,
+        ctx: &Context<'_>,
+        input: ActivateAudienceInput,
+    ) -> Result<ActivateAudiencePayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let sent = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));
+        let destination = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
+        let change = allow!(creation(ctx, authorised, "activateAudience", input.idempotency_key)?);
+        let (id, at, by, on) = (ActivationId::new(), change.now, authorised.account, input.on.0);
+        let rule = move |loaded: &LoadedActivation| {
+            if loaded.sent.receiver != by {
+                return Err(Refusal::not_found("received audience").at("sentAudienceId"));
+            }
+            let destination =
+                loaded.destination.as_ref().ok_or_else(|| Refusal::not_found("destination").at("destinationId"))?;
+            let made = activation::activate(id, &loaded.sent, by, destination, on, at)?;
+            let scheduled = NewEvent::of_account(by, AccountEventKind::ActivationScheduled, Subject::Activation(id));
+            let job = deliver::job(&made, at);
+            Ok(Outcome::of(made).events([scheduled]).job(job))
+        };
+        let store = gateway(ctx).store();
+        let created = store.create_activation(change, id, sent, destination, rule).await.map_err(fault)?;
+        let id = allow!(created).id;
+        let activation = load(&loaders(ctx).activations, id).await?.map(Activation);
+        let job = store.jobs_about(Subject::Activation(id)).await.map_err(fault)?.into_iter().next().map(Job);
+        Ok(ActivateAudiencePayload { activation, job, user_errors: vec![] })
+    }
+
+    /// Deletes an activation: nothing more is delivered by it. What was delivered stays; the audience can be activated
+    /// again while access lasts. For ADMIN and MANAGER of the receiver.
+    async fn delete_activation(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteActivationInput,
+    ) -> Result<DeleteActivationPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = allow!(local::<ActivationId>(&input.activation_id, "activationId"));
+        let change = change(ctx, authorised, "deleteActivation", Some(Subject::Activation(id)))?;
+        let by = authorised.account;
+        let rule = move |activation: &Row| {
+            if activation.account != by {
+                return Err(Refusal::not_found("activation").at("activationId"));
+            }
+            let deleted = NewEvent::of_account(by, AccountEventKind::ActivationDeleted, Subject::Activation(id));
+            Ok(Outcome::of(()).events([deleted]))
+        };
+        allow!(gateway(ctx).store().delete_activation(change, id, rule).await.map_err(fault)?);
+        Ok(DeleteActivationPayload { deleted_activation_id: Some(global(id)), user_errors: vec![] })
+    }
+}

@@ -1,0 +1,109 @@
+//! Deliveries: runs of an activation, as its receiver sees them.
+
+use crate::graphql::{
+    access::gateway,
+    fault::{fault, refused},
+    id::global,
+    page::{self, page},
+    scalar::SafeInt,
+};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use entente_store::{Delivery as Row, DeliveryStatus as DomainDeliveryStatus, RejectedRow as RejectedRowRow};
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainDeliveryStatus")]
+pub enum DeliveryStatus {
+    /// Batches are being written, or wait to be written again.
+    Running,
+    /// All of it was taken.
+    Delivered,
+    /// Too few people matched; nothing was delivered.
+    SkippedBelowThreshold,
+    /// The destination refused for good, or access ended.
+    Failed,
+}
+
+/// A row that a destination did not take. Its value is not kept.
+#[derive(Clone, SimpleObject)]
+pub struct RejectedRow {
+    /// Its number in the delivery.
+    row: SafeInt,
+    /// The destination's code.
+    code: String,
+    /// The destination's reason.
+    reason: String,
+}
+
+page!(RejectedRowPage, RejectedRowEdge, RejectedRow, "rejected rows");
+
+impl From<RejectedRowRow> for RejectedRow {
+    fn from(row: RejectedRowRow) -> Self {
+        Self { row: SafeInt(row.row), code: row.code, reason: row.reason }
+    }
+}
+
+/// One run of an activation.
+#[derive(Clone)]
+pub struct Delivery(pub Row);
+
+page!(DeliveryPage, DeliveryEdge, Delivery, "deliveries");
+
+#[Object]
+impl Delivery {
+    /// Opaque.
+    async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Where it is.
+    async fn status(&self) -> DeliveryStatus {
+        self.0.status.into()
+    }
+
+    /// Identities that were added at the destination.
+    async fn added(&self) -> SafeInt {
+        SafeInt(self.0.added)
+    }
+
+    /// Identities that were removed at the destination.
+    async fn removed(&self) -> SafeInt {
+        SafeInt(self.0.removed)
+    }
+
+    /// Identities that the destination did not take.
+    async fn rejected(&self) -> SafeInt {
+        SafeInt(self.0.rejected)
+    }
+
+    /// Which rows the destination did not take, with its reasons; those that are kept.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn rejected_rows(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<RejectedRowPage> {
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().rejected_rows(self.0.id, request).await.map_err(fault)?;
+        Ok(RejectedRowPage::of(page, RejectedRow::from))
+    }
+
+    /// Why it failed, as the destination or the gateway says it; null when it did not.
+    async fn failure(&self) -> Option<&str> {
+        self.0.failure.as_deref()
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.0.started_at
+    }
+
+    /// When it ended; null before.
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.0.finished_at
+    }
+}

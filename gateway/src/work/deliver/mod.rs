@@ -1,0 +1,144 @@
+//! Delivers an activation to its destination: the people whom both sides hold, or what changed among them since the last
+//! delivery. It may be killed at any point: what was acknowledged stays so, and the same file of rows is gone on with.
+
+mod files;
+mod outcome;
+mod prepare;
+mod refreshed;
+mod sink;
+mod sources;
+
+use super::{Ended, Fault, Task};
+use crate::{
+    destinations::{DeliveryError, Order, backoff::RetryPolicy},
+    endpoint,
+};
+use chrono::{NaiveTime, TimeDelta};
+use entente_domain::{
+    ActivationId, JobId, Timestamp,
+    activation::{Activation, ActivationStatus},
+    delivery::Readiness,
+    event::Subject,
+};
+use entente_store::{Delivery, DeliveryStatus, NewJob};
+pub use files::remove_leftovers;
+use outcome::Ending;
+use prepare::Prepared;
+pub use refreshed::after_refresh;
+use sink::Sink;
+use sources::Sources;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The kind of this job.
+pub const KIND: &str = "deliver";
+
+/// A worker that is lost this often, with ever longer waits in between, is given up.
+const LOST_WORKERS: u32 = 10;
+/// How often it is looked whether a delivery that runs is still wanted.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// The job that delivers an activation on its day. Jobs of one activation never overlap.
+pub fn job(activation: &Activation, now: Timestamp) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind: KIND.to_owned(),
+        lane: format!("activation:{}", activation.id),
+        account: activation.account,
+        subject: Some(Subject::Activation(activation.id)),
+        payload: serde_json::json!({}),
+        run_at: now.max(start_of(activation.on)),
+    }
+}
+
+fn start_of(day: chrono::NaiveDate) -> Timestamp {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// Delivers.
+pub async fn run(task: Task) -> Result<Ended, Fault> {
+    let Some(Subject::Activation(id)) = task.job.subject else {
+        return Err(Fault::new("a delivery of nothing"));
+    };
+    let Some(sources) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
+    let running = task.gateway.store().latest_delivery(id, DeliveryStatus::Running).await?;
+    if running.is_none() && !sources.waits() {
+        return Ok(Ended::Done);
+    }
+    match (sources.readiness(crate::clock::now()), running) {
+        (Readiness::NotBefore(day), None) => Ok(Ended::Later(start_of(day))),
+        (Readiness::Paused, None) => outcome::stop(&task, &sources.activation, ActivationStatus::Paused).await,
+        (Readiness::AccessEnded, None) => {
+            outcome::stop(&task, &sources.activation, ActivationStatus::AccessEnded).await
+        }
+        (Readiness::AccessEnded, Some(delivery)) => outcome::end(&task, &sources, &delivery, Ending::AccessEnded).await,
+        (_, Some(delivery)) => deliver(&task, &sources, delivery).await,
+        (Readiness::Ready, None) => match outcome::begin(&task, &sources).await? {
+            Some(delivery) => deliver(&task, &sources, delivery).await,
+            None => Ok(Ended::Done),
+        },
+    }
+}
+
+async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<Ended, Fault> {
+    let Some((destination_type, settings)) = sources.destination(&task.gateway).await? else {
+        return outcome::end(task, sources, &delivery, Ending::DestinationGone).await;
+    };
+    let rows = match prepare::prepare(task, sources, &delivery).await? {
+        Prepared::Rows(rows) => rows,
+        Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
+    };
+    let mut sink = Sink::open(task, &delivery, &rows).await?;
+    let order = Order {
+        settings,
+        operator: endpoint::operator(&task.gateway, sources.activation.account),
+        activation: sources.activation.id.to_string(),
+        name: sources.audience_name(),
+        generation: delivery.id.to_string(),
+        match_keys: sources.activation.match_keys.iter().map(|k| k.name()).collect(),
+        rows,
+        acknowledged: delivery.acknowledged,
+        state: sink.state()?,
+    };
+    let cancel = CancellationToken::new();
+    let registry = task.gateway.destinations();
+    let delivered = tokio::select! {
+        delivered = registry.deliver(&destination_type, &order, &mut sink, RetryPolicy::default(), &cancel) => delivered,
+        () = cancel_when_unwanted(task, sources.activation.id, &cancel) => Err(DeliveryError::Cancelled),
+        () = task.stop.cancelled() => return Ok(Ended::HandedBack),
+    };
+    match delivered {
+        Ok(_) => outcome::end(task, sources, &delivery, Ending::Delivered).await,
+        Err(DeliveryError::Destination(error)) => {
+            outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
+        }
+        Err(DeliveryError::Cancelled) => outcome::end(task, sources, &delivery, Ending::AccessEnded).await,
+        Err(DeliveryError::Later { after, cause }) => {
+            tracing::info!(message = "a delivery is put off", delivery = %delivery.id, ?after, cause);
+            Ok(Ended::Later(crate::clock::now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1))))
+        }
+        Err(DeliveryError::Fault(fault)) if task.job.attempts < LOST_WORKERS => {
+            tracing::warn!(message = "the destination's plugin failed", delivery = %delivery.id, %fault);
+            Ok(Ended::Later(crate::clock::now() + TimeDelta::minutes(1 << task.job.attempts.min(6))))
+        }
+        Err(DeliveryError::Fault(fault)) => {
+            tracing::error!(message = "a delivery is given up", delivery = %delivery.id, %fault);
+            outcome::end(task, sources, &delivery, Ending::Refused(PLUGIN_FAILED.to_owned())).await
+        }
+        Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
+    }
+}
+
+const PLUGIN_FAILED: &str = "The destination type's plugin failed again and again; the operator can find out why.";
+
+/// Cancels a delivery, so that its destination is told, when the activation was deleted or access ended. Never returns.
+async fn cancel_when_unwanted(task: &Task, activation: ActivationId, cancel: &CancellationToken) {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        match Sources::load(&task.gateway, activation).await {
+            Ok(Some(sources)) if sources.is_wanted(crate::clock::now()) => {}
+            Ok(_) => cancel.cancel(),
+            Err(error) => tracing::warn!(message = "a delivery could not be looked after", %error),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a delivery is made from.
+
+use crate::{endpoint, gateway::Gateway, work::Fault};
+use entente_domain::{
+    ActivationId, Timestamp,
+    activation::{Activation, ActivationStatus, Recurrence, SentAudience},
+    audience::Audience,
+    delivery::{self, Readiness},
+};
+use entente_identity::SlotSet;
+use entente_store::StoreError;
+use serde_json::Value;
+
+/// An activation with what was sent and the audiences of both sides.
+pub struct Sources {
+    /// What is delivered.
+    pub activation: Activation,
+    /// What was sent.
+    pub sent: SentAudience,
+    /// The sender's audience, while it is there.
+    pub audience: Option<Audience>,
+    within: Vec<Audience>,
+    receivers: Vec<Audience>,
+}
+
+impl Sources {
+    /// All of an activation; `None` when it was deleted.
+    pub async fn load(gateway: &Gateway, id: ActivationId) -> Result<Option<Self>, StoreError> {
+        let store = gateway.store();
+        let Some(activation) = store.activations_by_ids(&[id]).await?.remove(&id) else { return Ok(None) };
+        let sent = store.sent_audiences_by_ids(&[activation.sent]).await?.remove(&activation.sent);
+        let sent = sent.ok_or(StoreError::Unreadable("activation"))?;
+        let audience = store.audiences_by_ids(&[sent.audience]).await?.remove(&sent.audience);
+        let receivers = store.all_audiences(activation.account).await?;
+        let within = receivers.iter().filter(|a| sent.within.contains(&a.id)).cloned().collect();
+        Ok(Some(Self { activation, sent, audience, within, receivers }))
+    }
+
+    /// Whether a delivery may begin now.
+    pub fn readiness(&self, now: Timestamp) -> Readiness {
+        let sources = delivery::Sources {
+            audience: self.audience.as_ref(),
+            within: &self.within,
+            receiver_has_active: self.receivers.iter().any(|a| a.is_active(now)),
+        };
+        delivery::readiness(&self.activation, &self.sent, &sources, now)
+    }
+
+    /// Whether there is anything to wait for: what was delivered once is over.
+    pub fn waits(&self) -> bool {
+        match self.activation.status {
+            ActivationStatus::Scheduled | ActivationStatus::Delivering | ActivationStatus::Paused => true,
+            ActivationStatus::Delivered | ActivationStatus::SkippedBelowThreshold => self.recurs(),
+            ActivationStatus::AccessEnded | ActivationStatus::Failed => false,
+        }
+    }
+
+    /// Whether a delivery that runs may go on.
+    pub fn is_wanted(&self, now: Timestamp) -> bool {
+        self.waits() && self.readiness(now) != Readiness::AccessEnded
+    }
+
+    /// Whether each delivery is told apart from the one before.
+    pub fn recurs(&self) -> bool {
+        matches!(self.sent.recurrence, Recurrence::Recurring { .. })
+    }
+
+    /// What the sender calls the audience.
+    pub fn audience_name(&self) -> String {
+        self.audience.as_ref().map_or_else(String::new, |a| a.name.clone())
+    }
+
+    /// Active slots of the sender's audience.
+    pub fn selected(&self, now: Timestamp) -> SlotSet {
+        self.audience.iter().filter(|a| a.is_active(now)).map(|a| a.slot).collect()
+    }
+
+    /// Active slots of the receiver in which people must be.
+    pub fn wanted(&self, now: Timestamp) -> SlotSet {
+        let audiences = if self.sent.within.is_empty() { &self.receivers } else { &self.within };
+        audiences.iter().filter(|a| a.is_active(now)).map(|a| a.slot).collect()
+    }
+
+    /// The destination's type and its settings with their secrets; `None` when it was deleted.
+    pub async fn destination(&self, gateway: &Gateway) -> Result<Option<(String, Value)>, Fault> {
+        let id = self.activation.destination;
+        let destination = gateway.store().destinations_by_ids(&[id]).await?.remove(&id);
+        let settings = gateway.store().destination_settings(&[id]).await?.remove(&id);
+        let (Some(destination), Some(settings)) = (destination, settings) else { return Ok(None) };
+        let settings = endpoint::unseal(gateway, id, &settings.sealed).map_err(Fault::new)?;
+        Ok(Some((destination.destination_type, settings)))
+    }
+}
