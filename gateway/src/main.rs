@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `entente`.
+
+fn main() -> std::process::ExitCode {
+    entente::cli::main()
+}

@@ -1,0 +1,126 @@
+//! The command line.
+
+use crate::{demo, serve, settings::Settings};
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Entente, the open data-collaboration gateway.
+///
+/// Two companies find out what their customers have in common, send each other audiences and measure campaigns, without
+/// handing over their customer lists. Start with `entente serve`, or with `entente serve --demo` to find three companies
+/// in it already.
+#[derive(Debug, Parser)]
+#[command(name = "entente", version, after_help = SETTINGS_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const SETTINGS_HELP: &str = "\
+Settings come from defaults, then from the file of --config, then from the environment: `listen` is ENTENTE_LISTEN.
+`entente settings` prints every setting with its default and what it means.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve {
+        /// A file of settings
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Load Luma, TV Tube and Fit Apparel with generated data; harmless when they are there
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Print every setting with its default; redirect it into a file to change some
+    Settings,
+    /// Print the GraphQL schema
+    Schema,
+    /// Destination plugins
+    Plugin {
+        /// A file of settings
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+    /// Run one destination plugin for the gateway; the gateway starts this itself
+    #[command(hide = true)]
+    PluginWorker,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Allow a plugin file, by the SHA-256 of what it holds now
+    Allow {
+        /// The plugin's shared library
+        file: PathBuf,
+    },
+    /// List the plugin files that are found, and whether they are allowed
+    List,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::PluginWorker) {
+        return crate::destinations::worker::run_worker();
+    }
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("entente: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn run(command: Command) -> Outcome {
+    match command {
+        Command::Serve { config, demo } => {
+            let settings = Settings::load(config.as_deref())?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let served = runtime.block_on(serve::serve(settings, demo.then_some(demo::load as _)));
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            served
+        }
+        Command::Settings => {
+            print!("{}", crate::settings::DEFAULTS);
+            Ok(())
+        }
+        Command::Schema => {
+            print!("{}", crate::graphql::sdl());
+            Ok(())
+        }
+        Command::Plugin { config, command } => plugin(&Settings::load(config.as_deref())?, command),
+        Command::PluginWorker => Ok(()),
+    }
+}
+
+fn plugin(settings: &Settings, command: PluginCommand) -> Outcome {
+    use crate::destinations::{allow_list::AllowList, process::Workers, registry::Registry};
+    let list = AllowList::new(settings.allow_list());
+    match command {
+        PluginCommand::Allow { file } => {
+            list.begin(&settings.plugin_folders(), crate::clock::now())?;
+            let allowed = list.allow(&file, crate::clock::now())?;
+            println!("allowed {} ({})", allowed.file, allowed.sha256);
+        }
+        PluginCommand::List => {
+            let registry = Registry::new(settings.plugin_folders(), list, Workers::of_this_program()?);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let found = runtime.block_on(registry.refresh())?;
+            for id in found.types {
+                println!("allowed      {id}");
+            }
+            for file in found.not_allowed {
+                println!("not allowed  {}", file.display());
+            }
+            for (file, reason) in found.unusable {
+                println!("unusable     {} ({reason})", file.display());
+            }
+        }
+    }
+    Ok(())
+}

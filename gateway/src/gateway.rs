@@ -1,0 +1,105 @@
+//! The gateway: everything that a request or a job needs, in one place.
+
+use crate::{
+    destinations::registry::Registry, graphql::Schema, identities::Identities, rates::Rates, secrets::Secrets,
+    settings::Settings,
+};
+use entente_domain::{UploadId, access::Viewer};
+use entente_store::{Store, StoreError};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+
+/// One running gateway.
+pub struct Gateway {
+    /// All settings.
+    pub settings: Settings,
+    /// The address under which people reach it.
+    pub base_url: String,
+    store: Store,
+    secrets: Secrets,
+    identities: Identities,
+    destinations: Arc<Registry>,
+    rates: Rates,
+    metrics: PrometheusHandle,
+    stopping: CancellationToken,
+    schema: OnceLock<Schema>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "they are all its parts, each of its own type")]
+    pub fn new(
+        settings: Settings,
+        base_url: String,
+        store: Store,
+        secrets: Secrets,
+        identities: Identities,
+        destinations: Arc<Registry>,
+        rates: Rates,
+        metrics: PrometheusHandle,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            base_url,
+            store,
+            secrets,
+            identities,
+            destinations,
+            rates,
+            metrics,
+            stopping: CancellationToken::new(),
+            schema: OnceLock::new(),
+        })
+    }
+
+    /// The GraphQL schema.
+    pub fn schema(&self) -> &Schema {
+        self.schema.get_or_init(crate::graphql::schema)
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The gateway's secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The identity indexes and the threads that count.
+    pub fn identities(&self) -> &Identities {
+        &self.identities
+    }
+
+    /// The destination types.
+    pub fn destinations(&self) -> &Arc<Registry> {
+        &self.destinations
+    }
+
+    /// Limits of requests and guesses.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    /// Figures for operators.
+    pub fn metrics(&self) -> &PrometheusHandle {
+        &self.metrics
+    }
+
+    /// Cancelled when the gateway is to stop.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Who a token belongs to.
+    pub async fn viewer(&self, token_hash: [u8; 32]) -> Result<Option<Viewer>, StoreError> {
+        self.store.viewer_by_token_hash(token_hash, crate::clock::now()).await
+    }
+
+    /// The part of an upload's address that only its creator knows.
+    pub fn upload_token(&self, upload: UploadId) -> String {
+        hex::encode(self.secrets.derive::<20>(&format!("upload address {upload}")))
+    }
+}

@@ -1,0 +1,350 @@
+//! Subscriptions: connection events, account events and the progress of jobs, from the durable event table.
+
+use crate::{
+    gateway::Gateway,
+    graphql::{
+        access::{authorise, connection_of, gateway},
+        connection::Connection,
+        fault::{fault, refused},
+        id::local,
+        job::Job,
+        subject,
+    },
+};
+use async_graphql::{Context, Enum, Error, ErrorExtensions, ID, Object, Result, Subscription};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use entente_domain::{
+    AccountId, JobId, Refusal,
+    access::Act,
+    event::{AccountEventKind as DomainAccountEventKind, ConnectionEvent as DomainConnectionEvent, Event, Happening, Subject},
+};
+use entente_store::{JobState, Stream as EventStream, Wakeup};
+use futures::{Stream, stream};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// Events that are read at once.
+const BATCH: usize = 100;
+/// How long a subscriber sleeps when nothing wakes it; another gateway on the same database does not.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What happened to a connection.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainConnectionEvent")]
+pub enum ConnectionEventKind {
+    /// The owner sent the invite.
+    Invited,
+    /// The recipient accepted it.
+    InviteAccepted,
+    /// The owner proposed settings.
+    SettingsProposed,
+    /// The recipient accepted them; the connection is active.
+    SettingsAccepted,
+    /// The recipient rejected them.
+    SettingsRejected,
+    /// The owner took it back.
+    Withdrawn,
+    /// The recipient declined.
+    Declined,
+    /// A side ended it.
+    Deleted,
+}
+
+/// What happened to anything else of an account.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainAccountEventKind")]
+pub enum AccountEventKind {
+    /// The account was edited.
+    AccountUpdated,
+    /// A data connection was created.
+    DataConnectionCreated,
+    /// Its audiences were replaced.
+    DataConnectionRefreshed,
+    /// Its refresh failed; what was there stays.
+    DataConnectionRefreshFailed,
+    /// A data connection and its audiences are gone.
+    DataConnectionDeleted,
+    /// An audience was edited.
+    AudienceUpdated,
+    /// A project was created.
+    ProjectCreated,
+    /// A project was edited, or a campaign was entered.
+    ProjectUpdated,
+    /// A project is gone.
+    ProjectDeleted,
+    /// A destination was set up.
+    DestinationCreated,
+    /// A destination is gone.
+    DestinationDeleted,
+    /// An audience was sent to this account, or by it.
+    AudienceSent,
+    /// Access to a sent audience ended.
+    AudienceRevoked,
+    /// An activation was made.
+    ActivationScheduled,
+    /// An activation delivered.
+    ActivationDelivered,
+    /// An activation did not deliver: too few people, access ended, or the destination refused.
+    ActivationStopped,
+    /// An activation is gone.
+    ActivationDeleted,
+    /// Exposures or conversions were loaded.
+    EventDataLoaded,
+    /// Exposures or conversions could not be loaded.
+    EventDataFailed,
+    /// A report was scheduled or edited.
+    ReportScheduled,
+    /// A report ran and is frozen.
+    ReportFinished,
+    /// A report could not run.
+    ReportFailed,
+    /// A report is gone.
+    ReportDeleted,
+}
+
+/// A change of a connection's state.
+pub struct ConnectionEvent {
+    event: Event,
+    kind: DomainConnectionEvent,
+}
+
+#[Object]
+impl ConnectionEvent {
+    /// Its place in the account's stream; pass the last one as `after` to go on from there.
+    async fn cursor(&self) -> String {
+        cursor(self.event.number)
+    }
+
+    /// What happened.
+    async fn kind(&self) -> ConnectionEventKind {
+        self.kind.into()
+    }
+
+    /// When.
+    async fn at(&self) -> DateTime<Utc> {
+        self.event.at
+    }
+
+    /// The id of the connection.
+    async fn connection_id(&self) -> ID {
+        subject::global_id(self.event.subject)
+    }
+
+    /// The connection, as it is now; null when it is no longer there.
+    async fn connection(&self, ctx: &Context<'_>) -> Result<Option<Connection>> {
+        let Subject::Connection(id) = self.event.subject else { return Ok(None) };
+        Ok(connection_of(ctx, self.event.account, id).await?.map(Connection))
+    }
+}
+
+/// A change of anything else of an account.
+pub struct AccountEvent {
+    event: Event,
+    kind: DomainAccountEventKind,
+}
+
+#[Object]
+impl AccountEvent {
+    /// Its place in the account's stream; pass the last one as `after` to go on from there.
+    async fn cursor(&self) -> String {
+        cursor(self.event.number)
+    }
+
+    /// What happened.
+    async fn kind(&self) -> AccountEventKind {
+        self.kind.into()
+    }
+
+    /// When.
+    async fn at(&self) -> DateTime<Utc> {
+        self.event.at
+    }
+
+    /// The global id of what it happened to; `node(id:)` gives it, while it is there.
+    async fn subject_id(&self) -> ID {
+        subject::global_id(self.event.subject)
+    }
+}
+
+/// Subscriptions.
+#[derive(Default)]
+pub struct Subscriptions;
+
+#[Subscription]
+impl Subscriptions {
+    /// Changes of an account's connections. With `after`, first everything that happened since; without, from now on.
+    async fn connection_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] account_id: ID,
+        #[graphql(desc = "The cursor of the last event that was received.")] after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<ConnectionEvent>> + use<>> {
+        let events = events(ctx, &account_id, after, EventStream::Connection).await?;
+        Ok(futures::StreamExt::filter_map(events, |event| async {
+            match event {
+                Ok(event) => match event.happening {
+                    Happening::Connection(kind) => Some(Ok(ConnectionEvent { event, kind })),
+                    Happening::Account(_) => None,
+                },
+                Err(error) => Some(Err(error)),
+            }
+        }))
+    }
+
+    /// Changes of everything else of an account. With `after`, first everything that happened since; without, from now
+    /// on.
+    async fn account_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] account_id: ID,
+        #[graphql(desc = "The cursor of the last event that was received.")] after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<AccountEvent>> + use<>> {
+        let events = events(ctx, &account_id, after, EventStream::Account).await?;
+        Ok(futures::StreamExt::filter_map(events, |event| async {
+            match event {
+                Ok(event) => match event.happening {
+                    Happening::Account(kind) => Some(Ok(AccountEvent { event, kind })),
+                    Happening::Connection(_) => None,
+                },
+                Err(error) => Some(Err(error)),
+            }
+        }))
+    }
+
+    /// A job, now and each time that it has moved on; ends with the job.
+    async fn job_progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] account_id: ID,
+        #[graphql(desc = "The job.")] job_id: ID,
+    ) -> Result<impl Stream<Item = Result<Job>> + use<>> {
+        let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
+        let id = local::<JobId>(&job_id, "jobId").map_err(refused)?;
+        let gateway = gateway(ctx).clone();
+        let wakeups = gateway.store().wakeups();
+        let found = gateway.store().job(id).await.map_err(fault)?;
+        if !found.is_some_and(|j| j.account == account) {
+            return Err(refused(Refusal::not_found("job").at("jobId")));
+        }
+        Ok(stream::unfold(Some(JobFollower { gateway, wakeups, id, last: None }), JobFollower::step))
+    }
+}
+
+struct JobFollower {
+    gateway: Arc<Gateway>,
+    wakeups: Receiver<Wakeup>,
+    id: JobId,
+    last: Option<entente_store::Job>,
+}
+
+impl JobFollower {
+    async fn step(this: Option<Self>) -> Option<(Result<Job>, Option<Self>)> {
+        let mut this = this?;
+        loop {
+            let job = match this.gateway.store().job(this.id).await {
+                Ok(job) => job?,
+                Err(error) => return Some((Err(fault(error)), None)),
+            };
+            if this.last.as_ref() != Some(&job) {
+                let over = matches!(job.state, JobState::Done | JobState::Failed | JobState::Cancelled);
+                this.last = Some(job.clone());
+                return Some((Ok(Job(job)), (!over).then_some(this)));
+            }
+            let id = this.id;
+            if !woken(&this.gateway, &mut this.wakeups, |w| *w == Wakeup::Job(id)).await {
+                return None;
+            }
+        }
+    }
+}
+
+/// The events of an account, those that are stored and then those to come.
+async fn events(
+    ctx: &Context<'_>,
+    account: &ID,
+    after: Option<String>,
+    stream: EventStream,
+) -> Result<impl Stream<Item = Result<Event>> + use<>> {
+    let account = authorise(ctx, account, Act::Read)?.map_err(refused)?.account;
+    let gateway = gateway(ctx).clone();
+    let wakeups = gateway.store().wakeups();
+    let range = gateway.store().event_range(account).await.map_err(fault)?;
+    let last = match after {
+        None => range.latest,
+        Some(text) => {
+            let number = parse_cursor(&text).filter(|n| *n <= range.latest);
+            let number = number.ok_or_else(|| refused(Refusal::invalid("after", "This is not a cursor of this account.")))?;
+            if number < range.oldest - 1 {
+                return Err(expired());
+            }
+            number
+        }
+    };
+    let follower = Follower { gateway, wakeups, account, stream, last, ready: VecDeque::new() };
+    Ok(stream::unfold(Some(follower), Follower::step))
+}
+
+struct Follower {
+    gateway: Arc<Gateway>,
+    wakeups: Receiver<Wakeup>,
+    account: AccountId,
+    stream: EventStream,
+    last: i64,
+    ready: VecDeque<Event>,
+}
+
+impl Follower {
+    async fn step(this: Option<Self>) -> Option<(Result<Event>, Option<Self>)> {
+        let mut this = this?;
+        loop {
+            if let Some(event) = this.ready.pop_front() {
+                this.last = event.number;
+                return Some((Ok(event), Some(this)));
+            }
+            let more = this.gateway.store().events_after(this.account, this.last, BATCH, Some(this.stream)).await;
+            match more {
+                Ok(events) if !events.is_empty() => this.ready = events.into(),
+                Ok(_) => {
+                    let account = this.account;
+                    if !woken(&this.gateway, &mut this.wakeups, |w| *w == Wakeup::Events(account)).await {
+                        return None;
+                    }
+                }
+                Err(error) => return Some((Err(fault(error)), None)),
+            }
+        }
+    }
+}
+
+/// Waits for a wake-up that matters, or until it is time to look again; false when the gateway stops.
+async fn woken(gateway: &Gateway, wakeups: &mut Receiver<Wakeup>, matters: impl Fn(&Wakeup) -> bool) -> bool {
+    let wait = async {
+        loop {
+            match wakeups.recv().await {
+                Ok(wakeup) if !matters(&wakeup) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    };
+    tokio::select! {
+        () = gateway.stopping().cancelled() => false,
+        () = wait => true,
+        () = tokio::time::sleep(LOOK_AGAIN) => true,
+    }
+}
+
+fn cursor(number: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("e{number}"))
+}
+
+fn parse_cursor(text: &str) -> Option<i64> {
+    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    decoded.strip_prefix('e')?.parse().ok().filter(|n| *n >= 0)
+}
+
+fn expired() -> Error {
+    Error::new("This cursor is older than what is kept (90 days). Read the lists anew and subscribe without `after`.")
+        .extend_with(|_, e| e.set("code", "CURSOR_EXPIRED"))
+}

@@ -1,0 +1,130 @@
+//! The one place that turns what the floors below answer into GraphQL: refusals become `userErrors`, faults become
+//! errors that say nothing internal.
+
+use async_graphql::{Enum, Error, ErrorExtensions, SimpleObject};
+use entente_domain::{Code, Refusal};
+
+/// Why a mutation was refused. Branch on it; messages may change.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "Code")]
+pub enum UserErrorCode {
+    /// The object does not exist, or not for this account.
+    NotFound,
+    /// The role of the actor in this account does not allow it.
+    Forbidden,
+    /// A value is malformed, too long, or out of range.
+    Invalid,
+    /// The object's present state does not allow it.
+    WrongState,
+    /// Somebody else changed the object in between; read it again.
+    Conflict,
+    /// The settings are not those that were read.
+    SettingsChanged,
+    /// Something with this name or key exists already.
+    AlreadyExists,
+    /// A live connection between the two accounts exists already.
+    ConnectionExists,
+    /// These two roles do not meet in any collaboration pattern.
+    PatternNotAllowed,
+    /// The connect code is wrong or was refreshed.
+    ConnectCodeInvalid,
+    /// A match key is not one that both accounts have.
+    MatchKeyUnavailable,
+    /// The match key is in use and can neither be changed nor removed.
+    MatchKeyInUse,
+    /// The use case is not agreed on.
+    UseCaseUnavailable,
+    /// Too few people; nothing was done.
+    BelowThreshold,
+    /// The audience was not refreshed for 7 days.
+    AudienceExpired,
+    /// The audience has no identities yet.
+    AudienceUnavailable,
+    /// There is no destination to deliver to.
+    DestinationMissing,
+    /// The destination answered that the settings are wrong.
+    DestinationRefused,
+    /// The consent was not acknowledged.
+    ConsentMissing,
+    /// The upload is missing, unfinished, expired or already used.
+    UploadUnavailable,
+    /// The file cannot be read as what it should be.
+    FileRefused,
+    /// The report may not run yet.
+    TooEarly,
+    /// The privacy budget of this pair of accounts and quarter is used up.
+    BudgetExhausted,
+    /// Too many questions in too little time.
+    RateLimited,
+    /// The last ADMIN of an account cannot go.
+    LastAdmin,
+    /// A limit of this gateway is reached.
+    LimitReached,
+}
+
+/// A refusal: nothing was changed, and this is why.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct UserError {
+    /// What to branch on.
+    code: UserErrorCode,
+    /// Path of the input field that it is about; empty when it is about the whole.
+    field: Vec<String>,
+    /// A sentence that says what to do.
+    message: String,
+}
+
+impl From<Refusal> for UserError {
+    fn from(refusal: Refusal) -> Self {
+        Self { code: refusal.code.into(), field: refusal.field, message: refusal.message }
+    }
+}
+
+/// A refusal where there is no payload to carry it: a GraphQL error with the code as an extension.
+pub fn refused(refusal: Refusal) -> Error {
+    let code = async_graphql::to_value(refusal.code).unwrap_or_default();
+    Error::new(refusal.message).extend_with(|_, e| e.set("code", code))
+}
+
+/// A fault: logged whole, told in one sentence.
+pub fn fault(error: impl std::fmt::Display) -> Error {
+    tracing::error!(message = "a request failed", %error);
+    Error::new("Something went wrong in the gateway. Name the request id to its operator.")
+        .extend_with(|_, e| e.set("code", "INTERNAL"))
+}
+
+/// What is said when there is no key, or none that counts.
+pub fn unauthenticated() -> Error {
+    Error::new("Send an API key or a user's token as `Authorization: Bearer …`.")
+        .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
+}
+
+/// Declares a mutation's payload: what it made, when it was made, and the refusals.
+macro_rules! payload {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            $($(#[$field_doc])* $field: Option<$ty>,)*
+            /// Why nothing was done; empty when it was.
+            user_errors: Vec<$crate::graphql::fault::UserError>,
+        }
+
+        impl From<entente_domain::Refusal> for $name {
+            fn from(refusal: entente_domain::Refusal) -> Self {
+                Self { $($field: None,)* user_errors: vec![refusal.into()] }
+            }
+        }
+    };
+}
+pub(crate) use payload;
+
+/// Leaves a mutation with its payload when something is refused.
+macro_rules! or_refuse {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(refusal) => return Ok(entente_domain::Refusal::from(refusal).into()),
+        }
+    };
+}
+pub(crate) use or_refuse as allow;

@@ -1,0 +1,153 @@
+//! Pages: Relay's cursor connections under the name of `Page`, because `Connection` is a word of this domain.
+
+use async_graphql::SimpleObject;
+use entente_domain::Refusal;
+
+/// Where a page stands in its list.
+#[derive(Clone, Debug, Default, SimpleObject)]
+pub struct PageInfo {
+    /// There is more after the last item.
+    pub has_next_page: bool,
+    /// There is more before the first item.
+    pub has_previous_page: bool,
+    /// Cursor of the first item.
+    pub start_cursor: Option<String>,
+    /// Cursor of the last item.
+    pub end_cursor: Option<String>,
+}
+
+/// The largest page.
+pub const LARGEST: i32 = 100;
+/// The page that is given when no size is asked for.
+pub const USUAL: i32 = 20;
+
+/// How many items a page costs, for the complexity of a query.
+pub fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    let items = first.or(last).unwrap_or(USUAL).clamp(0, LARGEST);
+    1 + child * usize::try_from(items).unwrap_or(0).max(1)
+}
+
+/// The arguments of a page, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    /// Items, at most [`LARGEST`].
+    pub size: u32,
+    /// From the end of the list instead of its start.
+    pub backward: bool,
+    /// Exclusive start cursor.
+    pub after: Option<String>,
+    /// Exclusive end cursor.
+    pub before: Option<String>,
+}
+
+impl From<Arguments> for entente_store::PageRequest {
+    fn from(arguments: Arguments) -> Self {
+        let size = Some(arguments.size as usize);
+        let cursor = |text: Option<String>| text.map(entente_store::Cursor);
+        Self {
+            first: if arguments.backward { None } else { size },
+            last: if arguments.backward { size } else { None },
+            after: cursor(arguments.after),
+            before: cursor(arguments.before),
+        }
+    }
+}
+
+/// Checks the arguments of a page.
+pub fn arguments(
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> Result<Arguments, Refusal> {
+    let (size, backward) = match (first, last) {
+        (Some(_), Some(_)) => return Err(Refusal::invalid("first", "Either `first` or `last`, not both.")),
+        (None, Some(last)) => (last, true),
+        (first, None) => (first.unwrap_or(USUAL), false),
+    };
+    let size = u32::try_from(size)
+        .ok()
+        .filter(|n| (1..=LARGEST as u32).contains(n))
+        .ok_or_else(|| Refusal::invalid("first", format!("A page has between 1 and {LARGEST} items.")))?;
+    for cursor in [&after, &before].into_iter().flatten() {
+        if cursor.len() > 256 {
+            return Err(Refusal::invalid("after", "This is not a cursor."));
+        }
+    }
+    Ok(Arguments { size, backward, after, before })
+}
+
+/// A part of a list that is in memory; `key` is unique in it.
+pub fn part_of<T>(list: Vec<T>, key: impl Fn(&T) -> String, arguments: &Arguments) -> entente_store::Page<T> {
+    let total = list.len() as u64;
+    let mut items: Vec<_> = list.into_iter().map(|item| (entente_store::Cursor(key(&item)), item)).collect();
+    let position = |items: &[(entente_store::Cursor, T)], cursor: &Option<String>| {
+        cursor.as_ref().and_then(|c| items.iter().position(|(k, _)| k.0 == *c))
+    };
+    if let Some(end) = position(&items, &arguments.before) {
+        items.truncate(end);
+    }
+    if let Some(start) = position(&items, &arguments.after) {
+        items.drain(..=start);
+    }
+    let size = arguments.size as usize;
+    let cut = items.len() > size;
+    if arguments.backward {
+        items.drain(..items.len().saturating_sub(size));
+    } else {
+        items.truncate(size);
+    }
+    entente_store::Page {
+        items,
+        has_next: if arguments.backward { arguments.before.is_some() } else { cut },
+        has_previous: if arguments.backward { cut } else { arguments.after.is_some() },
+        total,
+    }
+}
+
+/// Declares a page type and its edge type.
+macro_rules! page {
+    ($page:ident, $edge:ident, $node:ty, $of:literal) => {
+        #[doc = concat!("A page of ", $of, ".")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $page {
+            /// The items with their cursors.
+            edges: Vec<$edge>,
+            /// The items.
+            nodes: Vec<$node>,
+            /// Where this page stands in the list.
+            page_info: $crate::graphql::page::PageInfo,
+            /// Items in the whole list.
+            total_count: $crate::graphql::scalar::SafeInt,
+        }
+
+        #[doc = concat!("One of ", $of, ", with its cursor.")]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $edge {
+            /// Where it stands; pass it as `after` or `before`.
+            cursor: String,
+            /// The item.
+            node: $node,
+        }
+
+        impl $page {
+            /// Makes a page of what the store gave.
+            pub fn of<T>(page: entente_store::Page<T>, node: impl Fn(T) -> $node) -> Self
+            where
+                $node: Clone,
+            {
+                let total_count = $crate::graphql::scalar::SafeInt(page.total);
+                let edges: Vec<_> =
+                    page.items.into_iter().map(|(cursor, item)| $edge { cursor: cursor.0, node: node(item) }).collect();
+                let page_info = $crate::graphql::page::PageInfo {
+                    has_next_page: page.has_next,
+                    has_previous_page: page.has_previous,
+                    start_cursor: edges.first().map(|e| e.cursor.clone()),
+                    end_cursor: edges.last().map(|e| e.cursor.clone()),
+                };
+                Self { nodes: edges.iter().map(|e| e.node.clone()).collect(), edges, page_info, total_count }
+            }
+        }
+    };
+}
+pub(crate) use page;

@@ -1,0 +1,68 @@
+//! Pictures of an account: what may be stored and served to others.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use entente_domain::Refusal;
+use entente_store::Picture;
+
+const LARGEST_LOGO: usize = 256 << 10;
+const LARGEST_HEADER: usize = 1 << 20;
+
+/// A sanitised SVG: no scripts, no links to elsewhere, no foreign elements.
+pub fn logo(svg: &str) -> Result<String, Refusal> {
+    if svg.len() > LARGEST_LOGO {
+        return Err(Refusal::invalid("logo", "A logo has at most 256 KiB."));
+    }
+    let mut filter = svg_hush::Filter::new();
+    filter.set_data_url_filter(svg_hush::data_url_filter::allow_standard_images);
+    let mut clean = Vec::new();
+    filter.filter(svg.as_bytes(), &mut clean).map_err(|_| Refusal::invalid("logo", "This is not an SVG."))?;
+    let clean = String::from_utf8(clean).map_err(|_| Refusal::invalid("logo", "This is not an SVG."))?;
+    if !clean.contains("<svg") {
+        return Err(Refusal::invalid("logo", "This is not an SVG."));
+    }
+    Ok(clean)
+}
+
+/// A header picture, known by its first bytes.
+pub fn header(base64: &str) -> Result<Picture, Refusal> {
+    let refuse = |message: &str| Err(Refusal::invalid("headerPicture", message));
+    let Ok(bytes) = STANDARD.decode(base64.trim()) else { return refuse("This is not Base64.") };
+    if bytes.len() > LARGEST_HEADER {
+        return refuse("A header picture has at most 1 MiB.");
+    }
+    let content_type = match bytes.as_slice() {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        _ => return refuse("A header picture is a PNG, a JPEG or a WebP."),
+    };
+    Ok(Picture { content_type: content_type.to_owned(), bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_logo_loses_what_could_hurt() {
+        let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script>
+            <a href="javascript:alert(1)"><rect width="9" height="9"/></a>
+            <image href="https://elsewhere.example/track.png"/></svg>"#;
+        let clean = logo(svg).unwrap();
+        for bad in ["script", "onload", "javascript", "elsewhere"] {
+            assert!(!clean.contains(bad), "{bad} in {clean}");
+        }
+        assert!(clean.contains("rect"));
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        for text in ["", "not svg", "<html></html>", "<svg"] {
+            assert!(logo(text).is_err(), "{text:?}");
+        }
+        assert!(header("????").is_err());
+        assert!(header(&STANDARD.encode(b"GIF89a")).is_err());
+        assert_eq!(header(&STANDARD.encode(b"\x89PNG\r\n\x1a\n")).unwrap().content_type, "image/png");
+    }
+}

@@ -1,0 +1,278 @@
+//! GraphQL over HTTP (by its specification), over `graphql-transport-ws`, and over server-sent events.
+
+use crate::{
+    gateway::Gateway,
+    graphql::{Schema, operation_data},
+    http::{bearer::Bearer, request_id::RequestId},
+};
+use async_graphql::{Data, Executor, Request, Response, ServerError, Value, parser::types::OperationType};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::{Query, State, WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response as HttpResponse, Sse, sse},
+};
+use entente_domain::access::Viewer;
+use futures::{Stream, StreamExt, stream::BoxStream};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// What a client wants the answer as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    GraphqlResponse,
+    Json,
+    EventStream,
+}
+
+/// Reads the `Accept` header; `None` when it allows nothing that we have.
+fn wanted(headers: &HeaderMap) -> Option<Wanted> {
+    let accept: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).collect();
+    if accept.is_empty() {
+        return Some(Wanted::Json);
+    }
+    let types = || accept.iter().flat_map(|v| v.split(',')).map(|t| t.split(';').next().unwrap_or("").trim());
+    for media_type in types() {
+        match media_type.to_ascii_lowercase().as_str() {
+            GRAPHQL_RESPONSE | "*/*" | "application/*" => return Some(Wanted::GraphqlResponse),
+            JSON => return Some(Wanted::Json),
+            EVENT_STREAM => return Some(Wanted::EventStream),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// POST: the request is the body, as JSON.
+pub async fn post(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(request_id): Extension<RequestId>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HttpResponse {
+    let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|t| t.eq_ignore_ascii_case(JSON));
+    let is_utf8 = parts.filter_map(|p| p.split_once('=')).all(|(name, value)| {
+        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    if !is_json || !is_utf8 {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    match well_formed(&body) {
+        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, false).await,
+        Err(message) => malformed(wanted, message, &request_id),
+    }
+}
+
+/// GET: the request is in the query string; mutations are refused.
+pub async fn get(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(request_id): Extension<RequestId>,
+    bearer: Bearer,
+    headers: HeaderMap,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> HttpResponse {
+    let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
+    match from_parameters(parameters) {
+        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, true).await,
+        Err(message) => malformed(wanted, message, &request_id),
+    }
+}
+
+/// A request as query parameters: `query`, `operationName`, and `variables` and `extensions` as JSON.
+fn from_parameters(mut parameters: HashMap<String, String>) -> Result<Request, &'static str> {
+    let mut fields = serde_json::Map::new();
+    for name in ["query", "operationName"] {
+        if let Some(text) = parameters.remove(name) {
+            fields.insert(name.to_owned(), text.into());
+        }
+    }
+    for name in ["variables", "extensions"] {
+        if let Some(text) = parameters.remove(name).filter(|t| !t.is_empty()) {
+            let value = serde_json::from_str(&text).map_err(|_| "`variables` and `extensions` are JSON.")?;
+            fields.insert(name.to_owned(), value);
+        }
+    }
+    request(serde_json::Value::Object(fields))
+}
+
+/// A request has a `query` and, if they are there, an `operationName`, `variables` and `extensions` of the right types.
+fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
+    request(serde_json::from_slice(body).map_err(|_| "The body is not JSON.")?)
+}
+
+fn request(json: serde_json::Value) -> Result<Request, &'static str> {
+    let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
+    if !fields.get("query").is_some_and(serde_json::Value::is_string) {
+        return Err("`query` is missing or not a string.");
+    }
+    if fields.get("operationName").is_some_and(|v| !v.is_string() && !v.is_null()) {
+        return Err("`operationName` is not a string.");
+    }
+    for field in ["variables", "extensions"] {
+        if fields.get(field).is_some_and(|v| !v.is_object() && !v.is_null()) {
+            return Err("`variables` and `extensions` are objects.");
+        }
+    }
+    serde_json::from_value(json).map_err(|_| "This is not a GraphQL request.")
+}
+
+async fn answer(
+    gateway: &Arc<Gateway>,
+    mut request: Request,
+    bearer: Bearer,
+    wanted: Wanted,
+    request_id: RequestId,
+    is_get: bool,
+) -> HttpResponse {
+    let viewer = match bearer.viewer(gateway).await {
+        Ok(viewer) => viewer,
+        Err(refused) => return refused,
+    };
+    let operation = operation_type(&mut request);
+    if is_get && operation == Some(OperationType::Mutation) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
+    }
+    let request = operation_data(request, gateway, viewer, &request_id);
+    if wanted == Wanted::EventStream {
+        return event_stream(gateway.schema().execute_stream(request).boxed(), request_id);
+    }
+    if operation == Some(OperationType::Subscription) {
+        return malformed(wanted, "Subscribe by WebSocket or with `Accept: text/event-stream`.", &request_id);
+    }
+    let response = with_request_id(gateway.schema().execute(request).await, &request_id);
+    let never_ran = response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
+    let status = match (wanted, never_ran) {
+        (Wanted::GraphqlResponse, true) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    respond(status, wanted, &response, never_ran)
+}
+
+fn operation_type(request: &mut Request) -> Option<OperationType> {
+    use async_graphql::parser::types::DocumentOperations;
+    let name = request.operation_name.clone();
+    match &request.parsed_query().ok()?.operations {
+        DocumentOperations::Single(operation) => Some(operation.node.ty),
+        DocumentOperations::Multiple(operations) => {
+            operations.iter().find(|(n, _)| Some(n.as_str()) == name.as_deref()).map(|(_, o)| o.node.ty)
+        }
+    }
+}
+
+fn malformed(wanted: Wanted, message: &str, request_id: &RequestId) -> HttpResponse {
+    let response = Response::from_errors(vec![ServerError::new(message, None)]);
+    respond(StatusCode::BAD_REQUEST, wanted, &with_request_id(response, request_id), true)
+}
+
+fn respond(status: StatusCode, wanted: Wanted, response: &Response, never_ran: bool) -> HttpResponse {
+    let media_type = match wanted {
+        Wanted::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    };
+    let body = match serde_json::to_value(response) {
+        Ok(mut body) => {
+            if let (true, Some(fields)) = (never_ran, body.as_object_mut()) {
+                fields.remove("data");
+            }
+            body.to_string()
+        }
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    let mut answer = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+fn with_request_id(mut response: Response, request_id: &RequestId) -> Response {
+    for error in &mut response.errors {
+        error.extensions.get_or_insert_default().set("requestId", request_id.as_str());
+    }
+    response
+}
+
+/// One `next` event for each result and `complete` at the end (GraphQL over SSE, distinct connections mode).
+fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) -> HttpResponse {
+    let next = results.map(move |r| {
+        let data = serde_json::to_string(&with_request_id(r, &request_id)).unwrap_or_default();
+        Ok::<_, Infallible>(sse::Event::default().event("next").data(data))
+    });
+    let complete = futures::stream::once(async { Ok(sse::Event::default().event("complete").data("")) });
+    Sse::new(next.chain(complete)).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(12))).into_response()
+}
+
+/// GET with an upgrade: `graphql-transport-ws`. The key comes with the upgrade or in the `connection_init` payload, as
+/// `authorization` or `Authorization`.
+pub async fn websocket(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(request_id): Extension<RequestId>,
+    bearer: Bearer,
+    protocol: GraphQLProtocol,
+    upgrade: WebSocketUpgrade,
+) -> HttpResponse {
+    upgrade
+        .protocols(["graphql-transport-ws"])
+        .max_message_size(1 << 20)
+        .on_upgrade(move |socket| async move {
+            let executor = PerOperation { gateway: gateway.clone(), request_id };
+            GraphQLWebSocket::new(socket, executor, protocol)
+                .keepalive_timeout(None::<Duration>)
+                .on_connection_init(move |payload| async move {
+                    let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
+                    let bearer = header.map_or(bearer, Bearer::from_header);
+                    let viewer = bearer.viewer(&gateway).await.map_err(|_| crate::graphql::fault::unauthenticated())?;
+                    let mut data = Data::default();
+                    data.insert(SocketViewer(viewer));
+                    Ok(data)
+                })
+                .serve()
+                .await;
+        })
+        .into_response()
+}
+
+/// Who opened the socket.
+struct SocketViewer(Option<Viewer>);
+
+/// Gives each operation of a socket its own loaders, so that nothing loaded outlives it.
+#[derive(Clone)]
+struct PerOperation {
+    gateway: Arc<Gateway>,
+    request_id: RequestId,
+}
+
+impl PerOperation {
+    fn schema(&self) -> &Schema {
+        self.gateway.schema()
+    }
+}
+
+impl Executor for PerOperation {
+    async fn execute(&self, request: Request) -> Response {
+        let request = operation_data(request, &self.gateway, None, &self.request_id);
+        with_request_id(self.schema().execute(request).await, &self.request_id)
+    }
+
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let viewer = session
+            .as_ref()
+            .and_then(|data| data.get(&std::any::TypeId::of::<SocketViewer>()))
+            .and_then(|v| v.downcast_ref::<SocketViewer>())
+            .and_then(|v| v.0.clone());
+        let request = operation_data(request, &self.gateway, viewer, &self.request_id);
+        let request_id = self.request_id.clone();
+        with_ids(self.schema().execute_stream(request), request_id).boxed()
+    }
+}
+
+fn with_ids(results: impl Stream<Item = Response>, request_id: RequestId) -> impl Stream<Item = Response> {
+    results.map(move |r| with_request_id(r, &request_id))
+}

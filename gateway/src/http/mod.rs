@@ -1,0 +1,62 @@
+//! The HTTP server: GraphQL, uploads, the GraphQL page, and what operators ask for.
+
+pub mod bearer;
+pub mod graphiql;
+mod graphql;
+mod probes;
+pub mod request_id;
+pub mod uploads;
+
+use crate::gateway::Gateway;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Request},
+    middleware,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post, put},
+};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The largest body of a GraphQL request, in bytes. Logos and pictures come as Base64 in their mutation.
+const GRAPHQL_BODY: usize = 2 << 20;
+
+/// All routes.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/graphql", post(graphql::post).get(graphql_get).layer(DefaultBodyLimit::max(GRAPHQL_BODY)))
+        .route("/uploads/{upload}/{token}", put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()))
+        .route("/accounts/{account}/{picture}", get(uploads::picture))
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(probes::metrics))
+        .route("/", get(|| async { Redirect::temporary("/graphiql") }))
+        .merge(graphiql::routes())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(request_id::identify))
+        .with_state(gateway)
+}
+
+/// A GET of the GraphQL address is a query, or the upgrade to a WebSocket.
+async fn graphql_get(
+    state: axum::extract::State<Arc<Gateway>>,
+    id: axum::Extension<request_id::RequestId>,
+    bearer: bearer::Bearer,
+    request: Request,
+) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if !parts.headers.contains_key(axum::http::header::UPGRADE) {
+        return match axum::extract::Query::try_from_uri(&parts.uri) {
+            Ok(query) => graphql::get(state, id, bearer, parts.headers, query).await,
+            Err(refused) => refused.into_response(),
+        };
+    }
+    let protocol = match async_graphql_axum::GraphQLProtocol::from_request_parts(&mut parts, &()).await {
+        Ok(protocol) => protocol,
+        Err(status) => return status.into_response(),
+    };
+    match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => graphql::websocket(state, id, bearer, protocol, upgrade).await,
+        Err(refused) => refused.into_response(),
+    }
+}

@@ -1,0 +1,105 @@
+//! Starting and stopping the gateway.
+
+use crate::{
+    destinations::{allow_list::AllowList, process::Workers, registry::Registry},
+    gateway::Gateway,
+    http,
+    identities::Identities,
+    rates::Rates,
+    secrets::{self, Secrets},
+    settings::Settings,
+    telemetry, work,
+};
+use entente_store::Store;
+use std::{future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// What is done right after the start, such as loading the demo.
+pub type AfterStart = fn(Arc<Gateway>) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// How starting and stopping end.
+pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Work in hand has this long to end after a signal; then it is handed back.
+const GRACE: Duration = Duration::from_secs(7);
+
+/// Runs the gateway until it is told to stop.
+pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
+    telemetry::start(&settings)?;
+    std::fs::create_dir_all(&settings.data)?;
+    let secrets = Secrets::open(&settings.data)?;
+    let store = Store::open(&settings.database()).await?;
+    let listener = TcpListener::bind(settings.listen).await.map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
+    let base_url = settings.base_url(listener.local_addr()?);
+    let new_operator_token = operator_token(&store).await?;
+    let destinations = Arc::new(destination_types(&settings).await?);
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    let rates = Rates::new(NonZeroU32::new(settings.requests_per_minute).unwrap_or(NonZeroU32::MIN));
+    let identities = Identities::new(&settings, &secrets);
+    let gateway = Gateway::new(settings, base_url, store, secrets, identities, destinations, rates, metrics);
+
+    announce(&gateway, new_operator_token.as_deref());
+    let runner = tokio::spawn(work::run(gateway.clone()));
+    let server = axum::serve(listener, http::router(gateway.clone()))
+        .with_graceful_shutdown(gateway.stopping().clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
+    let after = after_start.map(|run| tokio::spawn(run(gateway.clone())));
+    let told = async {
+        if let Some(after) = after
+            && let Ok(Err(error)) = after.await
+        {
+            eprintln!("entente: {error}");
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        signal = stop_signal() => signal?,
+        () = told => {}
+    }
+    tracing::info!("stopping");
+    gateway.stopping().cancel();
+    let _ = tokio::time::timeout(GRACE, async { tokio::join!(runner, server) }).await;
+    Ok(())
+}
+
+/// The operator's token, when this is the first start. Only its hash is kept.
+async fn operator_token(store: &Store) -> Result<Option<String>, entente_store::StoreError> {
+    let token = secrets::new_token("eo");
+    let made = store.set_first_operator_token(secrets::token_hash(&token)).await?;
+    Ok(made.then_some(token))
+}
+
+async fn destination_types(settings: &Settings) -> Result<Registry, Box<dyn std::error::Error + Send + Sync>> {
+    let folders = settings.plugin_folders();
+    let list = AllowList::new(settings.allow_list());
+    if let Some(allowed) = list.begin(&folders, crate::clock::now())? {
+        tracing::info!(message = "the bundled plugin is allowed", file = allowed.file, sha256 = %allowed.sha256);
+    }
+    let registry = Registry::new(folders, list, Workers::of_this_program()?);
+    let found = registry.refresh().await?;
+    tracing::info!(message = "destination types", types = ?found.types);
+    for file in &found.not_allowed {
+        println!("Not allowed: {0}\n  To use it: entente plugin allow {0}", file.display());
+    }
+    Ok(registry)
+}
+
+fn announce(gateway: &Gateway, operator_token: Option<&str>) {
+    println!("Entente {} is ready.", env!("CARGO_PKG_VERSION"));
+    println!("  GraphQL page  {}/graphiql", gateway.base_url);
+    println!("  GraphQL API   {}/graphql", gateway.base_url);
+    if let Some(token) = operator_token {
+        println!("  Operator key  {token}");
+        println!("                (shown this once; it creates users)");
+    }
+    println!("Stop it with Ctrl-C.");
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

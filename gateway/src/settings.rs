@@ -1,0 +1,154 @@
+//! Settings: defaults from `entente.toml`, then a file, then the environment. An unknown setting is an error.
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The commented file that holds every setting with its default.
+pub const DEFAULTS: &str = include_str!("../entente.toml");
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// All settings; what each means is said in `entente.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Public address, or empty.
+    pub public_url: String,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The database's address, or empty.
+    pub database_url: String,
+    /// Plugin folders separated by `:`, or empty.
+    pub plugins: String,
+    /// Root of folders that destinations write to, or empty.
+    pub landing_root: String,
+    /// Any signed-in user may create accounts.
+    pub self_service: bool,
+    /// The least number of people that is shown.
+    pub threshold: u64,
+    /// ε per pair of accounts and quarter.
+    pub privacy_budget_per_quarter: f64,
+    /// ε of one report.
+    pub privacy_epsilon_per_report: f64,
+    /// Bytes.
+    pub upload_limit: u64,
+    /// Per key.
+    pub requests_per_minute: u32,
+    /// 0: one for each core.
+    pub identity_threads: usize,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file or a variable holds something else than it should.
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    /// A value is out of range.
+    #[error("setting `{name}`: {reason}")]
+    OutOfRange {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads the settings.
+    pub fn load(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let settings: Self = figment
+            .merge(Env::raw().only(&["DATABASE_URL"]))
+            .merge(Env::prefixed("ENTENTE_"))
+            .extract()
+            .map_err(|e| SettingsError::Unreadable(Box::new(e)))?;
+        settings.checked()
+    }
+
+    fn checked(self) -> Result<Self, SettingsError> {
+        let refuse = |name, reason| Err(SettingsError::OutOfRange { name, reason });
+        if self.threshold < entente_domain::release::LEAST_MINIMUM {
+            return refuse("threshold", "it is never under 50");
+        }
+        if !(self.privacy_epsilon_per_report > 0.0 && self.privacy_epsilon_per_report <= 10.0) {
+            return refuse("privacy_epsilon_per_report", "it is above 0 and at most 10");
+        }
+        if self.privacy_budget_per_quarter.is_nan() || self.privacy_budget_per_quarter < 0.0 {
+            return refuse("privacy_budget_per_quarter", "it is not negative");
+        }
+        if self.requests_per_minute == 0 {
+            return refuse("requests_per_minute", "it is at least 1");
+        }
+        Ok(self)
+    }
+
+    /// The database's address, the embedded one unless another is set.
+    pub fn database(&self) -> String {
+        match self.database_url.as_str() {
+            "" => self.data.join("entente.db").display().to_string(),
+            url => url.to_owned(),
+        }
+    }
+
+    /// The address under which people reach the gateway, without a slash at its end.
+    pub fn base_url(&self, listening: SocketAddr) -> String {
+        match self.public_url.trim_end_matches('/') {
+            "" => format!("http://{listening}"),
+            url => url.to_owned(),
+        }
+    }
+
+    /// Folders in which plugins are found.
+    pub fn plugin_folders(&self) -> Vec<PathBuf> {
+        if !self.plugins.is_empty() {
+            return std::env::split_paths(&self.plugins).collect();
+        }
+        std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).into_iter().collect()
+    }
+
+    /// The list of allowed plugins.
+    pub fn allow_list(&self) -> PathBuf {
+        self.data.join("plugins").join("allowed.toml")
+    }
+
+    /// The root below which destinations write to folders.
+    pub fn landing_root(&self) -> PathBuf {
+        match self.landing_root.as_str() {
+            "" => self.data.join("landing"),
+            path => path.into(),
+        }
+    }
+
+    /// Threads that count and source identities.
+    pub fn identity_threads(&self) -> usize {
+        match self.identity_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Sourcing, from the upload to what is read: through the schema and the jobs, against a gateway of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod campaign;
+mod company;
+mod deleting;
+mod measuring;
+mod sourcing;
