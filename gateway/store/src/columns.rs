@@ -54,6 +54,11 @@ pub(crate) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// Text from outside, without the NUL characters that PostgreSQL refuses: nothing that is kept has any.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace('\0', "")
+}
+
 /// Hashes are lower-case hexadecimal.
 pub(crate) fn hash(bytes: &[u8; 32]) -> String {
     hex::encode(bytes)

@@ -35,9 +35,9 @@ pub async fn begin(conn: &mut Conn) -> QueryResult<()> {
     <Conn as AsyncConnection>::TransactionManager::begin_transaction(conn).await
 }
 
-/// Keeps a row from being changed by others until the transaction ends.
+/// Keeps a row from being changed by others until the transaction ends. Others may still insert rows that reference it.
 pub async fn lock(conn: &mut Conn, table: &'static str, id: &str) -> QueryResult<()> {
-    let statement = format!("SELECT 1 FROM {table} WHERE id = $1 FOR UPDATE");
+    let statement = format!("SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE");
     diesel::sql_query(statement).bind::<Text, _>(id).execute(conn).await.map(|_| ())
 }
 

@@ -27,8 +27,8 @@ pub use data_connection::{
     LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
 };
 pub use delivery::{
-    Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery, NewDelivery,
-    NewRejectedRow, RejectedRow,
+    Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery,
+    NewDelivery, NewRejectedRow, RejectedRow,
 };
 pub use destination::DestinationSettings;
 pub use generation::{Generation, Publication, RebuiltGeneration, RefreshedAudience, Run};

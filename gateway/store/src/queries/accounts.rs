@@ -177,10 +177,10 @@ pub async fn directory(conn: &mut Conn, filter: DirectoryFilter, request: PageRe
     let rows = || {
         let mut rows = accounts::table.filter(accounts::role.eq_any(listed.clone())).into_boxed::<Db>();
         if let Some(search) = &filter.search {
-            rows = rows.filter(lower(accounts::name).like(containing(search)).escape('\\'));
+            rows = rows.filter(lower(accounts::name).like(lower(containing(search))).escape('\\'));
         }
         if let Some(industry) = &filter.industry {
-            rows = rows.filter(lower(accounts::industry).eq(industry.to_lowercase()));
+            rows = rows.filter(lower(accounts::industry).eq(lower(columns::plain(industry))));
         }
         rows
     };
@@ -190,7 +190,7 @@ pub async fn directory(conn: &mut Conn, filter: DirectoryFilter, request: PageRe
 /// The pattern of texts that hold this one; what the pattern would read as a wildcard is escaped.
 pub(super) fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars() {
+    for c in columns::plain(text).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -65,7 +65,7 @@ async fn write(conn: &mut Conn, change: &Change, outcome: AuditOutcome, code: Op
         action: change.action.to_owned(),
         subject_kind,
         subject_id,
-        request_id: change.request_id.clone(),
+        request_id: columns::plain(&change.request_id),
         outcome: columns::name(&outcome)?,
         code: code.as_ref().map(columns::name).transpose()?,
     };
@@ -95,10 +95,10 @@ pub async fn of_account(
             rows = rows.filter(audit::subject_kind.eq(kind).and(audit::subject_id.eq(id)));
         }
         if let Some(action) = filter.action.clone() {
-            rows = rows.filter(audit::action.eq(action));
+            rows = rows.filter(audit::action.eq(columns::plain(&action)));
         }
         if let Some(request_id) = filter.request_id.clone() {
-            rows = rows.filter(audit::request_id.eq(request_id));
+            rows = rows.filter(audit::request_id.eq(columns::plain(&request_id)));
         }
         if let Some(outcome) = outcome.clone() {
             rows = rows.filter(audit::outcome.eq(outcome));

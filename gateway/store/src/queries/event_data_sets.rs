@@ -173,7 +173,8 @@ pub async fn of_account(
     request: PageRequest,
 ) -> Read<Page<EventDataSet>> {
     let rows = || {
-        let mine = event_data_sets::table.filter(event_data_sets::account_id.eq(account.to_string())).into_boxed::<Db>();
+        let mine =
+            event_data_sets::table.filter(event_data_sets::account_id.eq(account.to_string())).into_boxed::<Db>();
         match project {
             Some(project) => mine.filter(event_data_sets::project_id.eq(project.to_string())),
             None => mine,

@@ -36,7 +36,7 @@ impl TryFrom<GenerationRow> for Generation {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = runs)]
 struct RunRow {
     data_connection_id: String,

@@ -31,14 +31,14 @@ async fn claim_within<Id: FromStr + ToString>(
     scope: String,
     id: &Id,
 ) -> Read<Option<Id>> {
-    let Some(key) = &change.idempotency_key else { return Ok(None) };
+    let Some(key) = change.idempotency_key.as_deref().map(columns::plain) else { return Ok(None) };
     let row = idempotency::table.find((scope.clone(), change.action, key.clone()));
     diesel::delete(row.clone().filter(idempotency::at.le(oldest(change.now)))).execute(conn).await?;
     let claimed = diesel::insert_into(idempotency::table)
         .values((
             idempotency::scope.eq(&scope),
             idempotency::action.eq(change.action),
-            idempotency::key.eq(key),
+            idempotency::key.eq(&key),
             idempotency::result_id.eq(id.to_string()),
             idempotency::at.eq(change.now),
         ))

@@ -9,10 +9,10 @@ macro_rules! page {
         let total: i64 = $rows.select(diesel::dsl::count_star()).get_result($conn).await?;
         let mut rows = $rows.select(<$row as diesel::SelectableHelper<_>>::as_select()).limit(request.limit());
         if let Some(after) = &request.after {
-            rows = rows.filter($key.lt(after.0.clone()));
+            rows = rows.filter($key.lt(crate::columns::plain(&after.0)));
         }
         if let Some(before) = &request.before {
-            rows = rows.filter($key.gt(before.0.clone()));
+            rows = rows.filter($key.gt(crate::columns::plain(&before.0)));
         }
         let rows = if request.is_backward() { rows.order($key.asc()) } else { rows.order($key.desc()) };
         let rows: Vec<$row> = rows.load($conn).await?;

@@ -55,7 +55,7 @@ pub async fn create(conn: &mut Conn, change: &Change, upload: Upload) -> Changed
         id: upload.id.to_string(),
         account_id: upload.account.to_string(),
         created_by: upload.created_by,
-        file_name: upload.file_name,
+        file_name: columns::plain(&upload.file_name),
         bytes_received: columns::stored(upload.bytes_received),
         complete: upload.complete,
         sealed_key: upload.sealed_key,

@@ -62,7 +62,12 @@ pub async fn by_ids(conn: &mut Conn, ids: Vec<UserId>) -> Read<HashMap<UserId, U
 
 /// The user with an e-mail address.
 pub async fn by_email(conn: &mut Conn, email: String) -> Read<Option<User>> {
-    let row = users::table.filter(users::email.eq(email)).select(UserRow::as_select()).first(conn).await.optional()?;
+    let row = users::table
+        .filter(users::email.eq(columns::plain(&email)))
+        .select(UserRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
     row.map(User::try_from).transpose()
 }
 

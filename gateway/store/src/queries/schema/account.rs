@@ -1,0 +1,95 @@
+//! Tables of accounts and of who may act for them.
+
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    gateway_meta (key) {
+        key -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    users (id) {
+        id -> Text,
+        email -> Text,
+        name -> Text,
+        token_hash -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    accounts (id) {
+        id -> Text,
+        name -> Text,
+        description -> Text,
+        industry -> Text,
+        contact_email -> Text,
+        role -> Text,
+        region -> Text,
+        match_keys -> Text,
+        privacy_level -> Text,
+        connect_code_hash -> Text,
+        connect_code_sealed -> Binary,
+        coin_secret_sealed -> Binary,
+        logo_svg -> Nullable<Text>,
+        header_picture -> Nullable<Binary>,
+        header_picture_type -> Nullable<Text>,
+        current_generation -> Nullable<Text>,
+        next_slot -> BigInt,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    members (account_id, user_id) {
+        account_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::super::super::super::Instant;
+
+    api_keys (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        role -> Text,
+        token_hash -> Text,
+        expires_at -> Nullable<Instant>,
+        revoked_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::super::super::super::Instant;
+
+    token_holders (token_hash) {
+        token_hash -> Text,
+        kind -> Text,
+        holder_id -> Nullable<Text>,
+        account_id -> Nullable<Text>,
+        role -> Nullable<Text>,
+        expires_at -> Nullable<Instant>,
+        revoked_at -> Nullable<Instant>,
+    }
+}

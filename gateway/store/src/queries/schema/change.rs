@@ -1,0 +1,81 @@
+//! Tables of what every change of state leaves: events, the audit log, jobs.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    event_counters (account_id) {
+        account_id -> Text,
+        last_number -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use super::super::super::super::Instant;
+
+    events (account_id, number) {
+        account_id -> Text,
+        number -> BigInt,
+        stream -> Text,
+        what -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::super::super::super::Instant;
+
+    audit (id) {
+        id -> Text,
+        account_id -> Nullable<Text>,
+        at -> Instant,
+        actor_kind -> Text,
+        actor_id -> Nullable<Text>,
+        action -> Text,
+        subject_kind -> Nullable<Text>,
+        subject_id -> Nullable<Text>,
+        request_id -> Text,
+        outcome -> Text,
+        code -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    idempotency (scope, action, key) {
+        scope -> Text,
+        action -> Text,
+        key -> Text,
+        result_id -> Text,
+        at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    jobs (id) {
+        id -> Text,
+        kind -> Text,
+        lane -> Text,
+        account_id -> Text,
+        subject_kind -> Nullable<Text>,
+        subject_id -> Nullable<Text>,
+        payload -> Text,
+        state -> Text,
+        run_at -> Instant,
+        attempts -> BigInt,
+        lease_owner -> Nullable<Text>,
+        lease_until -> Nullable<Instant>,
+        progress -> Nullable<Text>,
+        error -> Nullable<Text>,
+        created_at -> Instant,
+        finished_at -> Nullable<Instant>,
+    }
+}

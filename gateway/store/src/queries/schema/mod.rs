@@ -1,0 +1,46 @@
+//! Tables as diesel sees them: the same in both databases, but for the type of instants.
+
+mod account;
+mod change;
+mod collaboration;
+mod measurement;
+mod source;
+
+pub use account::*;
+pub use change::*;
+pub use collaboration::*;
+pub use measurement::*;
+pub use source::*;
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    activations,
+    api_keys,
+    audience_slots,
+    audiences,
+    audit,
+    budgets,
+    campaigns,
+    connections,
+    data_connections,
+    deliveries,
+    destinations,
+    event_counters,
+    event_data_sets,
+    events,
+    gateway_meta,
+    generations,
+    idempotency,
+    jobs,
+    members,
+    projects,
+    refreshes,
+    rejected_rows,
+    reports,
+    row_faults,
+    runs,
+    sent_audiences,
+    token_holders,
+    uploads,
+    users,
+);

@@ -1,0 +1,135 @@
+//! Tables of files, data connections, audiences and indexes.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    uploads (id) {
+        id -> Text,
+        account_id -> Text,
+        created_by -> Text,
+        file_name -> Text,
+        bytes_received -> BigInt,
+        complete -> Bool,
+        sealed_key -> Binary,
+        used_by -> Nullable<Text>,
+        created_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    data_connections (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        mapping -> Text,
+        categories -> Text,
+        access -> Text,
+        visibility -> Text,
+        consent -> Text,
+        status -> Text,
+        failure -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    runs (data_connection_id) {
+        data_connection_id -> Text,
+        account_id -> Text,
+        run_id -> Text,
+        slots -> Text,
+        keys -> Text,
+        refreshed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    refreshes (job_id) {
+        job_id -> Text,
+        account_id -> Text,
+        source_id -> Text,
+        status -> Text,
+        row_count -> BigInt,
+        accepted -> BigInt,
+        faults -> Text,
+        run_id -> Nullable<Text>,
+        keys -> Text,
+        failure -> Nullable<Text>,
+        started_at -> Instant,
+        finished_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+
+    row_faults (job_id, ordinal) {
+        job_id -> Text,
+        ordinal -> BigInt,
+        source_id -> Text,
+        row_number -> BigInt,
+        column_name -> Nullable<Text>,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    generations (id) {
+        id -> Text,
+        account_id -> Text,
+        identities -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    audience_slots (account_id, first_name) {
+        account_id -> Text,
+        first_name -> Text,
+        slot -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    audiences (id) {
+        id -> Text,
+        account_id -> Text,
+        data_connection_id -> Text,
+        slot -> BigInt,
+        first_name -> Text,
+        name -> Text,
+        description -> Text,
+        categories -> Text,
+        access_kind -> Text,
+        access_connections -> Text,
+        visibility -> Text,
+        failed -> Bool,
+        identities -> Text,
+        refreshed_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+        updated_by -> Text,
+    }
+}

@@ -1,0 +1,124 @@
+use crate::{
+    database::{Database, done, on_both},
+    world::{account, at, change, connected, data_connection, email, hash, user},
+};
+use entente_domain::{
+    AccountId, ApiKeyId, Code, UserId,
+    access::{Actor, MemberRole},
+    account::Role,
+};
+use entente_store::{ApiKey, Change, Member, Outcome, Picture, User};
+
+async fn a_token_is_found_in_one_statement(db: Database) {
+    let by = Change { account: None, ..change(AccountId::new(), "createUser") };
+    let id = UserId::new();
+    let ann = User { id, email: "ann@example.com".into(), name: "Ann".into(), created_at: at(0) };
+    done(db.store.create_user(by.clone(), ann, [1; 32]).await);
+    let (luma, tv) = (account(&db, "Luma", Role::Advertiser).await, account(&db, "TV Tube", Role::Publisher).await);
+    for (at_account, role) in [(luma, MemberRole::Manager), (tv, MemberRole::Analyst)] {
+        let rule = move |members: &[Member]| {
+            let mut members = members.to_vec();
+            members.push(Member { account: at_account, user: id, role, created_at: at(1) });
+            Ok(Outcome::of(members))
+        };
+        done(db.store.change_members(change(at_account, "addMember"), at_account, rule).await);
+    }
+    let key = ApiKey {
+        id: ApiKeyId::new(),
+        account: luma,
+        name: "CI".into(),
+        role: MemberRole::Analyst,
+        expires_at: Some(at(100)),
+        revoked_at: None,
+        last_used_at: None,
+        created_at: at(0),
+    };
+    done(db.store.create_api_key(change(luma, "createApiKey"), key.clone(), [2; 32]).await);
+    db.store.set_operator_token([3; 32]).await.unwrap();
+
+    let before = db.store.statements();
+    let viewer = db.store.viewer_by_token_hash([1; 32], at(5)).await.unwrap().unwrap();
+    assert_eq!(db.store.statements() - before, 1);
+    assert_eq!(viewer.actor, Actor::User(id));
+    assert_eq!(viewer.role_in(luma), Some(MemberRole::Manager));
+    assert_eq!(viewer.role_in(tv), Some(MemberRole::Analyst));
+
+    let holder = |hash, seconds| {
+        let store = db.store.clone();
+        async move { store.viewer_by_token_hash(hash, at(seconds)).await.unwrap() }
+    };
+    let machine = holder([2; 32], 99).await.unwrap();
+    assert_eq!((machine.actor, machine.memberships), (Actor::ApiKey(key.id), vec![(luma, MemberRole::Analyst)]));
+    assert_eq!(holder([2; 32], 100).await, None, "it has expired");
+    assert!(holder([3; 32], 0).await.unwrap().is_operator());
+    assert_eq!(holder([4; 32], 0).await, None);
+
+    db.store.touch_api_key(key.id, at(50)).await.unwrap();
+    assert_eq!(db.store.api_keys_by_ids(&[key.id]).await.unwrap()[&key.id].last_used_at, Some(at(50)));
+    let foreign = db.store.revoke_api_key(change(tv, "revokeApiKey"), tv, key.id).await.unwrap();
+    assert_eq!(foreign.unwrap_err().code, Code::NotFound);
+    done(db.store.revoke_api_key(change(luma, "revokeApiKey"), luma, key.id).await);
+    assert_eq!(holder([2; 32], 0).await, None, "it is revoked");
+    done(db.store.replace_user_token(by, id, [5; 32]).await);
+    assert_eq!((holder([1; 32], 0).await.is_none(), holder([5; 32], 0).await.is_some()), (true, true));
+}
+
+async fn the_last_admin_stays(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let other = user(&db, "Ben").await;
+    let nobody = |_: &[Member]| Ok(Outcome::of(Vec::new()));
+    let refused = db.store.change_members(change(luma, "removeMember"), luma, nobody).await.unwrap();
+    assert_eq!(refused.unwrap_err().code, Code::LastAdmin);
+    let hand_over = move |m: &[Member]| Ok(Outcome::of(vec![Member { user: other, ..m[0].clone() }]));
+    done(db.store.change_members(change(luma, "addMember"), luma, hand_over).await);
+    let members = db.store.members_of_accounts(&[luma]).await.unwrap();
+    assert_eq!(members[&luma].iter().map(|m| m.user).collect::<Vec<_>>(), [other]);
+    let stranger = |m: &[Member]| Ok(Outcome::of(vec![Member { user: UserId::new(), ..m[0].clone() }]));
+    let refused = db.store.change_members(change(luma, "addMember"), luma, stranger).await.unwrap();
+    assert_eq!(refused.unwrap_err().code, Code::NotFound);
+}
+
+async fn a_refreshed_connect_code_replaces_the_old_one(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let (first, second) = (hash(), hash());
+    let refresh = |hash| db.store.refresh_connect_code(change(luma, "refreshConnectCode"), luma, hash, vec![9]);
+    done(refresh(first).await);
+    assert_eq!(db.store.account_by_connect_code_hash(first).await.unwrap().unwrap().id, luma);
+    done(refresh(second).await);
+    assert!(db.store.account_by_connect_code_hash(first).await.unwrap().is_none());
+    assert_eq!(db.store.connect_codes_sealed(&[luma]).await.unwrap()[&luma], [9]);
+    assert_eq!(db.store.coin_secret_sealed(luma).await.unwrap().unwrap(), [2]);
+}
+
+async fn pictures_are_kept(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let header = Picture { content_type: "image/png".into(), bytes: vec![1, 2, 3] };
+    done(db.store.set_logo(change(luma, "setLogo"), luma, Some("<svg/>".into())).await);
+    assert_eq!(db.store.pictured_accounts(&[luma]).await.unwrap()[&luma], (true, false));
+    done(db.store.set_header_picture(change(luma, "setHeader"), luma, Some(header.clone())).await);
+    assert_eq!(db.store.logo(luma).await.unwrap().as_deref(), Some("<svg/>"));
+    assert_eq!(db.store.header_picture(luma).await.unwrap(), Some(header));
+    done(db.store.set_header_picture(change(luma, "setHeader"), luma, None).await);
+    assert_eq!(db.store.header_picture(luma).await.unwrap(), None);
+    let unknown = db.store.set_logo(change(luma, "setLogo"), AccountId::new(), None).await.unwrap();
+    assert_eq!(unknown.unwrap_err().code, Code::NotFound);
+}
+
+async fn keys_are_in_use_by_mappings_and_connections(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let tv = account(&db, "TV Tube", Role::Publisher).await;
+    assert!(db.store.keys_in_use(luma).await.unwrap().is_empty());
+    data_connection(&db, luma).await;
+    assert_eq!(db.store.keys_in_use(luma).await.unwrap(), [email()]);
+    assert!(db.store.keys_in_use(tv).await.unwrap().is_empty());
+    connected(&db, luma, tv).await;
+    assert_eq!(db.store.keys_in_use(tv).await.unwrap(), [email()]);
+}
+
+on_both!(
+    a_token_is_found_in_one_statement,
+    the_last_admin_stays,
+    a_refreshed_connect_code_replaces_the_old_one,
+    pictures_are_kept,
+    keys_are_in_use_by_mappings_and_connections,
+);

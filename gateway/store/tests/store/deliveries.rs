@@ -1,0 +1,179 @@
+use crate::{
+    database::{Database, done, on_both},
+    world::{account, at, change, command, connected, email, job, project, sourced},
+};
+use entente_domain::{
+    AccountId, ActivationId, Code, ConnectionId, DeliveryId, DestinationId, GenerationId, JobId, SentAudienceId,
+    account::Role,
+    activation::{self, Activation, ActivationStatus, NewSend, Recurrence},
+    connection::Command,
+    event::Subject,
+    settings::Side,
+};
+use entente_store::{
+    Acknowledgement, DeliveryEnd, DeliveryStatus, DestinationSettings, JobState, NewDelivery, NewJob, NewRejectedRow,
+    Outcome, PageRequest, SentAudienceFilter, StoreError,
+};
+
+/// What an activation needs, and the activation.
+struct Sent {
+    sender: AccountId,
+    receiver: AccountId,
+    connection: ConnectionId,
+    audience: entente_domain::AudienceId,
+    destination: DestinationId,
+    sent: SentAudienceId,
+    activation: ActivationId,
+    job: JobId,
+}
+
+async fn sent(db: &Database) -> Sent {
+    let sender = account(db, "Luma", Role::Advertiser).await;
+    let receiver = account(db, "TV Tube", Role::Publisher).await;
+    let audience = sourced(db, sender, &["Runners"]).await[0];
+    let connection = connected(db, sender, receiver).await;
+    let project = project(db, connection, sender).await;
+    let (sent, destination, activation, job_id) =
+        (SentAudienceId::new(), DestinationId::new(), ActivationId::new(), JobId::new());
+    let day = at(0).date_naive();
+    let recurrence = Recurrence::Recurring { from: day, until: day + chrono::Days::new(5) };
+    let new = NewSend { audience, within: Vec::new(), match_keys: vec![email()], recurrence };
+    let rule = move |loaded: &entente_store::LoadedSend| {
+        assert_eq!(loaded.audience.as_ref().map(|a| a.id), Some(audience));
+        activation::send(sent, &loaded.connection, &loaded.project, sender, new, at(4)).map(Outcome::of)
+    };
+    let by = change(sender, "sendAudience");
+    done(db.store.create_sent_audience(by, sent, project, audience, Vec::new(), rule).await);
+    let settings = DestinationSettings { sealed: vec![1], shown: serde_json::json!({ "folder": "tv" }) };
+    let rule = move |owner: &entente_domain::account::Account| {
+        let keys = [email()];
+        let made =
+            activation::destination(destination, owner.id, "Landing", "landing-zone", keys.to_vec(), &keys, at(4));
+        made.map(Outcome::of)
+    };
+    let by = change(receiver, "createDestination");
+    done(db.store.create_destination(by, destination, receiver, settings, rule).await);
+    let rule = move |loaded: &entente_store::LoadedActivation| {
+        let destination = loaded.destination.as_ref().unwrap();
+        let made = activation::activate(activation, &loaded.sent, receiver, destination, day, at(5))?;
+        let about = Some(Subject::Activation(activation));
+        Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "deliver", "lane", receiver) }))
+    };
+    done(db.store.create_activation(change(receiver, "activate"), activation, sent, destination, rule).await);
+    Sent { sender, receiver, connection, audience, destination, sent, activation, job: job_id }
+}
+
+fn with_status(
+    status: ActivationStatus,
+) -> impl FnOnce(&Activation) -> Result<Outcome<Activation>, entente_domain::Refusal> {
+    move |a| Ok(Outcome::of(Activation { status, version: a.version + 1, ..a.clone() }))
+}
+
+async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
+    let s = sent(&db).await;
+    let id = DeliveryId::new();
+    let begin = |id| {
+        let new = NewDelivery { id, generation: GenerationId::new() };
+        let by = change(s.receiver, "deliver");
+        db.store.begin_delivery(by, s.activation, new, with_status(ActivationStatus::Delivering))
+    };
+    done(begin(id).await);
+    assert_eq!(begin(DeliveryId::new()).await.unwrap().unwrap_err().code, Code::WrongState, "one at a time");
+    let running = db.store.latest_delivery(s.activation, DeliveryStatus::Running).await.unwrap();
+    assert_eq!(running.unwrap().id, id);
+
+    let reason = "x".repeat(1_000);
+    let batch = |sequence| Acknowledgement {
+        sequence,
+        added: 90,
+        removed: 5,
+        rejected: vec![NewRejectedRow { row: 7 + sequence, code: "E1".into(), reason: reason.clone() }],
+        plugin_state_sealed: Some(vec![sequence as u8]),
+    };
+    for sequence in [0, 0, 1, 1, 0] {
+        db.store.acknowledge_batch(id, batch(sequence)).await.unwrap();
+    }
+    assert!(matches!(db.store.acknowledge_batch(id, batch(3)).await, Err(StoreError::OutOfSequence)));
+    let delivery = db.store.deliveries_by_ids(&[id]).await.unwrap()[&id].clone();
+    assert_eq!((delivery.acknowledged, delivery.added, delivery.removed, delivery.rejected), (2, 180, 10, 2));
+    assert_eq!(delivery.plugin_state_sealed, Some(vec![1]));
+    let rows = db.store.rejected_rows(id, PageRequest::first(10)).await.unwrap().into_values();
+    assert_eq!(rows.iter().map(|r| (r.sequence, r.row)).collect::<Vec<_>>(), [(0, 7), (1, 8)]);
+    assert_eq!(rows[0].reason.len(), 300);
+
+    let end = DeliveryEnd { status: DeliveryStatus::Delivered, set_ref: Some("set".into()), failure: None };
+    let finish = || {
+        let rule = |loaded: &entente_store::LoadedDelivery| {
+            let before = loaded.activation.as_ref().unwrap();
+            let delivered = before.delivered + loaded.delivery.added;
+            let next = Activation {
+                status: ActivationStatus::Delivered,
+                delivered,
+                version: before.version + 1,
+                ..before.clone()
+            };
+            Ok(Outcome::of(Some(next)))
+        };
+        db.store.end_delivery(change(s.receiver, "deliver"), id, end.clone(), rule)
+    };
+    assert_eq!(done(finish().await).status, DeliveryStatus::Delivered);
+    assert_eq!(finish().await.unwrap().unwrap_err().code, Code::WrongState, "it ends once");
+    assert_eq!(db.store.activations_by_ids(&[s.activation]).await.unwrap()[&s.activation].delivered, 180);
+    let recurring = db.store.activations_awaiting_refresh(s.sender, at(0).date_naive()).await.unwrap();
+    assert_eq!(recurring.iter().map(|a| a.id).collect::<Vec<_>>(), [s.activation]);
+    let later = at(6 * 86_400).date_naive();
+    assert!(db.store.activations_awaiting_refresh(s.receiver, later).await.unwrap().is_empty(), "access is over");
+    done(begin(DeliveryId::new()).await);
+    assert_eq!(db.store.deliveries_of_activation(s.activation, PageRequest::first(9)).await.unwrap().total, 2);
+}
+
+async fn ended(db: &Database, s: &Sent, status: ActivationStatus) {
+    assert_eq!(db.store.activations_by_ids(&[s.activation]).await.unwrap()[&s.activation].status, status);
+    assert_eq!(db.store.job(s.job).await.unwrap().unwrap().state, JobState::Cancelled);
+}
+
+async fn what_is_revoked_is_not_delivered(db: Database) {
+    let s = sent(&db).await;
+    let sender = s.sender;
+    let revoke = move |sent: &activation::SentAudience| Ok(Outcome::of(activation::revoke(sent, sender, at(9))?));
+    done(db.store.change_sent_audience(change(s.sender, "revoke"), s.sent, revoke).await);
+    ended(&db, &s, ActivationStatus::AccessEnded).await;
+    let filter = SentAudienceFilter { receiver: Some(s.receiver), ..SentAudienceFilter::default() };
+    let received = db.store.sent_audiences(filter, PageRequest::first(5)).await.unwrap().into_values();
+    assert_eq!((received[0].id, received[0].revoked_at), (s.sent, Some(at(9))));
+    done(
+        db.store.delete_activation(change(s.receiver, "deleteActivation"), s.activation, |_| Ok(Outcome::of(()))).await,
+    );
+}
+
+async fn a_deleted_connection_ends_activations(db: Database) {
+    let s = sent(&db).await;
+    done(command(&db, s.connection, Side::Owner, Command::Delete).await);
+    ended(&db, &s, ActivationStatus::AccessEnded).await;
+}
+
+async fn a_deleted_audience_ends_activations(db: Database) {
+    let s = sent(&db).await;
+    let source = db.store.audiences_by_ids(&[s.audience]).await.unwrap()[&s.audience].data_connection;
+    let by = change(s.sender, "deleteDataConnection");
+    done(db.store.delete_data_connection(by, source, |_| Ok(Outcome::of(()))).await);
+    ended(&db, &s, ActivationStatus::AccessEnded).await;
+}
+
+async fn a_deleted_destination_stops_deliveries(db: Database) {
+    let s = sent(&db).await;
+    let shown = &db.store.destination_settings(&[s.destination]).await.unwrap()[&s.destination].shown;
+    assert_eq!(shown["folder"], "tv");
+    let by = change(s.receiver, "deleteDestination");
+    done(db.store.delete_destination(by, s.destination, |_| Ok(Outcome::of(()))).await);
+    ended(&db, &s, ActivationStatus::Failed).await;
+    assert!(db.store.accounts_with_destination(&[s.receiver]).await.unwrap().is_empty());
+}
+
+on_both!(
+    a_delivery_is_acknowledged_batch_by_batch,
+    what_is_revoked_is_not_delivered,
+    a_deleted_connection_ends_activations,
+    a_deleted_audience_ends_activations,
+    a_deleted_destination_stops_deliveries,
+);
