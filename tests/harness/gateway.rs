@@ -1,0 +1,175 @@
+//! A running gateway.
+
+use super::{Client, Database, Kind};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// What is not as usual about a gateway.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Settings by their environment variable.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+/// A gateway process with its data folder and its database. It can be killed and started again.
+pub struct Gateway {
+    process: Option<Child>,
+    pub url: String,
+    operator: String,
+    data: TempDir,
+    database: Database,
+    options: Options,
+}
+
+impl Gateway {
+    pub async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, Options::default()).await
+    }
+
+    pub async fn start_with(kind: Kind, options: Options) -> Self {
+        let mut gateway = Self {
+            process: None,
+            url: String::new(),
+            operator: String::new(),
+            data: tempfile::tempdir().unwrap(),
+            database: Database::new(kind),
+            options,
+        };
+        gateway.start_again();
+        gateway
+    }
+
+    /// Starts the program on what is there.
+    pub fn start_again(&mut self) {
+        let mut process = self.command().arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let started = Instant::now();
+        while let Some(Ok(line)) = lines.next() {
+            if let Some((_, url)) = line.split_once("GraphQL API") {
+                self.url = url.trim().trim_end_matches("/graphql").to_owned();
+            }
+            if let Some((_, token)) = line.split_once("Operator key") {
+                self.operator = token.trim().to_owned();
+            }
+            if line.contains("Ctrl-C") {
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "the gateway does not start");
+        }
+        assert!(!self.url.is_empty(), "the gateway ended: {}", self.log());
+        std::thread::spawn(move || lines.for_each(drop));
+        self.process = Some(process);
+    }
+
+    /// The program, with its settings and nothing else in its environment.
+    pub fn command(&self) -> Command {
+        let exe = env!("CARGO_BIN_EXE_entente-under-test");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = Command::new(exe);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("ENTENTE_LISTEN", "127.0.0.1:0")
+            .env("ENTENTE_DATA", self.data.path())
+            .env("ENTENTE_PLUGINS", plugins())
+            .env("DATABASE_URL", self.database.url(self.data.path()))
+            .env("TEST_CLOCK_FILE", self.clock_path())
+            .envs(self.options.settings.iter().map(|(k, v)| (*k, v.clone())))
+            .stderr(log);
+        command
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Asks it to stop; how long that took.
+    pub fn stop(&mut self) -> Duration {
+        let mut process = self.process.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&process);
+        let asked = Instant::now();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(process.wait().unwrap().success());
+        asked.elapsed()
+    }
+
+    /// Shifts the clock, from now on.
+    pub fn shift_clock(&self, by: chrono::TimeDelta) {
+        std::fs::write(self.clock_path(), by.num_milliseconds().to_string()).unwrap();
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    fn clock_path(&self) -> PathBuf {
+        self.data.path().join("clock")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.data.path().join("log")
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    pub fn operator(&self) -> Client {
+        Client::new(&self.url, &self.operator)
+    }
+
+    /// Nobody.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.url, "")
+    }
+
+    /// A new user.
+    pub async fn user(&self, name: &str) -> Client {
+        let email = format!("{}-{}@example.com", name.to_lowercase().replace(' ', "."), uuid::Uuid::now_v7().simple());
+        let made = self
+            .operator()
+            .mutate(
+                "mutation($input: CreateUserInput!) { createUser(input: $input) { token userErrors { code message } } }",
+                serde_json::json!({ "email": email, "name": name }),
+            )
+            .await;
+        Client::new(&self.url, made["token"].as_str().unwrap())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.len().saturating_sub(8_000);
+            eprintln!("the gateway's log ends:\n{}", log.get(from..).unwrap_or(&log));
+        }
+    }
+}
+
+/// The folder that the build put the plugins into.
+fn plugins() -> PathBuf {
+    let exe = Path::new(env!("CARGO_BIN_EXE_entente-under-test"));
+    let folder = exe.parent().unwrap();
+    let built = "libentente_landing_zone.so";
+    let found = [folder.join("deps"), folder.to_owned()].into_iter().find(|f| f.join(built).exists());
+    found.expect("the landing-zone plugin is built with the tests")
+}

@@ -1,0 +1,21 @@
+//! Whole workflows over HTTP and WebSocket against the running program, on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod harness;
+
+mod access;
+mod advertiser_to_publisher;
+mod brand_to_brand;
+mod connection_states;
+mod crashes;
+mod deliveries;
+mod exactness;
+mod http;
+mod measuring;
+mod people;
+mod queries_per_request;
+mod schema;
+mod sourcing;
+mod startup;
+mod stories;
+mod subscriptions;

@@ -1,0 +1,112 @@
+//! Exposures, conversions and reports, as parties press them.
+
+use crate::{people::Form, stories::Party};
+use serde_json::{Value, json};
+
+const FIGURE: &str = "{ state value standardError }";
+
+impl Party {
+    /// Enters a campaign that this account runs; its id.
+    pub async fn add_campaign(&self, project: &str, external: &str) -> String {
+        let document = "mutation($input: AddCampaignInput!) { addCampaign(input: $input) {
+            campaign { id } userErrors { code field message } } }";
+        let input = json!({
+            "accountId": self.account, "projectId": project, "externalId": external, "name": external,
+            "placements": ["home", "sports"], "creatives": ["spot"],
+        });
+        self.client.mutate(document, input).await["campaign"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Loads exposures; how many rows they have.
+    pub async fn load_exposures(&self, project: &str, csv: String, form: Form) -> u64 {
+        let upload = self.upload(csv).await;
+        let document = "mutation($input: LoadExposuresInput!) { loadExposures(input: $input) {
+            eventDataSet { id } userErrors { code field message } } }";
+        let (column, transformation) = identity(form);
+        let input = json!({
+            "accountId": self.account, "projectId": project, "name": "Exposures", "uploadId": upload,
+            "fields": [{ "column": column, "matchKey": { "kind": "HASHED_EMAIL" }, "transformation": transformation }],
+            "columns": {
+                "time": "time", "campaign": "campaign_id", "placement": "placement", "creative": "creative",
+                "cost": "cost", "viewable": "viewable", "kind": "kind",
+            },
+            "consentAcknowledged": true,
+        });
+        let payload = self.client.mutate(document, input).await;
+        let set = self.loaded(payload["eventDataSet"]["id"].as_str().unwrap()).await;
+        set["rows"].as_u64().unwrap()
+    }
+
+    /// Loads conversions with one event, purchases of shoes or shirts; the data set's id.
+    pub async fn load_conversions(&self, project: &str, csv: String) -> String {
+        let upload = self.upload(csv).await;
+        let document = "mutation($input: LoadConversionsInput!) { loadConversions(input: $input) {
+            eventDataSet { id } userErrors { code field message } } }";
+        let input = json!({
+            "accountId": self.account, "projectId": project, "name": "Conversions", "uploadId": upload,
+            "fields": [
+                { "column": "email", "matchKey": { "kind": "HASHED_EMAIL" }, "transformation": "NORMALISE_AND_HASH" },
+            ],
+            "columns": {
+                "time": "time", "kind": "type", "value": "value", "deduplicationKey": "order_id",
+                "attributes": ["category"],
+            },
+            "events": [{ "name": "Purchase", "conversionKind": "purchase", "conditions": [], "matching": "ALL" }],
+            "consentAcknowledged": true,
+        });
+        let payload = self.client.mutate(document, input).await;
+        let id = payload["eventDataSet"]["id"].as_str().unwrap().to_owned();
+        self.loaded(&id).await;
+        id
+    }
+
+    async fn loaded(&self, id: &str) -> Value {
+        let query = "query($id: ID!) { node(id: $id) { ... on EventDataSet { status failure rows } } }";
+        let ended = |data: &Value| data["node"]["status"] != "PENDING";
+        let data = self.client.until(query, json!({ "id": id }), ended).await;
+        assert_eq!(data["node"]["status"], "ACTIVE", "{data}");
+        data["node"].clone()
+    }
+
+    /// Schedules a report over past days and waits for it.
+    pub async fn report(&self, project: &str, report: Value, campaigns: &[&str], from: &str, until: &str) -> Value {
+        let document = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
+            report { id } userErrors { code field message } } }";
+        let input = json!({
+            "accountId": self.account, "projectId": project, "name": "Report", "report": report,
+            "campaignIds": campaigns, "from": from, "until": until,
+        });
+        let payload = self.client.mutate(document, input).await;
+        self.finished(payload["report"]["id"].as_str().unwrap()).await
+    }
+
+    /// A report, when it has run.
+    pub async fn finished(&self, report: &str) -> Value {
+        let query = format!(
+            "query($id: ID!) {{ node(id: $id) {{ ... on Report {{ id status failure epsilon
+                summary {{ impressions {FIGURE} reach {FIGURE} averageFrequency {FIGURE}
+                    overTime {{ day impressions {FIGURE} reach {FIGURE} }}
+                    frequencyDistribution {{ frequency reach {FIGURE} }}
+                    byDimension {{ dimension value impressions {FIGURE} }}
+                    cumulativeReach {{ day reach {FIGURE} }} }}
+                attribution {{ lookbackDays perEvent {{ event
+                    credited {{ conversions {FIGURE} revenue {FIGURE} }} all {{ conversions {FIGURE} }} }} }} }} }} }}"
+        );
+        let ended = |data: &Value| ["FINISHED", "FAILED"].contains(&data["node"]["status"].as_str().unwrap());
+        self.client.until(&query, json!({ "id": report }), ended).await["node"].clone()
+    }
+}
+
+fn identity(form: Form) -> (&'static str, &'static str) {
+    match form {
+        Form::Plain => ("email", "NORMALISE_AND_HASH"),
+        Form::Hashed => ("hashed_email", "ALREADY_HASHED"),
+    }
+}
+
+/// Checks that a figure is near the truth, within six of its standard errors.
+pub fn near(figure: &Value, truth: f64) {
+    let value = figure["value"].as_f64().unwrap_or_else(|| panic!("no value: {figure}"));
+    let error = figure["standardError"].as_f64().unwrap_or(0.0);
+    assert!((value - truth).abs() <= 6.0 * error + 0.5, "{figure} is not near {truth}");
+}

@@ -1,0 +1,156 @@
+//! Files that are not what they should be, and files that replace others.
+
+use crate::{
+    harness::{Gateway, Kind, on_both_databases},
+    people::{self, Form, digest, email},
+    stories::Party,
+};
+use serde_json::{Value, json};
+
+const HEADER: &str = "hashed_email,hashed_phone,audience\n";
+
+fn row(person: u32) -> String {
+    format!("{},,Running\n", digest(&email(person)))
+}
+
+/// Files that are refused as a whole, and a word of the reason.
+fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let text = |s: String| s.into_bytes();
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(HEADER.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let long_line = format!("{HEADER}{}{}", row(1), "x".repeat(64 << 20));
+    vec![
+        ("empty", vec![], "empty"),
+        ("a header without rows", text(HEADER.to_owned()), "row"),
+        ("duplicate headers", text(format!("hashed_email,hashed_email,hashed_phone,audience\n{}", row(1))), "twice"),
+        ("a missing column", text(format!("mail,hashed_phone,audience\n{}", row(1))), "hashed_email"),
+        ("another delimiter", text(format!("{HEADER}{}", row(1)).replace(',', ";")), ";"),
+        ("UTF-16", utf16, "UTF-16"),
+        ("NUL bytes", text(format!("{HEADER}{}\0\0\0\n", row(1))), "NUL"),
+        ("malformed quoting", text(format!("{HEADER}\"{}", row(1))), "quot"),
+        ("a zip named .csv", b"PK\x03\x04\x14\x00\x00\x00\x08\x00".to_vec(), "ZIP"),
+        ("a very long line", text(long_line), "long"),
+        ("no row that counts", text(format!("{HEADER}nothing,,Running\n")), ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_files_are_refused_and_nothing_is_stored() {
+    let gateway = Gateway::start(Kind::Sqlite).await;
+    let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+    for (what, bytes, reason) in refused() {
+        let upload = luma.upload(bytes).await;
+        let (data_connection, job) = luma.create_data_connection(&upload, Form::Hashed).await;
+        let job = luma.job(&job).await;
+        assert_eq!(job["state"], "FAILED", "{what}: {job}");
+        let query = "query($id: ID!) { node(id: $id) { ... on DataConnection { status failure audiences { totalCount } } } }";
+        let data = luma.client.query(query, json!({ "id": data_connection })).await;
+        assert_eq!(data["node"]["status"], "FAILED", "{what}");
+        assert_eq!(data["node"]["audiences"]["totalCount"], 0, "{what}");
+        let failure = data["node"]["failure"].as_str().unwrap().to_lowercase();
+        assert!(failure.contains(&reason.to_lowercase()), "{what}: {failure}");
+    }
+    assert!(luma.audiences().await.is_empty());
+    let left: Vec<_> = crate::deliveries::files(&gateway.data().join("accounts"));
+    assert!(left.is_empty(), "half-stored: {left:?}");
+}
+
+on_both_databases! {
+    /// A byte-order mark is no fault; bad rows are counted and listed by number and reason, never by value.
+    async fn bad_rows_are_counted_and_listed(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let mut csv = format!("\u{feff}{HEADER}");
+        for person in 1..=100 {
+            match person {
+                10 => csv += "ada@secret.example,,Running\n",
+                20 => csv += &format!("{},,\n", digest("x")),
+                30 => csv += ",,Running\n",
+                _ => csv += &row(person),
+            }
+        }
+        let data_connection = luma.source(csv, Form::Hashed).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on DataConnection { lastRefresh {
+            rows acceptedRows faultsByReason { reason count } rowFaults(first: 10) { nodes { row column reason } } } } } }";
+        let data = luma.client.query(query, json!({ "id": data_connection })).await;
+        let refresh = &data["node"]["lastRefresh"];
+        assert_eq!((&refresh["rows"], &refresh["acceptedRows"]), (&json!(100), &json!(97)), "{refresh}");
+        let mut rows: Vec<_> = refresh["rowFaults"]["nodes"].as_array().unwrap().iter()
+            .map(|f| f["row"].as_u64().unwrap()).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows, [10, 20, 30], "{refresh}");
+        assert!(!data.to_string().contains("secret"));
+        for file in crate::deliveries::files(gateway.data()) {
+            let bytes = std::fs::read(&file).unwrap();
+            assert!(!bytes.windows(6).any(|w| w == b"secret"), "a plain identifier is in {}", file.display());
+        }
+    }
+}
+
+on_both_databases! {
+    /// Plain identifiers reach no disk and no database.
+    async fn plain_identifiers_are_nowhere(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        luma.source(people::customers(0..2_000, Form::Plain, people::luma), Form::Plain).await;
+        luma.upload(people::customers(0..2_000, Form::Plain, people::luma)).await;
+        for file in crate::deliveries::files(gateway.data()) {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).to_lowercase();
+            assert!(!text.contains("person7@example"), "{}", file.display());
+        }
+    }
+}
+
+on_both_databases! {
+    /// Re-sourcing replaces at once: who reads meanwhile sees the old audiences or the new ones.
+    async fn a_refresh_replaces_at_once(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let of = |people| people::customers(people, Form::Hashed, people::luma);
+        let data_connection = luma.source(of(0..20_000), Form::Hashed).await;
+        let query = "query($a: ID!) { account(id: $a) { audiences { nodes { name identityCount } } } }";
+        let counts = async || -> Vec<(String, u64)> {
+            let data = luma.client.query(query, json!({ "a": luma.account })).await;
+            let nodes = data["account"]["audiences"]["nodes"].as_array().unwrap().clone();
+            let mut counts: Vec<_> = nodes.iter()
+                .map(|n: &Value| (n["name"].as_str().unwrap().to_owned(), n["identityCount"].as_u64().unwrap()))
+                .collect();
+            counts.sort();
+            counts
+        };
+        let before = counts().await;
+        let before_ids = luma.audiences().await;
+        let job = luma.refresh(&data_connection, of(10_000..50_000)).await;
+        let mut seen = vec![before.clone()];
+        loop {
+            let now = counts().await;
+            if seen.last() != Some(&now) {
+                seen.push(now);
+            }
+            let state = luma.client.query("query($id: ID!) { node(id: $id) { ... on Job { state } } }", json!({ "id": job }));
+            if state.await["node"]["state"] == "DONE" {
+                break;
+            }
+        }
+        let after = counts().await;
+        assert!(seen.len() <= 2 || seen[1..].iter().all(|s| *s == after), "{seen:?}");
+        assert_ne!(before, after);
+        assert_eq!(before_ids, luma.audiences().await, "they are the same audiences");
+    }
+}
+
+on_both_databases! {
+    /// A preview stores nothing and masks what looks like an identifier.
+    async fn a_preview_masks_identifiers(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let upload = luma.upload(people::customers(0..1_000, Form::Plain, people::luma)).await;
+        let query = "query($a: ID!, $u: ID!) { uploadPreview(accountId: $a, uploadId: $u) {
+            columns { name } estimatedRows rows } }";
+        let data = luma.client.query(query, json!({ "a": luma.account, "u": upload })).await;
+        let text = data.to_string();
+        assert!(text.contains("Running") && text.contains("email"), "{text}");
+        assert!(!text.to_lowercase().contains("example.com") && !text.contains("+1202"), "{text}");
+        assert_eq!(data["uploadPreview"]["rows"].as_array().unwrap().len(), 10);
+    }
+}

@@ -1,0 +1,104 @@
+//! Events: durable, in order, once.
+
+use crate::{
+    harness::{Gateway, Kind, Socket, on_both_databases},
+    stories::{Party, settings},
+};
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+const EVENTS: &str = "subscription($a: ID!, $after: String) { connectionEvents(accountId: $a, after: $after) {
+    cursor kind connection { id state standing(accountId: $a) } } }";
+
+fn event(payload: &Value) -> (String, String) {
+    let event = &payload["data"]["connectionEvents"];
+    let text = |field: &str| event[field].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned();
+    (text("kind"), text("cursor"))
+}
+
+on_both_databases! {
+    /// A subscriber drops its socket in the middle and goes on from its last cursor.
+    async fn a_reconnect_misses_nothing_and_repeats_nothing(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        let variables = json!({ "a": tv_tube.account });
+        let mut socket = Socket::subscribe(&gateway.url, &tv_tube.client.token, EVENTS, variables).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let connection = luma.invite(&tv_tube).await;
+        let (first, cursor) = event(&socket.next().await.unwrap());
+        assert_eq!(first, "INVITED");
+        drop(socket);
+
+        tv_tube.accept_invite(&connection).await;
+        let version = luma.propose(&connection, settings("RECIPIENT")).await;
+        let variables = json!({ "a": tv_tube.account, "after": cursor });
+        let mut socket = Socket::subscribe(&gateway.url, &tv_tube.client.token, EVENTS, variables).await;
+        assert_eq!(event(&socket.next().await.unwrap()).0, "INVITE_ACCEPTED");
+        assert_eq!(event(&socket.next().await.unwrap()).0, "SETTINGS_PROPOSED");
+        tv_tube.accept_settings(&connection, version).await;
+        let last = socket.next().await.unwrap();
+        assert_eq!(event(&last).0, "SETTINGS_ACCEPTED");
+        assert_eq!(last["data"]["connectionEvents"]["connection"]["state"], "ACTIVE");
+    }
+}
+
+on_both_databases! {
+    /// The other side reads the same events, as they look from there; a restart of the gateway loses none.
+    async fn events_survive_a_restart_and_reach_both_sides(kind: Kind) {
+        let mut gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        luma.connect(&tv_tube, "RECIPIENT").await;
+        gateway.kill();
+        gateway.start_again();
+        for party in [&luma, &tv_tube] {
+            let start = json!({ "a": party.account, "after": "ZTA" });
+            let mut socket = Socket::subscribe(&gateway.url, &party.client.token, EVENTS, start).await;
+            for kind in ["INVITED", "INVITE_ACCEPTED", "SETTINGS_PROPOSED", "SETTINGS_ACCEPTED"] {
+                assert_eq!(event(&socket.next().await.unwrap()).0, kind);
+            }
+        }
+    }
+}
+
+on_both_databases! {
+    /// The same over server-sent events.
+    async fn server_sent_events_carry_the_same(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        luma.invite(&tv_tube).await;
+        let body = json!({ "query": EVENTS, "variables": { "a": luma.account, "after": "ZTA" } });
+        let request = luma.client.http().post(format!("{}/graphql", gateway.url)).bearer_auth(&luma.client.token);
+        let response = request.header("accept", "text/event-stream").json(&body).send().await.unwrap();
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+        let mut stream = response.bytes_stream();
+        let mut text = String::new();
+        while !text.contains("INVITED") {
+            text += std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap();
+        }
+        assert!(text.contains("event: next") && text.contains("INVITE_SENT"), "{text}");
+    }
+}
+
+on_both_databases! {
+    /// A cursor that is none, one from the future, somebody else's account: refused, and nothing is told.
+    async fn bad_cursors_and_accounts_of_others_are_refused(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        for after in ["", "x", "ZTk5OTk5", "ZS01"] {
+            let variables = json!({ "a": luma.account, "after": after });
+            let mut socket = Socket::subscribe(&gateway.url, &luma.client.token, EVENTS, variables).await;
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "INVALID", "{after}: {answer}");
+        }
+        for account in [&tv_tube.account, "QWNjb3VudDowMDAwMDAwMDAwMDA3MDAwODAwMDAwMDAwMDAwMDAwMA"] {
+            let variables = json!({ "a": account });
+            let mut socket = Socket::subscribe(&gateway.url, &luma.client.token, EVENTS, variables).await;
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+        }
+    }
+}
