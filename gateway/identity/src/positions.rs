@@ -2,29 +2,29 @@
 
 use roaring::RoaringBitmap;
 
-use crate::count::Matcher;
+use crate::count::{NONE, match_rows};
 use crate::index::Index;
 use crate::slots::SlotSet;
 
-const CHUNK: usize = 1 << 12;
+/// Rows that are merged at a time, so that rows are found nearly in their order.
+const UNIT: usize = 1 << 16;
 
 /// Rows of the receiver's index whose identities are in `wanted` audiences of the receiver and in `selected` audiences
 /// of the sender. Either set is to hold active slots only; all active slots mean everything.
 pub fn positions(receiver: &Index, wanted: &SlotSet, sender: &Index, selected: &SlotSet) -> RoaringBitmap {
+    let (my_sets, their_sets) = (receiver.sets(), sender.sets());
     let mut rows = RoaringBitmap::new();
-    let mut matcher = Matcher::default();
-    let mut start: u32 = 0;
-    for (keys, sets) in receiver.keys().chunks(CHUNK).zip(receiver.row_sets().chunks(CHUNK)) {
-        matcher.find(keys, sender.keys());
-        for ((row, set), found) in (start..).zip(sets).zip(matcher.found()) {
-            if let Some(at) = found
-                && receiver.set(*set).meets(wanted)
-                && sender.set(sender.row_sets()[at]).meets(selected)
-            {
-                rows.insert(row);
+    for start in (0..receiver.keys().len()).step_by(UNIT) {
+        let end = receiver.keys().len().min(start + UNIT);
+        match_rows(receiver.keys(), start..end, sender.keys(), |first, found| {
+            for (row, at) in (first..).zip(found).filter(|(_, at)| **at != NONE) {
+                let mine = my_sets.get(receiver.row_sets()[row]);
+                let theirs = their_sets.get(sender.row_sets()[*at as usize]);
+                if mine.is_some_and(|set| set.meets(wanted)) && theirs.is_some_and(|set| set.meets(selected)) {
+                    rows.insert(row as u32);
+                }
             }
-        }
-        start += keys.len() as u32;
+        });
     }
     rows
 }

@@ -26,8 +26,9 @@ impl Account {
         let mut taken = [0; 3];
         for place in 0..1 + (random % 3) as usize {
             let draw = scramble(random + place as u64);
-            let skewed = (draw >> 32) % audiences * ((draw & 0xffff_ffff) % audiences + audiences) / (audiences * 2);
-            let audience = skewed as u16 + 1;
+            // The lesser of two draws in one case of two.
+            let (one, other) = ((draw >> 32) % audiences, (draw >> 1 & 0x7fff_ffff) % audiences);
+            let audience = (if draw & 1 == 0 { one } else { one.min(other) }) as u16 + 1;
             if !taken.contains(&audience) {
                 taken[place] = audience;
             }

@@ -1,74 +1,119 @@
 //! The merge: which of my identities are theirs too, and where.
 
-/// Finds rows by hash in a sorted array, for sorted hashes that come in chunks.
-#[derive(Default)]
-pub(crate) struct Matcher {
-    /// Where the next chunk begins in their array.
-    at: usize,
-    /// For each hash of the chunk, the first row of theirs with a hash that is not smaller.
-    bounds: Vec<usize>,
-    found: Vec<u32>,
-}
+use std::ops::Range;
 
 /// No row: indexes have at most 2^32 - 1 of them.
-const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
+/// Parts of a range that are merged side by side, so that while one waits for memory the others go on.
+const LANES: usize = 4;
+/// The most rows that are handed on at a time.
+pub(crate) const PIECE: usize = 1 << 10;
+/// Rows of theirs that a row of mine is compared with at once.
+const WINDOW: usize = 16;
 
-impl Matcher {
-    /// Prepares for chunks that begin with `first`.
-    pub(crate) fn seek(&mut self, first: u64, theirs: &[u64]) {
-        self.at = theirs.partition_point(|key| *key < first);
-    }
-
-    /// Takes the next chunk of my hashes, ascending.
-    pub(crate) fn find(&mut self, mine: &[u64], theirs: &[u64]) {
-        self.bounds.clear();
-        self.bounds.resize(mine.len(), theirs.len());
-        let (mut i, mut j) = (0, self.at);
-        // No branch depends on the data: each step moves one of the two on.
-        while i < mine.len() && j < theirs.len() {
-            self.bounds[i] = j;
-            let behind = theirs[j] < mine[i];
-            j += usize::from(behind);
-            i += usize::from(!behind);
+/// Merges a range of my hashes with theirs, both ascending. `take` is given pieces of the range in any order: the first
+/// row of mine and, for it and those that follow it, the row of theirs with the same hash, or [`NONE`].
+pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut take: impl FnMut(usize, &[u32])) {
+    let part = range.len().div_ceil(LANES).max(1);
+    let starts: [usize; LANES] = std::array::from_fn(|lane| (range.start + lane * part).min(range.end));
+    let mut bounds = starts.map(|start| mine.get(start).map_or(0, |first| theirs.partition_point(|key| key < first)));
+    let mut found = [[NONE; PIECE]; LANES];
+    for done in (0..part).step_by(PIECE) {
+        let pieces = starts.map(|start| {
+            let end = (start + part).min(range.end);
+            let from = (start + done).min(end);
+            from..(from + PIECE).min(end)
+        });
+        let keys: [&[u64]; LANES] = std::array::from_fn(|lane| &mine[pieces[lane].clone()]);
+        merge_side_by_side(keys, theirs, &mut bounds, &mut found);
+        for (piece, found) in pieces.into_iter().zip(&found).filter(|(piece, _)| !piece.is_empty()) {
+            take(piece.start, &found[..piece.len()]);
         }
-        self.at = j;
-        self.found.clear();
-        self.found.extend(mine.iter().zip(&self.bounds).map(|(key, bound)| {
-            let same = theirs.get(*bound) == Some(key);
-            if same { *bound as u32 } else { NONE }
-        }));
     }
+}
 
-    /// For each hash of the chunk, the row of theirs that has it.
-    pub(crate) fn found(&self) -> impl Iterator<Item = Option<usize>> {
-        self.found.iter().map(|row| (*row != NONE).then_some(*row as usize))
+fn merge_side_by_side(
+    mine: [&[u64]; LANES],
+    theirs: &[u64],
+    bounds: &mut [usize; LANES],
+    found: &mut [[u32; PIECE]; LANES],
+) {
+    let together = mine.iter().map(|keys| keys.len()).min().unwrap_or(0);
+    for i in 0..together {
+        for lane in 0..LANES {
+            found[lane][i] = step(mine[lane][i], theirs, &mut bounds[lane]);
+        }
     }
+    for lane in 0..LANES {
+        for i in together..mine[lane].len() {
+            found[lane][i] = step(mine[lane][i], theirs, &mut bounds[lane]);
+        }
+    }
+}
+
+/// Moves the bound on to the first row of theirs that is not below the key, and gives it if it is the key.
+#[inline(always)]
+fn step(key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
+    while let Some(window) = theirs.get(*bound..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
+        let below = below(window, key);
+        *bound += below;
+        if below < WINDOW {
+            return if window[below] == key { *bound as u32 } else { NONE };
+        }
+    }
+    while theirs.get(*bound).is_some_and(|other| *other < key) {
+        *bound += 1;
+    }
+    if theirs.get(*bound) == Some(&key) { *bound as u32 } else { NONE }
+}
+
+/// How many of an ascending window are below a key. Halves without branches, as they would be as good as random.
+#[inline(always)]
+fn below(window: &[u64; WINDOW], key: u64) -> usize {
+    let mut below = 0;
+    for half in [8, 4, 2, 1] {
+        below += half * usize::from(window[below + half - 1] < key);
+    }
+    below + usize::from(window[below] < key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn check(mine: BTreeSet<u64>, theirs: BTreeSet<u64>, range: Range<usize>) {
+        let (mine, theirs): (Vec<_>, Vec<_>) = (mine.into_iter().collect(), theirs.into_iter().collect());
+        let range = range.start.min(mine.len())..range.end.min(mine.len());
+        let mut found = vec![None; mine.len()];
+        match_rows(&mine, range.clone(), &theirs, |first, rows| {
+            for (place, row) in found[first..].iter_mut().zip(rows) {
+                assert_eq!(place.replace(*row), None, "a row twice");
+            }
+        });
+        for (row, key) in mine.iter().enumerate() {
+            let expected = theirs.binary_search(key).map_or(NONE, |row| row as u32);
+            assert_eq!(found[row], range.contains(&row).then_some(expected));
+        }
+    }
 
     proptest! {
         #[test]
         fn finds_what_is_there(
             mine in prop::collection::btree_set(0u64..400, 0..200),
             theirs in prop::collection::btree_set(0u64..400, 0..200),
-            chunk in 1usize..50,
+            start in 0usize..100, length in 0usize..300,
         ) {
-            let (mine, theirs): (Vec<_>, Vec<_>) = (mine.into_iter().collect(), theirs.into_iter().collect());
-            let mut matcher = Matcher::default();
-            let mut found = Vec::new();
-            for (number, keys) in mine.chunks(chunk).enumerate() {
-                if number % 3 == 0 {
-                    matcher.seek(keys[0], &theirs);
-                }
-                matcher.find(keys, &theirs);
-                found.extend(matcher.found());
-            }
-            let expected: Vec<_> = mine.iter().map(|key| theirs.binary_search(key).ok()).collect();
-            prop_assert_eq!(found, expected);
+            check(mine, theirs, start..start + length);
         }
+    }
+
+    #[test]
+    fn finds_across_pieces_and_the_ends_of_the_numbers() {
+        let mine = (0..5 * PIECE as u64 * 4).map(|i| i * 3).chain([u64::MAX]);
+        let theirs = (0..9_000).map(|i| i * 7).chain([u64::MAX - 1, u64::MAX]);
+        check(mine.clone().collect(), theirs.clone().collect(), 0..usize::MAX);
+        check(theirs.collect(), mine.collect(), 17..8_000);
     }
 }

@@ -1,5 +1,6 @@
 //! Counting what two accounts have in common: one merge of two sorted indexes, all selections and targets at once.
 
+mod chunk;
 mod matching;
 mod selections;
 mod table;
@@ -11,7 +12,8 @@ use std::thread;
 use crate::index::Index;
 use crate::slots::{Slot, SlotSet};
 use crate::view::View;
-pub(crate) use matching::Matcher;
+use chunk::Chunk;
+pub(crate) use matching::{NONE, match_rows};
 use selections::SelectionBits;
 pub use table::{Sum, Table};
 use tally::{Tally, Targets};
@@ -41,9 +43,6 @@ pub enum Target {
 const SELECTIONS_AT_ONCE: usize = 64;
 /// Rows of mine that a thread takes at a time.
 const UNIT: usize = 1 << 16;
-/// Rows of mine that are followed through all steps at a time, so that what is between the steps stays in the cache.
-const CHUNK: usize = 1 << 12;
-
 /// Both sides of a comparison, for one match key.
 #[derive(Clone, Copy)]
 struct Sides<'a> {
@@ -111,13 +110,8 @@ struct Pass<'a> {
     selected: &'a SelectionBits<'a>,
     targets: &'a Targets,
     tally: Tally<'a>,
-    matcher: Matcher,
-    /// Of each identity of the chunk that takes part: its hash, its set in their index, and the year of its coins.
-    keys: Vec<u64>,
-    their_sets: Vec<Option<u32>>,
+    chunk: Chunk,
     years: Vec<i32>,
-    /// By selection, the positions in `keys` of the identities in it.
-    members: Vec<Vec<u16>>,
     shown: Vec<u64>,
 }
 
@@ -129,80 +123,45 @@ impl<'a> Pass<'a> {
             selected,
             targets,
             tally: Tally::new(selections, targets),
-            matcher: Matcher::default(),
-            keys: Vec::with_capacity(CHUNK),
-            their_sets: Vec::with_capacity(CHUNK),
-            years: Vec::with_capacity(CHUNK),
-            members: vec![Vec::with_capacity(CHUNK); selections],
-            shown: Vec::with_capacity(CHUNK),
+            chunk: Chunk::new(selections),
+            years: Vec::new(),
+            shown: Vec::new(),
         }
     }
 
     /// Takes the rows of mine from `start`, up to a unit.
     fn unit(&mut self, start: usize) {
-        let keys = self.sides.mine.keys();
-        let end = keys.len().min(start + UNIT);
-        self.matcher.seek(keys[start], self.sides.theirs.keys());
-        for chunk in (start..end).step_by(CHUNK) {
-            self.chunk(chunk, end.min(chunk + CHUNK));
-        }
+        let Sides { mine, theirs, view, .. } = self.sides;
+        let end = mine.keys().len().min(start + UNIT);
+        match_rows(mine.keys(), start..end, theirs.keys(), |first, found| {
+            if !self.chunk.has_room() {
+                self.finish_chunk();
+            }
+            let rows = first..first + found.len();
+            let (keys, sets) = (&mine.keys()[rows.clone()], &mine.row_sets()[rows]);
+            match view {
+                View::Exact => self.chunk.add_matched(keys, sets, found, self.selected),
+                View::Protected(_) => self.chunk.add_all(keys, sets, found, self.selected),
+            }
+        });
+        self.finish_chunk();
     }
 
-    fn chunk(&mut self, start: usize, end: usize) {
-        let Sides { mine, theirs, view, .. } = self.sides;
-        self.matcher.find(&mine.keys()[start..end], theirs.keys());
-        self.gather(start, end);
+    fn finish_chunk(&mut self) {
+        let Sides { theirs, their_active, view, .. } = self.sides;
+        self.chunk.arrange(theirs.row_sets());
         if let View::Protected(view) = view {
-            view.years(&self.keys, &mut self.years);
+            view.years(self.chunk.keys(), &mut self.years);
         }
         for (number, word) in self.targets.words().enumerate() {
-            self.look_up(word);
+            let with_all = word == 0 && self.targets.has_all();
+            self.chunk.look_up(theirs.sets(), their_active, word, with_all, &mut self.shown);
             if let View::Protected(view) = view {
-                view.show(&self.keys, &self.years, word, &mut self.shown);
+                view.show(self.chunk.keys(), &self.years, word, &mut self.shown);
             }
-            self.tally.add_word(number, &self.shown, &self.members);
+            self.tally.add_word(number, &self.shown, &self.chunk);
         }
-        self.tally.finish_chunk(&self.members);
-    }
-
-    /// Collects the identities that take part: all selected ones in a protected view, else those that both have.
-    fn gather(&mut self, start: usize, end: usize) {
-        let my_sets = &self.sides.mine.row_sets()[start..end];
-        let my_keys = &self.sides.mine.keys()[start..end];
-        let their_sets = self.sides.theirs.row_sets();
-        let exact = matches!(self.sides.view, View::Exact);
-        self.keys.clear();
-        self.their_sets.clear();
-        self.members.iter_mut().for_each(Vec::clear);
-        for ((key, my_set), found) in my_keys.iter().zip(my_sets).zip(self.matcher.found()) {
-            if exact && found.is_none() {
-                continue;
-            }
-            let selections = self.selected.of_set(*my_set);
-            if selections == 0 {
-                continue;
-            }
-            let position = self.keys.len() as u16;
-            self.keys.push(*key);
-            self.their_sets.push(found.map(|row| their_sets[row]));
-            for selection in crate::slots::ones(selections) {
-                self.members[usize::from(selection)].push(position);
-            }
-        }
-    }
-
-    /// The truth about the slots of one word, for each identity that takes part.
-    fn look_up(&mut self, word: u16) {
-        let Sides { theirs, their_active, .. } = self.sides;
-        let active = their_active.word(word);
-        let with_all = word == 0 && self.targets.has_all();
-        self.shown.clear();
-        self.shown.extend(self.their_sets.iter().map(|set| match set {
-            None => 0,
-            Some(set) => {
-                let set = theirs.set(*set);
-                set.word(word) & active | u64::from(with_all && set.meets(their_active))
-            }
-        }));
+        self.tally.finish_chunk(&self.chunk);
+        self.chunk.clear();
     }
 }

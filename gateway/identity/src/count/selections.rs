@@ -41,12 +41,17 @@ impl<'a> SelectionBits<'a> {
     }
 
     /// The selections that an identity with this set is in.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_set(&self, set: u32) -> u64 {
         match self.by_set.get(set as usize) {
             Some(bits) => *bits,
-            None => self.of_words(self.mine.set(set)),
+            None => self.of_set_that_is_not_kept(set),
         }
+    }
+
+    #[cold]
+    fn of_set_that_is_not_kept(&self, set: u32) -> u64 {
+        self.mine.sets().get(set).map_or(0, |set| self.of_words(set))
     }
 
     fn name(&mut self, slot: Slot, selection: u64) {
@@ -73,13 +78,13 @@ impl<'a> SelectionBits<'a> {
 
     /// Goes through all sets once, split over the threads: sizes of the selections, and the bits of the first sets.
     fn over_sets(&self, selections: usize, threads: usize) -> (Vec<u64>, Vec<u64>) {
-        let sets = self.mine.set_count();
+        let (all_sets, sets) = (self.mine.sets(), self.mine.set_count());
         let share = sets.div_ceil(threads.max(1) as u32).max(1 << 12);
         let through = |from: u32| {
             let mut sizes = vec![0; selections];
             let mut kept = Vec::new();
             for set in from..sets.min(from.saturating_add(share)) {
-                let bits = self.of_words(self.mine.set(set));
+                let bits = all_sets.get(set).map_or(0, |set| self.of_words(set));
                 if set < KEPT_SETS {
                     kept.push(bits);
                 }

@@ -1,6 +1,7 @@
 //! Counts, for every selection, how often each slot shows, and how many slots of each union show.
 
 use super::Target;
+use super::chunk::Chunk;
 use super::table::Table;
 use crate::slots::{Slot, SlotSet, ones};
 use crate::view::View;
@@ -90,10 +91,10 @@ impl<'a> Tally<'a> {
     }
 
     /// Takes the word `number` of the targets, as shown of each identity of the chunk.
-    pub(super) fn add_word(&mut self, number: usize, shown: &[u64], members: &[Vec<u16>]) {
+    pub(super) fn add_word(&mut self, number: usize, shown: &[u64], chunk: &Chunk) {
         let (word, bits) = self.targets.words[number];
         if bits != 0 {
-            for (counts, members) in self.singles.iter_mut().zip(members) {
+            for (counts, members) in self.singles.iter_mut().zip(chunk.members()) {
                 count_bits(shown, members, bits, &mut counts[number * 64..number * 64 + 64]);
             }
         }
@@ -107,9 +108,9 @@ impl<'a> Tally<'a> {
     }
 
     /// Ends a chunk, all words of which were added.
-    pub(super) fn finish_chunk(&mut self, members: &[Vec<u16>]) {
+    pub(super) fn finish_chunk(&mut self, chunk: &Chunk) {
         for (shows, union) in self.shows.iter_mut().zip(&mut self.unions) {
-            for (histogram, members) in union.iter_mut().zip(members) {
+            for (histogram, members) in union.iter_mut().zip(chunk.members()) {
                 members.iter().for_each(|member| histogram[usize::from(shows[usize::from(*member)])] += 1);
             }
             shows.clear();

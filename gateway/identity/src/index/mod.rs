@@ -49,6 +49,27 @@ pub(crate) struct SetWords<'a> {
     more: &'a [[u64; 2]],
 }
 
+/// The sets of an index, by number.
+#[derive(Clone, Copy)]
+pub(crate) struct Sets<'a> {
+    sets: &'a [[u64; 2]],
+    words: &'a [[u64; 2]],
+}
+
+impl<'a> Sets<'a> {
+    /// The slots of a set; `None` where there is no such set.
+    #[inline]
+    pub(crate) fn get(&self, set: u32) -> Option<SetWords<'a>> {
+        let [bits, tail] = *self.sets.get(set as usize)?;
+        let tail = SetTail::unpack(tail);
+        let more = match tail.more {
+            0 => &[],
+            more => &self.words[tail.more_at as usize..tail.more_at as usize + usize::from(more)],
+        };
+        Some(SetWords { first: (tail.first_word, bits), more })
+    }
+}
+
 impl SetWords<'_> {
     /// Numbers and bits of the words, ascending.
     #[inline]
@@ -97,15 +118,14 @@ impl Index {
 
     /// Distinct identities that are in at least one slot of the mask.
     pub fn distinct(&self, mask: &SlotSet) -> u64 {
-        (0..self.set_count()).filter(|set| self.set(*set).meets(mask)).map(|set| self.set_rows(set)).sum()
+        self.sets_with_rows().filter(|(set, _)| set.meets(mask)).map(|(_, rows)| rows).sum()
     }
 
     /// Identities in each slot, ascending by slot; slots without any are left out.
     pub fn slot_sizes(&self) -> Vec<(Slot, u64)> {
         let mut sizes: Vec<u64> = Vec::new();
-        for set in 0..self.set_count() {
-            let rows = self.set_rows(set);
-            for (word, bits) in self.set(set).iter() {
+        for (set, rows) in self.sets_with_rows() {
+            for (word, bits) in set.iter() {
                 let end = usize::from(word) * 64 + 64;
                 if sizes.len() < end {
                     sizes.resize(end, 0);
@@ -129,23 +149,22 @@ impl Index {
         bytemuck::cast_slice(&self.map[self.sections.rows.clone()])
     }
 
+    /// Each set with the number of rows that have it.
+    fn sets_with_rows(&self) -> impl Iterator<Item = (SetWords<'_>, u64)> {
+        let sets = self.sets();
+        (0..self.set_count()).filter_map(move |set| Some((sets.get(set)?, self.set_rows(set))))
+    }
+
     pub(crate) fn set_count(&self) -> u32 {
         self.header.sets as u32
     }
 
-    /// The slots of a set.
-    #[inline]
-    pub(crate) fn set(&self, set: u32) -> SetWords<'_> {
-        let sets: &[[u64; 2]] = bytemuck::cast_slice(&self.map[self.sections.sets.clone()]);
-        let [bits, tail] = sets[set as usize];
-        let tail = SetTail::unpack(tail);
-        let more = if tail.more == 0 {
-            &[]
-        } else {
-            let words: &[[u64; 2]] = bytemuck::cast_slice(&self.map[self.sections.words.clone()]);
-            &words[tail.more_at as usize..tail.more_at as usize + usize::from(tail.more)]
-        };
-        SetWords { first: (tail.first_word, bits), more }
+    /// All sets.
+    pub(crate) fn sets(&self) -> Sets<'_> {
+        Sets {
+            sets: bytemuck::cast_slice(&self.map[self.sections.sets.clone()]),
+            words: bytemuck::cast_slice(&self.map[self.sections.words.clone()]),
+        }
     }
 
     /// How many rows have a set.
@@ -185,7 +204,7 @@ mod tests {
             prop_assert_eq!(index.rows(), rows.len() as u64);
             prop_assert_eq!(index.keys(), rows.keys().copied().collect::<Vec<_>>());
             for (set, slots) in index.row_sets().iter().zip(rows.values()) {
-                let words = index.set(*set);
+                let words = index.sets().get(*set).unwrap();
                 let read: BTreeSet<u16> = words.iter().flat_map(|(w, bits)| ones(bits).map(move |b| w * 64 + b)).collect();
                 prop_assert_eq!(&read, slots);
                 prop_assert!(words.iter().all(|(w, bits)| words.word(w) == bits));
