@@ -175,12 +175,12 @@ fn names(wanted: impl Fn(State) -> bool) -> Read<Vec<String>> {
 
 /// The states in which a connection waits for one of its sides.
 fn waiting_for(side: Side) -> Read<Vec<String>> {
-    let of = |state: State| match (state, side) {
-        (State::Configuring | State::Rejected, Side::Owner) => true,
-        (State::Invited | State::Proposed, Side::Recipient) => true,
-        _ => false,
-    };
-    names(of)
+    names(|state| {
+        matches!(
+            (state, side),
+            (State::Configuring | State::Rejected, Side::Owner) | (State::Invited | State::Proposed, Side::Recipient)
+        )
+    })
 }
 
 /// Connections of an account, newest first.
