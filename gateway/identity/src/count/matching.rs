@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u64x8};
+
 /// No row: indexes have at most 2^32 - 1 of them.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Parts of a range that are merged side by side, so that while one waits for memory the others go on.
@@ -18,6 +21,7 @@ pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut 
     let starts: [usize; LANES] = std::array::from_fn(|lane| (range.start + lane * part).min(range.end));
     let mut bounds = starts.map(|start| mine.get(start).map_or(0, |first| theirs.partition_point(|key| key < first)));
     let mut found = [[NONE; PIECE]; LANES];
+    let level = Level::new();
     for done in (0..part).step_by(PIECE) {
         let pieces = starts.map(|start| {
             let end = (start + part).min(range.end);
@@ -25,14 +29,16 @@ pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut 
             from..(from + PIECE).min(end)
         });
         let keys: [&[u64]; LANES] = std::array::from_fn(|lane| &mine[pieces[lane].clone()]);
-        merge_side_by_side(keys, theirs, &mut bounds, &mut found);
+        dispatch!(level, simd => merge_side_by_side(simd, keys, theirs, &mut bounds, &mut found));
         for (piece, found) in pieces.into_iter().zip(&found).filter(|(piece, _)| !piece.is_empty()) {
             take(piece.start, &found[..piece.len()]);
         }
     }
 }
 
-fn merge_side_by_side(
+#[inline(always)]
+fn merge_side_by_side<S: Simd>(
+    simd: S,
     mine: [&[u64]; LANES],
     theirs: &[u64],
     bounds: &mut [usize; LANES],
@@ -41,21 +47,21 @@ fn merge_side_by_side(
     let together = mine.iter().map(|keys| keys.len()).min().unwrap_or(0);
     for i in 0..together {
         for lane in 0..LANES {
-            found[lane][i] = step(mine[lane][i], theirs, &mut bounds[lane]);
+            found[lane][i] = step(simd, mine[lane][i], theirs, &mut bounds[lane]);
         }
     }
     for lane in 0..LANES {
         for i in together..mine[lane].len() {
-            found[lane][i] = step(mine[lane][i], theirs, &mut bounds[lane]);
+            found[lane][i] = step(simd, mine[lane][i], theirs, &mut bounds[lane]);
         }
     }
 }
 
 /// Moves the bound on to the first row of theirs that is not below the key, and gives it if it is the key.
 #[inline(always)]
-fn step(key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
+fn step<S: Simd>(simd: S, key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
     while let Some(window) = theirs.get(*bound..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
-        let below = below(window, key);
+        let below = below(simd, window, key);
         *bound += below;
         if below < WINDOW {
             return if window[below] == key { *bound as u32 } else { NONE };
@@ -67,14 +73,12 @@ fn step(key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
     if theirs.get(*bound) == Some(&key) { *bound as u32 } else { NONE }
 }
 
-/// How many of an ascending window are below a key. Halves without branches, as they would be as good as random.
+/// How many of a window are below a key. Compared all at once: to branch here would be as good as random.
 #[inline(always)]
-fn below(window: &[u64; WINDOW], key: u64) -> usize {
-    let mut below = 0;
-    for half in [8, 4, 2, 1] {
-        below += half * usize::from(window[below + half - 1] < key);
-    }
-    below + usize::from(window[below] < key)
+fn below<S: Simd>(simd: S, window: &[u64; WINDOW], key: u64) -> usize {
+    let key = u64x8::splat(simd, key);
+    let halves = window.chunks_exact(WINDOW / 2);
+    halves.map(|half| u64x8::from_slice(simd, half).simd_lt(key).to_bitmask().count_ones() as usize).sum()
 }
 
 #[cfg(test)]
