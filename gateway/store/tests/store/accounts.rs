@@ -21,7 +21,7 @@ async fn a_token_is_found_in_one_statement(db: Database) {
             members.push(Member { account: at_account, user: id, role, created_at: at(1) });
             Ok(Outcome::of(members))
         };
-        done(db.store.change_members(change(at_account, "addMember"), at_account, rule).await);
+        done(db.store.change_members(change(at_account, "addMember"), at_account, Box::new(rule)).await);
     }
     let key = ApiKey {
         id: ApiKeyId::new(),
@@ -67,14 +67,14 @@ async fn the_last_admin_stays(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let other = user(&db, "Ben").await;
     let nobody = |_: &[Member]| Ok(Outcome::of(Vec::new()));
-    let refused = db.store.change_members(change(luma, "removeMember"), luma, nobody).await.unwrap();
+    let refused = db.store.change_members(change(luma, "removeMember"), luma, Box::new(nobody)).await.unwrap();
     assert_eq!(refused.unwrap_err().code, Code::LastAdmin);
     let hand_over = move |m: &[Member]| Ok(Outcome::of(vec![Member { user: other, ..m[0].clone() }]));
-    done(db.store.change_members(change(luma, "addMember"), luma, hand_over).await);
+    done(db.store.change_members(change(luma, "addMember"), luma, Box::new(hand_over)).await);
     let members = db.store.members_of_accounts(&[luma]).await.unwrap();
     assert_eq!(members[&luma].iter().map(|m| m.user).collect::<Vec<_>>(), [other]);
     let stranger = |m: &[Member]| Ok(Outcome::of(vec![Member { user: UserId::new(), ..m[0].clone() }]));
-    let refused = db.store.change_members(change(luma, "addMember"), luma, stranger).await.unwrap();
+    let refused = db.store.change_members(change(luma, "addMember"), luma, Box::new(stranger)).await.unwrap();
     assert_eq!(refused.unwrap_err().code, Code::NotFound);
 }
 

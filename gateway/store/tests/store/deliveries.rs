@@ -43,7 +43,7 @@ async fn sent(db: &Database) -> Sent {
         activation::send(sent, &loaded.connection, &loaded.project, sender, new, at(4)).map(Outcome::of)
     };
     let by = change(sender, "sendAudience");
-    done(db.store.create_sent_audience(by, sent, project, audience, Vec::new(), rule).await);
+    done(db.store.create_sent_audience(by, sent, project, audience, Vec::new(), Box::new(rule)).await);
     let settings = DestinationSettings { sealed: vec![1], shown: serde_json::json!({ "folder": "tv" }) };
     let rule = move |owner: &entente_domain::account::Account| {
         let keys = [email()];
@@ -52,14 +52,14 @@ async fn sent(db: &Database) -> Sent {
         made.map(Outcome::of)
     };
     let by = change(receiver, "createDestination");
-    done(db.store.create_destination(by, destination, receiver, settings, rule).await);
+    done(db.store.create_destination(by, destination, receiver, settings, Box::new(rule)).await);
     let rule = move |loaded: &entente_store::LoadedActivation| {
         let destination = loaded.destination.as_ref().unwrap();
         let made = activation::activate(activation, &loaded.sent, receiver, destination, day, at(5))?;
         let about = Some(Subject::Activation(activation));
         Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "deliver", "lane", receiver) }))
     };
-    done(db.store.create_activation(change(receiver, "activate"), activation, sent, destination, rule).await);
+    done(db.store.create_activation(change(receiver, "activate"), activation, sent, destination, Box::new(rule)).await);
     Sent { sender, receiver, connection, audience, destination, sent, activation, job: job_id }
 }
 
@@ -75,7 +75,7 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
     let begin = |id| {
         let new = NewDelivery { id, generation: GenerationId::new() };
         let by = change(s.receiver, "deliver");
-        db.store.begin_delivery(by, s.activation, new, with_status(ActivationStatus::Delivering))
+        db.store.begin_delivery(by, s.activation, new, Box::new(with_status(ActivationStatus::Delivering)))
     };
     done(begin(id).await);
     assert_eq!(begin(DeliveryId::new()).await.unwrap().unwrap_err().code, Code::WrongState, "one at a time");
@@ -114,7 +114,7 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
             };
             Ok(Outcome::of(Some(next)))
         };
-        db.store.end_delivery(change(s.receiver, "deliver"), id, end.clone(), rule)
+        db.store.end_delivery(change(s.receiver, "deliver"), id, end.clone(), Box::new(rule))
     };
     assert_eq!(done(finish().await).status, DeliveryStatus::Delivered);
     assert_eq!(finish().await.unwrap().unwrap_err().code, Code::WrongState, "it ends once");
@@ -136,13 +136,19 @@ async fn what_is_revoked_is_not_delivered(db: Database) {
     let s = sent(&db).await;
     let sender = s.sender;
     let revoke = move |sent: &activation::SentAudience| Ok(Outcome::of(activation::revoke(sent, sender, at(9))?));
-    done(db.store.change_sent_audience(change(s.sender, "revoke"), s.sent, revoke).await);
+    done(db.store.change_sent_audience(change(s.sender, "revoke"), s.sent, Box::new(revoke)).await);
     ended(&db, &s, ActivationStatus::AccessEnded).await;
     let filter = SentAudienceFilter { receiver: Some(s.receiver), ..SentAudienceFilter::default() };
     let received = db.store.sent_audiences(filter, PageRequest::first(5)).await.unwrap().into_values();
     assert_eq!((received[0].id, received[0].revoked_at), (s.sent, Some(at(9))));
     done(
-        db.store.delete_activation(change(s.receiver, "deleteActivation"), s.activation, |_| Ok(Outcome::of(()))).await,
+        db.store
+            .delete_activation(
+                change(s.receiver, "deleteActivation"),
+                s.activation,
+                Box::new(|_: &Activation| Ok(Outcome::of(()))),
+            )
+            .await,
     );
 }
 
@@ -156,7 +162,11 @@ async fn a_deleted_audience_ends_activations(db: Database) {
     let s = sent(&db).await;
     let source = db.store.audiences_by_ids(&[s.audience]).await.unwrap()[&s.audience].data_connection;
     let by = change(s.sender, "deleteDataConnection");
-    done(db.store.delete_data_connection(by, source, |_| Ok(Outcome::of(()))).await);
+    done(
+        db.store
+            .delete_data_connection(by, source, Box::new(|_: &entente_store::LoadedDataConnection| Ok(Outcome::of(()))))
+            .await,
+    );
     ended(&db, &s, ActivationStatus::AccessEnded).await;
 }
 
@@ -165,7 +175,11 @@ async fn a_deleted_destination_stops_deliveries(db: Database) {
     let shown = &db.store.destination_settings(&[s.destination]).await.unwrap()[&s.destination].shown;
     assert_eq!(shown["folder"], "tv");
     let by = change(s.receiver, "deleteDestination");
-    done(db.store.delete_destination(by, s.destination, |_| Ok(Outcome::of(()))).await);
+    done(
+        db.store
+            .delete_destination(by, s.destination, Box::new(|_: &activation::Destination| Ok(Outcome::of(()))))
+            .await,
+    );
     ended(&db, &s, ActivationStatus::Failed).await;
     assert!(db.store.accounts_with_destination(&[s.receiver]).await.unwrap().is_empty());
 }

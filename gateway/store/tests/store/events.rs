@@ -27,7 +27,7 @@ async fn numbers_have_no_gaps(db: Database) {
                 let event = |a| NewEvent::of_account(a, AccountEventKind::AccountUpdated, Subject::Account(a));
                 Ok(Outcome::of(next).events([event(first), event(second), event(first)]))
             };
-            store.change_account(change(first, "updateAccount"), first, rule).await.unwrap().is_ok()
+            store.change_account(change(first, "updateAccount"), first, Box::new(rule)).await.unwrap().is_ok()
         }));
     }
     let mut written = 0;
@@ -57,7 +57,7 @@ async fn streams_and_retention(db: Database) {
         let event = NewEvent::of_account(next.id, AccountEventKind::AccountUpdated, Subject::Account(next.id));
         Ok(Outcome::of(next).events([event]))
     };
-    done(db.store.change_account(change(luma, "updateAccount"), luma, rule).await);
+    done(db.store.change_account(change(luma, "updateAccount"), luma, Box::new(rule)).await);
     for (stream, numbers) in [(Some(Stream::Connection), vec![1]), (Some(Stream::Account), vec![2]), (None, vec![1, 2])]
     {
         let events = db.store.events_after(luma, 0, 10, stream).await.unwrap();

@@ -31,7 +31,7 @@ async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaign: C
         let about = Some(Subject::Report(id));
         Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "report", "reports", by) }))
     };
-    done(db.store.create_report(change(by, "scheduleReport"), id, project, rule).await);
+    done(db.store.create_report(change(by, "scheduleReport"), id, project, Box::new(rule)).await);
     (id, job_id)
 }
 
@@ -105,10 +105,18 @@ async fn an_edited_report_runs_by_another_job(db: Database) {
         let about = Some(Subject::Report(id));
         Ok(Outcome::of(next).job(NewJob { subject: about, ..job(second, "report", "reports", luma) }))
     };
-    done(db.store.edit_report(change(luma, "editReport"), id, rule).await);
+    done(db.store.edit_report(change(luma, "editReport"), id, Box::new(rule)).await);
     let jobs = db.store.jobs_by_ids(&[first, second]).await.unwrap();
     assert_eq!((jobs[&first].state, jobs[&second].state), (JobState::Cancelled, JobState::Queued));
-    done(db.store.delete_report(change(luma, "deleteReport"), id, |_| Ok(Outcome::of(()))).await);
+    done(
+        db.store
+            .delete_report(
+                change(luma, "deleteReport"),
+                id,
+                Box::new(|_: &entente_store::LoadedReport| Ok(Outcome::of(()))),
+            )
+            .await,
+    );
     assert_eq!(db.store.jobs_about(Subject::Report(id)).await.unwrap().len(), 2);
 }
 
@@ -143,7 +151,7 @@ async fn event_data_is_loaded(db: Database) {
     let rule = move |_: &entente_store::LoadedProject| {
         event_data::create(id, (tv, &[email]), project, new, "gateway", at(0)).map(Outcome::of)
     };
-    done(db.store.create_event_data_set(change(tv, "loadExposures"), id, project, upload, rule).await);
+    done(db.store.create_event_data_set(change(tv, "loadExposures"), id, project, upload, Box::new(rule)).await);
     db.store.begin_refresh(tv, SourceId::EventDataSet(id), load, at(1)).await.unwrap();
     let read = RowsRead { rows: 12, accepted: 12, ..RowsRead::default() };
     let end = RefreshEnd { job: load, read, run: Some("run".into()), keys: Vec::new(), failure: None };
@@ -156,12 +164,20 @@ async fn event_data_is_loaded(db: Database) {
         };
         Ok(Outcome::of(next))
     };
-    done(db.store.end_event_data_load(change(tv, "load"), id, end, rule).await);
+    done(db.store.end_event_data_load(change(tv, "load"), id, end, Box::new(rule)).await);
     let of_project = db.store.event_data_sets_of_projects(&[project]).await.unwrap();
     let loaded = &of_project[&project][0];
     assert_eq!((loaded.id, loaded.rows, loaded.delimiter, loaded.status), (id, 12, '\t', EventDataStatus::Active));
     assert_eq!(db.store.event_data_sets_of_account(luma, Some(project), PageRequest::first(5)).await.unwrap().total, 0);
-    done(db.store.delete_event_data_set(change(tv, "deleteEventData"), id, |_| Ok(Outcome::of(()))).await);
+    done(
+        db.store
+            .delete_event_data_set(
+                change(tv, "deleteEventData"),
+                id,
+                Box::new(|_: &event_data::EventDataSet| Ok(Outcome::of(()))),
+            )
+            .await,
+    );
     assert!(db.store.latest_refreshes(&[SourceId::EventDataSet(id)]).await.unwrap().is_empty());
 }
 

@@ -5,13 +5,13 @@ use crate::{
 use entente_domain::{
     Code, JobId, UploadId,
     account::Role,
-    audience::{AudienceChange, ConnectionAccess, update},
+    audience::{Audience, AudienceChange, ConnectionAccess, update},
     data_connection::DataConnectionStatus,
     slot::Slot,
 };
 use entente_store::{
-    AudienceFilter, Change, NewRowFault, Outcome, PageRequest, RebuiltGeneration, RefreshEnd, RefreshStatus, RowsRead,
-    SourceId,
+    AudienceFilter, Change, LoadedDataConnection, NewRowFault, Outcome, PageRequest, RebuiltGeneration, RefreshEnd,
+    RefreshStatus, RowsRead, SourceId,
 };
 
 async fn a_refresh_replaces_audiences_at_once(db: Database) {
@@ -53,9 +53,12 @@ async fn a_name_belongs_to_one_audience(db: Database) {
     let ids = sourced(&db, luma, &["Runners", "Hikers"]).await;
     let rename = |id, name: &str| {
         let wanted = AudienceChange { name: Some(name.into()), ..AudienceChange::default() };
-        db.store.change_audiences(change(luma, "updateAudiences"), luma, vec![id], move |audiences| {
-            Ok(Outcome::of(vec![update(&audiences[0], wanted, "gateway", at(9))?]))
-        })
+        db.store.change_audiences(
+            change(luma, "updateAudiences"),
+            luma,
+            vec![id],
+            Box::new(move |audiences| Ok(Outcome::of(vec![update(&audiences[0], wanted, "gateway", at(9))?]))),
+        )
     };
     assert_eq!(rename(ids[0], "Hikers").await.unwrap().unwrap_err().code, Code::AlreadyExists);
     assert_eq!(done(rename(ids[0], "Fast runners").await)[0].name, "Fast runners");
@@ -69,7 +72,12 @@ async fn a_name_belongs_to_one_audience(db: Database) {
     }
     assert_eq!(db.store.active_audiences(luma, at(1)).await.unwrap().len(), 2, "nothing of it was kept");
     let tv = account(&db, "TV Tube", Role::Publisher).await;
-    let foreign = db.store.change_audiences(change(tv, "updateAudiences"), tv, ids, |a| Ok(Outcome::of(a.to_vec())));
+    let foreign = db.store.change_audiences(
+        change(tv, "updateAudiences"),
+        tv,
+        ids,
+        Box::new(|a: &[Audience]| Ok(Outcome::of(a.to_vec()))),
+    );
     assert_eq!(foreign.await.unwrap().unwrap_err().code, Code::NotFound);
 }
 
@@ -77,7 +85,7 @@ async fn audiences_are_filtered(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let ids = sourced(&db, luma, &["Runners", "Hikers", "Swimmers"]).await;
     let (connection, other) = (entente_domain::ConnectionId::new(), entente_domain::ConnectionId::new());
-    let rule = move |audiences: &[entente_domain::audience::Audience]| {
+    let rule = move |audiences: &[Audience]| {
         let access = [ConnectionAccess::Private, ConnectionAccess::Custom(vec![connection]), ConnectionAccess::Public];
         let changed = audiences.iter().zip(access).map(|(a, access)| {
             let wanted = AudienceChange {
@@ -89,7 +97,7 @@ async fn audiences_are_filtered(db: Database) {
         });
         Ok(Outcome::of(changed.collect::<Result<Vec<_>, _>>()?))
     };
-    done(db.store.change_audiences(change(luma, "updateAudiences"), luma, ids, rule).await);
+    done(db.store.change_audiences(change(luma, "updateAudiences"), luma, ids, Box::new(rule)).await);
     let public = db.store.newest_public_audiences_of_accounts(&[luma], at(1), 5).await.unwrap();
     assert_eq!((public[&luma].total, public[&luma].items[0].1.name.as_str()), (1, "Swimmers"));
     let none = AudienceFilter::default;
@@ -143,11 +151,16 @@ async fn an_upload_is_used_once_and_by_its_account(db: Database) {
     let (mine, foreign) = (upload(&db, luma).await, upload(&db, tv).await);
     let source = |upload: UploadId, seconds| {
         let by = Change { now: at(seconds), ..change(luma, "refreshDataConnection") };
-        db.store.change_data_connection(by, id, Some(upload), |loaded| {
-            let mut next = loaded.data_connection.clone();
-            next.version += 1;
-            Ok(Outcome::of(next))
-        })
+        db.store.change_data_connection(
+            by,
+            id,
+            Some(upload),
+            Box::new(|loaded: &LoadedDataConnection| {
+                let mut next = loaded.data_connection.clone();
+                next.version += 1;
+                Ok(Outcome::of(next))
+            }),
+        )
     };
     for (upload, seconds) in [(foreign, 0), (UploadId::new(), 0), (mine, 7 * 86_400)] {
         let refused = source(upload, seconds).await.unwrap().unwrap_err();
@@ -168,7 +181,15 @@ async fn a_deleted_data_connection_takes_its_audiences(db: Database) {
     let refresh = publication(&db, luma, (id, job), &["Runners"]).await;
     let current = refresh.generation;
     done(db.store.publish_generation(change(luma, "refresh"), refresh, Vec::new()).await);
-    done(db.store.delete_data_connection(change(luma, "deleteDataConnection"), id, |_| Ok(Outcome::of(()))).await);
+    done(
+        db.store
+            .delete_data_connection(
+                change(luma, "deleteDataConnection"),
+                id,
+                Box::new(|_: &LoadedDataConnection| Ok(Outcome::of(()))),
+            )
+            .await,
+    );
     assert!(db.store.active_audiences(luma, at(1)).await.unwrap().is_empty());
     assert!(db.store.runs(luma).await.unwrap().is_empty());
     let rebuilt = RebuiltGeneration {
@@ -179,7 +200,11 @@ async fn a_deleted_data_connection_takes_its_audiences(db: Database) {
     };
     done(db.store.publish_rebuilt_generation(change(luma, "rebuild"), rebuilt, Vec::new()).await);
     assert!(db.store.forget_generation(current).await.unwrap());
-    let gone = db.store.delete_data_connection(change(luma, "deleteDataConnection"), id, |_| Ok(Outcome::of(())));
+    let gone = db.store.delete_data_connection(
+        change(luma, "deleteDataConnection"),
+        id,
+        Box::new(|_: &LoadedDataConnection| Ok(Outcome::of(()))),
+    );
     assert_eq!(gone.await.unwrap().unwrap_err().code, Code::NotFound);
 }
 

@@ -78,7 +78,7 @@ pub async fn account(db: &Database, name: &str, role: Role) -> AccountId {
     let secrets =
         AccountSecrets { connect_code_hash: hash(), connect_code_sealed: vec![1], coin_secret_sealed: vec![2] };
     let rule = move || account::create(id, new, at(0)).map(Outcome::of);
-    done(db.store.create_account(change(id, "createAccount"), id, admin, secrets, rule).await).id
+    done(db.store.create_account(change(id, "createAccount"), id, admin, secrets, Box::new(rule)).await).id
 }
 
 /// An invite from one account to another.
@@ -106,7 +106,7 @@ pub async fn invite_as(
         let events = NewEvent::of_connection(&connection, event);
         Ok(Outcome::of(connection).events(events))
     };
-    db.store.invite(change(owner, "invite"), id, owner, recipient, rule).await
+    db.store.invite(change(owner, "invite"), id, owner, recipient, Box::new(rule)).await
 }
 
 /// The answer to a command on a connection.
@@ -122,7 +122,7 @@ pub async fn command(
         let events = NewEvent::of_connection(&next, event);
         Ok(Outcome::of(next).events(events))
     };
-    db.store.change_connection(change(by, "changeConnection"), id, rule).await
+    db.store.change_connection(change(by, "changeConnection"), id, Box::new(rule)).await
 }
 
 /// An active connection in which both sides activate.
@@ -157,7 +157,7 @@ pub async fn project(db: &Database, connection: ConnectionId, creator: AccountId
     let rule = move |loaded: &entente_store::LoadedConnection| {
         project::create(id, &loaded.connection, creator, "Luma", new, at(2)).map(Outcome::of)
     };
-    done(db.store.create_project(change(creator, "createProject"), id, connection, rule).await).id
+    done(db.store.create_project(change(creator, "createProject"), id, connection, Box::new(rule)).await).id
 }
 
 /// A campaign of a project.
@@ -171,7 +171,7 @@ pub async fn campaign(db: &Database, project: ProjectId, runner: AccountId) -> C
     };
     let rule =
         move |_: &entente_store::LoadedProject| project::campaign(id, project, runner, new, at(3)).map(Outcome::of);
-    done(db.store.create_campaign(change(runner, "createCampaign"), id, project, rule).await).id
+    done(db.store.create_campaign(change(runner, "createCampaign"), id, project, Box::new(rule)).await).id
 }
 
 /// A complete upload.
@@ -217,7 +217,7 @@ pub async fn data_connection(db: &Database, account: AccountId) -> (DataConnecti
         Ok(Outcome::of(made).events([event]).job(self::job(job, "refresh", &format!("account-{account}"), account)))
     };
     let by = change(account, "createDataConnection");
-    done(db.store.create_data_connection(by, id, account, Some(upload), rule).await);
+    done(db.store.create_data_connection(by, id, account, Some(upload), Box::new(rule)).await);
     db.store.begin_refresh(account, SourceId::DataConnection(id), job, at(1)).await.unwrap();
     (id, job)
 }
