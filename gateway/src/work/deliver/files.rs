@@ -2,7 +2,10 @@
 //! the set that the receiver has when they are delivered.
 
 use crate::{gateway::Gateway, identities::key_name, work::Fault};
-use entente_domain::{ActivationId, DeliveryId, MatchKey, activation::ActivationStatus};
+use entente_domain::{
+    ActivationId, DeliveryId, MatchKey,
+    activation::{Activation, ActivationStatus},
+};
 use entente_store::{Delivery, DeliveryStatus};
 use std::{
     collections::HashSet,
@@ -74,6 +77,22 @@ async fn folders(root: &Path) -> io::Result<Vec<DeliveryId>> {
         found.extend(entry.file_name().to_str().and_then(|name| name.parse::<DeliveryId>().ok()));
     }
     Ok(found)
+}
+
+/// Deliveries in the folders that have not ended, with their activations that are still there.
+pub async fn running(gateway: &Gateway) -> Result<Vec<(Delivery, Option<Activation>)>, Fault> {
+    let mut running = Vec::new();
+    for ids in folders(&root(gateway)).await?.chunks(AT_ONCE) {
+        let deliveries = gateway.store().deliveries_by_ids(ids).await?;
+        let activations: Vec<ActivationId> = deliveries.values().map(|d| d.activation).collect();
+        let activations = gateway.store().activations_by_ids(&activations).await?;
+        let unfinished = deliveries.into_values().filter(|d| d.status == DeliveryStatus::Running);
+        running.extend(unfinished.map(|d| {
+            let activation = activations.get(&d.activation).cloned();
+            (d, activation)
+        }));
+    }
+    Ok(running)
 }
 
 /// Those that run, and those that the next delivery of an activation is told apart from.

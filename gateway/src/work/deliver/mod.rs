@@ -1,6 +1,7 @@
 //! Delivers an activation to its destination: the people whom both sides hold, or what changed among them since the last
 //! delivery. It may be killed at any point: what was acknowledged stays so, and the same file of rows is gone on with.
 
+mod abandoned;
 mod files;
 mod outcome;
 mod prepare;
@@ -13,6 +14,7 @@ use crate::{
     destinations::{DeliveryError, Order, backoff::RetryPolicy},
     endpoint,
 };
+pub use abandoned::clean_up;
 use chrono::{NaiveTime, TimeDelta};
 use entente_domain::{
     ActivationId, JobId, Timestamp,
@@ -21,7 +23,6 @@ use entente_domain::{
     event::Subject,
 };
 use entente_store::{Delivery, DeliveryStatus, NewJob};
-pub use files::remove_leftovers;
 use outcome::Ending;
 use prepare::Prepared;
 pub use refreshed::after_refresh;
@@ -33,8 +34,9 @@ use tokio_util::sync::CancellationToken;
 /// The kind of this job.
 pub const KIND: &str = "deliver";
 
-/// A worker that is lost this often, with ever longer waits in between, is given up.
-const LOST_WORKERS: u32 = 10;
+/// A delivery that failed this often by a fault, with ever longer waits in between, is given up.
+const ATTEMPTS: u32 = 20;
+const GIVEN_UP: &str = "It failed again and again; the gateway's operator can find out why.";
 /// How often it is looked whether a delivery that runs is still wanted.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -57,6 +59,29 @@ fn start_of(day: chrono::NaiveDate) -> Timestamp {
 
 /// Delivers.
 pub async fn run(task: Task) -> Result<Ended, Fault> {
+    match attempt(&task).await {
+        Err(fault) if !task.gateway.stopping().is_cancelled() => put_off(&task, fault).await,
+        ended => ended,
+    }
+}
+
+/// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime.
+async fn put_off(task: &Task, fault: Fault) -> Result<Ended, Fault> {
+    let attempts = task.job.attempts;
+    if attempts < ATTEMPTS {
+        tracing::warn!(message = "a delivery is put off", job = %task.job.id, attempts, %fault);
+        return Ok(Ended::Later(crate::clock::now() + TimeDelta::seconds((1 << attempts.min(12)).min(3_600))));
+    }
+    tracing::error!(message = "a delivery is given up", job = %task.job.id, %fault);
+    let Some(Subject::Activation(id)) = task.job.subject else { return Err(fault) };
+    let Some(sources) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
+    match task.gateway.store().latest_delivery(id, DeliveryStatus::Running).await? {
+        Some(delivery) => outcome::end(task, &sources, &delivery, Ending::Refused(GIVEN_UP.to_owned())).await,
+        None => outcome::stop(task, &sources.activation, ActivationStatus::Failed, Some(GIVEN_UP.to_owned())).await,
+    }
+}
+
+async fn attempt(task: &Task) -> Result<Ended, Fault> {
     let Some(Subject::Activation(id)) = task.job.subject else {
         return Err(Fault::new("a delivery of nothing"));
     };
@@ -65,16 +90,15 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     if running.is_none() && !sources.waits() {
         return Ok(Ended::Done);
     }
+    let stop = |status| outcome::stop(task, &sources.activation, status, None);
     match (sources.readiness(crate::clock::now()), running) {
         (Readiness::NotBefore(day), None) => Ok(Ended::Later(start_of(day))),
-        (Readiness::Paused, None) => outcome::stop(&task, &sources.activation, ActivationStatus::Paused).await,
-        (Readiness::AccessEnded, None) => {
-            outcome::stop(&task, &sources.activation, ActivationStatus::AccessEnded).await
-        }
-        (Readiness::AccessEnded, Some(delivery)) => outcome::end(&task, &sources, &delivery, Ending::AccessEnded).await,
-        (_, Some(delivery)) => deliver(&task, &sources, delivery).await,
-        (Readiness::Ready, None) => match outcome::begin(&task, &sources).await? {
-            Some(delivery) => deliver(&task, &sources, delivery).await,
+        (Readiness::Paused, None) => stop(ActivationStatus::Paused).await,
+        (Readiness::AccessEnded, None) => stop(ActivationStatus::AccessEnded).await,
+        (Readiness::AccessEnded, Some(delivery)) => outcome::end(task, &sources, &delivery, Ending::AccessEnded).await,
+        (_, Some(delivery)) => deliver(task, &sources, delivery).await,
+        (Readiness::Ready, None) => match outcome::begin(task, &sources).await? {
+            Some(delivery) => deliver(task, &sources, delivery).await,
             None => Ok(Ended::Done),
         },
     }
@@ -112,24 +136,19 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Err(DeliveryError::Destination(error)) => {
             outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
         }
-        Err(DeliveryError::Cancelled) => outcome::end(task, sources, &delivery, Ending::AccessEnded).await,
+        Err(DeliveryError::Cancelled) => {
+            let is_there = sources.destination(&task.gateway).await?.is_some();
+            let ending = if is_there { Ending::AccessEnded } else { Ending::DestinationGone };
+            outcome::end(task, sources, &delivery, ending).await
+        }
         Err(DeliveryError::Later { after, cause }) => {
-            tracing::info!(message = "a delivery is put off", delivery = %delivery.id, ?after, cause);
+            tracing::info!(message = "a delivery waits for its destination", delivery = %delivery.id, ?after, cause);
             Ok(Ended::Later(crate::clock::now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1))))
         }
-        Err(DeliveryError::Fault(fault)) if task.job.attempts < LOST_WORKERS => {
-            tracing::warn!(message = "the destination's plugin failed", delivery = %delivery.id, %fault);
-            Ok(Ended::Later(crate::clock::now() + TimeDelta::minutes(1 << task.job.attempts.min(6))))
-        }
-        Err(DeliveryError::Fault(fault)) => {
-            tracing::error!(message = "a delivery is given up", delivery = %delivery.id, %fault);
-            outcome::end(task, sources, &delivery, Ending::Refused(PLUGIN_FAILED.to_owned())).await
-        }
+        Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
         Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
     }
 }
-
-const PLUGIN_FAILED: &str = "The destination type's plugin failed again and again; the operator can find out why.";
 
 /// Cancels a delivery, so that its destination is told, when the activation was deleted or access ended. Never returns.
 async fn cancel_when_unwanted(task: &Task, activation: ActivationId, cancel: &CancellationToken) {

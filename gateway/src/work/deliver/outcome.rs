@@ -68,7 +68,7 @@ pub async fn begin(task: &Task, sources: &Sources) -> Result<Option<Delivery>, F
     let rule = move |activation: &Activation| {
         Ok(Outcome::of(delivery::moved(activation, ActivationStatus::Delivering, None, at)))
     };
-    match store.begin_delivery(change, sources.activation.id, new, rule).await? {
+    match store.begin_delivery(change, sources.activation.id, new, Box::new(rule)).await? {
         Ok(delivery) => Ok(Some(delivery)),
         Err(refusal) if refusal.code == Code::NotFound => Ok(None),
         Err(refusal) => Err(Fault::new(refusal)),
@@ -76,18 +76,23 @@ pub async fn begin(task: &Task, sources: &Sources) -> Result<Option<Delivery>, F
 }
 
 /// Ends an activation, or lets it wait for a refresh, without a delivery.
-pub async fn stop(task: &Task, activation: &Activation, status: ActivationStatus) -> Result<Ended, Fault> {
+pub async fn stop(
+    task: &Task,
+    activation: &Activation,
+    status: ActivationStatus,
+    failure: Option<String>,
+) -> Result<Ended, Fault> {
     if activation.status == status {
         return Ok(Ended::Done);
     }
     let change = change(task, activation);
     let at = change.now;
     let rule = move |activation: &Activation| {
-        let next = delivery::moved(activation, status, None, at);
+        let next = delivery::moved(activation, status, failure, at);
         let event = delivery::event(&next);
         Ok(Outcome::of(next).events(event))
     };
-    match task.gateway.store().change_activation(change, activation.id, rule).await? {
+    match task.gateway.store().change_activation(change, activation.id, Box::new(rule)).await? {
         Ok(_) => Ok(Ended::Done),
         Err(refusal) if refusal.code == Code::NotFound => Ok(Ended::Done),
         Err(refusal) => Err(Fault::new(refusal)),
@@ -108,7 +113,7 @@ pub async fn end(task: &Task, sources: &Sources, delivery: &Delivery, ending: En
     let change = change(task, &sources.activation);
     let at = change.now;
     let rule = move |loaded: &LoadedDelivery| Ok::<_, Refusal>(moved_on(loaded, &ending, at));
-    match store.end_delivery(change, delivery.id, end, rule).await? {
+    match store.end_delivery(change, delivery.id, end, Box::new(rule)).await? {
         Ok(_) => {}
         // It was ended before a kill.
         Err(refusal) if refusal.code == Code::WrongState => {}
