@@ -9,7 +9,7 @@ use crate::{
     people::{self, Form},
     stories::{INVITE, Party, settings},
 };
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
     sync::Arc,

@@ -87,6 +87,9 @@ async fn destination_types(settings: &Settings) -> Result<Registry, Box<dyn std:
 fn announce(gateway: &Gateway, operator_token: Option<&str>) {
     println!("Entente {} is ready.", env!("CARGO_PKG_VERSION"));
     println!("  GraphQL page  {}/graphiql", gateway.base_url);
+    if !http::graphiql::BUNDLED {
+        println!("                (built without Node: the page loads its scripts from the network)");
+    }
     println!("  GraphQL API   {}/graphql", gateway.base_url);
     if let Some(token) = operator_token {
         println!("  Operator key  {token}");

@@ -151,5 +151,9 @@ fn announce(url: &str, keys: &[String], folder: &Path, demo: Demo) {
         println!("  {:<12} {{ \"Authorization\": \"Bearer {key}\" }}", company.name.name());
     }
     let last = demo.campaign_start.checked_add_days(Days::new(u64::from(CAMPAIGN_DAYS - 1))).unwrap_or_default();
-    println!("  Exposures and conversions to load are in {} (campaigns from {} until {last}).", folder.display(), demo.campaign_start);
+    println!("  Exposures and conversions to load are in {}:", folder.display());
+    for file in FILES.iter().filter(|f| f.kind != Kind::Customers) {
+        let campaign = file.campaign.map(|c| format!("campaign {}, {} until {last}", c.id, demo.campaign_start));
+        println!("  {:<26} {}", file.name, campaign.unwrap_or_default());
+    }
 }

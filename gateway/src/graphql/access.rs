@@ -4,7 +4,7 @@ use crate::{gateway::Gateway, graphql::fault::unauthenticated, graphql::loaders:
 use async_graphql::{Context, ID, Result};
 use entente_domain::{
     AccountId, ConnectionId, Refusal,
-    access::{Act, Actor, MemberRole, Viewer},
+    access::{Act, Actor, Viewer},
     connection::Connection,
     event::Subject,
     project::Project,
@@ -41,8 +41,6 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer> {
 pub struct Authorised {
     /// The account that is acted for.
     pub account: AccountId,
-    /// As what.
-    pub role: MemberRole,
 }
 
 /// Checks that the viewer may do this for the account of a global id; the refusal is the same for accounts of others and
@@ -50,14 +48,14 @@ pub struct Authorised {
 pub fn authorise(ctx: &Context<'_>, account: &ID, act: Act) -> Result<Result<Authorised, Refusal>> {
     let viewer = viewer(ctx)?;
     Ok(super::id::local::<AccountId>(account, "accountId").and_then(|account| {
-        let role = viewer.authorise(account, act)?;
-        Ok(Authorised { account, role })
+        viewer.authorise(account, act)?;
+        Ok(Authorised { account })
     }))
 }
 
 /// The same for an id that is known already.
 pub fn authorise_id(ctx: &Context<'_>, account: AccountId, act: Act) -> Result<Result<Authorised, Refusal>> {
-    Ok(viewer(ctx)?.authorise(account, act).map(|role| Authorised { account, role }))
+    Ok(viewer(ctx)?.authorise(account, act).map(|_| Authorised { account }))
 }
 
 /// Whether the viewer may read what belongs to this account.

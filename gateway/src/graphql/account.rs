@@ -379,7 +379,6 @@ impl Account {
 
     /// Who did what to what and when, newest first. For ADMIN.
     #[graphql(complexity = "page::cost(first, last, child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

@@ -132,7 +132,7 @@ impl AccountMutation {
         let secrets = new_secrets(ctx, id)?;
         let at = change.now;
         let rule = move || account::create(id, new, at).map(Outcome::of);
-        let created = gateway(ctx).store().create_account(change, id, admin, secrets, rule).await.map_err(fault)?;
+        let created = gateway(ctx).store().create_account(change, id, admin, secrets, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let account = load(&loaders(ctx).accounts, created.id).await?.map(Account);
         Ok(CreateAccountPayload { account, user_errors: vec![] })
@@ -160,7 +160,7 @@ impl AccountMutation {
             Ok(Outcome::of(next).events([event]))
         };
         let store = gateway(ctx).store();
-        let updated = store.change_account(change.clone(), id, rule).await.map_err(fault)?;
+        let updated = store.change_account(change.clone(), id, Box::new(rule)).await.map_err(fault)?;
         let account = Some(Account(allow!(updated)));
         if logo.is_some() {
             allow!(store.set_logo(change.clone(), id, logo).await.map_err(fault)?);

@@ -209,7 +209,7 @@ impl ActivationMutation {
             Ok(Outcome::of(made).events([scheduled]).job(job))
         };
         let store = gateway(ctx).store();
-        let created = store.create_activation(change, id, sent, destination, rule).await.map_err(fault)?;
+        let created = store.create_activation(change, id, sent, destination, Box::new(rule)).await.map_err(fault)?;
         let id = allow!(created).id;
         let activation = load(&loaders(ctx).activations, id).await?.map(Activation);
         let job = store.jobs_about(Subject::Activation(id)).await.map_err(fault)?.into_iter().next().map(Job);
@@ -234,7 +234,7 @@ impl ActivationMutation {
             let deleted = NewEvent::of_account(by, AccountEventKind::ActivationDeleted, Subject::Activation(id));
             Ok(Outcome::of(()).events([deleted]))
         };
-        allow!(gateway(ctx).store().delete_activation(change, id, rule).await.map_err(fault)?);
+        allow!(gateway(ctx).store().delete_activation(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteActivationPayload { deleted_activation_id: Some(global(id)), user_errors: vec![] })
     }
 }

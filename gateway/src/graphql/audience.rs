@@ -204,10 +204,10 @@ impl AudienceMutation {
         let (at, by) = (change.now, actor_name(change.actor));
         let rule = move |audiences: &[Row]| {
             let next = audience::update_many(audiences, &changes, active, &by, at)?;
-            let events: Vec<_> = next.iter().map(|a| updated(a)).collect();
+            let events: Vec<_> = next.iter().map(updated).collect();
             Ok(Outcome::of(next).events(events))
         };
-        let updated = allow!(store.change_audiences(change, account, ids, rule).await.map_err(fault)?);
+        let updated = allow!(store.change_audiences(change, account, ids, Box::new(rule)).await.map_err(fault)?);
         Ok(UpdateAudiencesPayload { audiences: Some(updated.into_iter().map(Audience).collect()), user_errors: vec![] })
     }
 }

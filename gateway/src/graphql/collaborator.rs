@@ -74,7 +74,7 @@ impl Collaborator {
     #[graphql(complexity = "20 * child_complexity")]
     async fn public_audiences(&self, ctx: &Context<'_>) -> Result<PartnerAudiencePage> {
         let page = load(&loaders(ctx).public_audiences, self.0.id).await?.unwrap_or_default();
-        Ok(PartnerAudiencePage::of(page, |a| PartnerAudience(a)))
+        Ok(PartnerAudiencePage::of(page, PartnerAudience))
     }
 }
 

@@ -336,7 +336,7 @@ impl ConnectionMutation {
             Ok(Outcome::of(connection).events(events))
         };
         let created =
-            gateway(ctx).store().invite(change, id, authorised.account, recipient, rule).await.map_err(fault)?;
+            gateway(ctx).store().invite(change, id, authorised.account, recipient, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let row = load(&loaders(ctx).connections, created.id).await?;
         Ok(row.ok_or_else(|| fault("a new connection is gone"))?.into())
@@ -426,7 +426,7 @@ async fn apply(
         let events = NewEvent::of_connection(&next, event);
         Ok(Outcome::of(next).events(events))
     };
-    gateway(ctx).store().change_connection(change, id, rule).await.map_err(fault)
+    gateway(ctx).store().change_connection(change, id, Box::new(rule)).await.map_err(fault)
 }
 
 /// An account that the directory lists, for those who may browse it; others are invited by connect code.

@@ -306,7 +306,7 @@ impl DataConnectionMutation {
             Ok(Outcome::of(created).events([event]).job(refresh::job(account, id, upload, at)))
         };
         let store = gateway(ctx).store();
-        let created = store.create_data_connection(change, id, account, Some(upload), rule).await.map_err(fault)?;
+        let created = store.create_data_connection(change, id, account, Some(upload), Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let data_connection = load(&loaders(ctx).data_connections, created.id).await?.map(DataConnection);
         Ok(CreateDataConnectionPayload { data_connection, job: last_job(ctx, created.id).await?, user_errors: vec![] })
@@ -331,7 +331,7 @@ impl DataConnectionMutation {
             Ok(Outcome::of(data_connection::sourced_again(&loaded.data_connection, at)).job(job))
         };
         let store = gateway(ctx).store();
-        let changed = store.change_data_connection(change, id, Some(upload), rule).await.map_err(fault)?;
+        let changed = store.change_data_connection(change, id, Some(upload), Box::new(rule)).await.map_err(fault)?;
         let data_connection = Some(DataConnection(allow!(changed.map_err(about_data_connection))));
         let job = store.job(job_id).await.map_err(fault)?.map(Job);
         Ok(RefreshDataConnectionPayload { data_connection, job, user_errors: vec![] })
@@ -353,7 +353,7 @@ impl DataConnectionMutation {
             let event = event(account, AccountEventKind::DataConnectionDeleted, id);
             Ok(Outcome::of(()).events([event]).job(rebuild::job(account, id, at)))
         };
-        let deleted = gateway(ctx).store().delete_data_connection(change, id, rule).await.map_err(fault)?;
+        let deleted = gateway(ctx).store().delete_data_connection(change, id, Box::new(rule)).await.map_err(fault)?;
         allow!(deleted.map_err(about_data_connection));
         Ok(DeleteDataConnectionPayload { deleted_data_connection_id: Some(global(id)), user_errors: vec![] })
     }

@@ -199,7 +199,7 @@ impl DestinationMutation {
                 NewEvent::of_account(account.id, AccountEventKind::DestinationCreated, Subject::Destination(id));
             Ok(Outcome::of(made).events([created]))
         };
-        let created = gateway.store().create_destination(change, id, account, stored, rule).await.map_err(fault)?;
+        let created = gateway.store().create_destination(change, id, account, stored, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let destination = load(&loaders(ctx).destinations, created.id).await?.map(Destination);
         Ok(CreateDestinationPayload { destination, user_errors: vec![] })
@@ -242,7 +242,7 @@ impl DestinationMutation {
             let deleted = NewEvent::of_account(by, AccountEventKind::DestinationDeleted, Subject::Destination(id));
             Ok(Outcome::of(()).events([deleted]))
         };
-        allow!(gateway(ctx).store().delete_destination(change, id, rule).await.map_err(fault)?);
+        allow!(gateway(ctx).store().delete_destination(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteDestinationPayload { deleted_destination_id: Some(global(id)), user_errors: vec![] })
     }
 }

@@ -224,7 +224,7 @@ impl Subscriptions {
         let gateway = gateway(ctx).clone();
         let wakeups = gateway.store().wakeups();
         let found = gateway.store().job(id).await.map_err(fault)?;
-        if !found.is_some_and(|j| j.account == account) {
+        if found.is_none_or(|j| j.account != account) {
             return Err(refused(Refusal::not_found("job").at("jobId")));
         }
         Ok(stream::unfold(Some(JobFollower { gateway, wakeups, id, last: None }), JobFollower::step))

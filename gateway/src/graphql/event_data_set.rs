@@ -321,7 +321,7 @@ impl EventDataSetMutation {
             Ok(Outcome::of(()))
         };
         let gateway = gateway(ctx);
-        allow!(gateway.store().delete_event_data_set(change, id, rule).await.map_err(fault)?);
+        allow!(gateway.store().delete_event_data_set(change, id, Box::new(rule)).await.map_err(fault)?);
         load_events::remove(gateway, by, id).await.map_err(fault)?;
         Ok(DeleteEventDataSetPayload { deleted_event_data_set_id: Some(global(id)), user_errors: vec![] })
     }
@@ -365,7 +365,7 @@ async fn create(
         Ok(Outcome::of(data_set).job(job))
     };
     let store = gateway(ctx).store();
-    let created = store.create_event_data_set(change, id, from.project, from.upload, rule).await.map_err(fault)?;
+    let created = store.create_event_data_set(change, id, from.project, from.upload, Box::new(rule)).await.map_err(fault)?;
     Ok(created.map(|c| c.id))
 }
 

@@ -98,7 +98,7 @@ impl MemberMutation {
             }
             Ok(Outcome::of(members))
         };
-        let members = allow!(store.change_members(change, authorised.account, rule).await.map_err(fault)?);
+        let members = allow!(store.change_members(change, authorised.account, Box::new(rule)).await.map_err(fault)?);
         let member = members.into_iter().find(|m| m.user == user.id).map(Member);
         Ok(SetMemberPayload { member, user_errors: vec![] })
     }
@@ -115,7 +115,7 @@ impl MemberMutation {
                 false => Ok(Outcome::of(rest)),
             }
         };
-        allow!(gateway(ctx).store().change_members(change, authorised.account, rule).await.map_err(fault)?);
+        allow!(gateway(ctx).store().change_members(change, authorised.account, Box::new(rule)).await.map_err(fault)?);
         Ok(RemoveMemberPayload { removed_user_id: Some(global(user)), user_errors: vec![] })
     }
 }

@@ -366,7 +366,7 @@ impl ProjectMutation {
             let events = both(&loaded.connection, AccountEventKind::ProjectCreated, id);
             Ok(Outcome::of(project).events(events))
         };
-        let created = gateway(ctx).store().create_project(change, id, connection, rule).await.map_err(fault)?;
+        let created = gateway(ctx).store().create_project(change, id, connection, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let project = load(&loaders(ctx).projects, created.id).await?.map(Project);
         Ok(CreateProjectPayload { project, user_errors: vec![] })
@@ -388,7 +388,7 @@ impl ProjectMutation {
             let next = project::update(&loaded.project, &loaded.connection, by, changes, at)?;
             Ok(Outcome::of(next).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, id)))
         };
-        let updated = gateway(ctx).store().change_project(change, id, rule).await.map_err(fault)?;
+        let updated = gateway(ctx).store().change_project(change, id, Box::new(rule)).await.map_err(fault)?;
         Ok(UpdateProjectPayload { project: Some(Project(allow!(updated))), user_errors: vec![] })
     }
 
@@ -403,7 +403,7 @@ impl ProjectMutation {
             project::only_creator(&loaded.project, by)?;
             Ok(Outcome::of(()).events(both(&loaded.connection, AccountEventKind::ProjectDeleted, id)))
         };
-        allow!(gateway(ctx).store().delete_project(change, id, rule).await.map_err(fault)?);
+        allow!(gateway(ctx).store().delete_project(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteProjectPayload { deleted_project_id: Some(global(id)), user_errors: vec![] })
     }
 
@@ -424,7 +424,7 @@ impl ProjectMutation {
             let campaign = project::campaign(id, project, by, new, at)?;
             Ok(Outcome::of(campaign).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, project)))
         };
-        let created = gateway(ctx).store().create_campaign(change, id, project, rule).await.map_err(fault)?;
+        let created = gateway(ctx).store().create_campaign(change, id, project, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let campaign = load(&loaders(ctx).campaigns, created.id).await?.map(Campaign);
         Ok(AddCampaignPayload { campaign, user_errors: vec![] })

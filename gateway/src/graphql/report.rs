@@ -359,7 +359,7 @@ impl ReportMutation {
             let job = job::job(&scheduled);
             Ok(Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job))
         };
-        let created = gateway(ctx).store().create_report(change, id, project, rule).await.map_err(fault)?;
+        let created = gateway(ctx).store().create_report(change, id, project, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let report = load(&loaders(ctx).reports, created.id).await?.map(Report);
         Ok(ScheduleReportPayload { report, user_errors: vec![] })
@@ -385,7 +385,7 @@ impl ReportMutation {
             let job = job::job(&edited);
             Ok(Outcome::of(edited).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job))
         };
-        let edited = allow!(gateway(ctx).store().edit_report(change, id, rule).await.map_err(fault)?);
+        let edited = allow!(gateway(ctx).store().edit_report(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(EditReportPayload { report: Some(Report(edited)), user_errors: vec![] })
     }
 
@@ -399,7 +399,7 @@ impl ReportMutation {
             own(loaded, by)?;
             Ok(Outcome::of(()).events([event(by, AccountEventKind::ReportDeleted, id)]))
         };
-        allow!(gateway(ctx).store().delete_report(change, id, rule).await.map_err(fault)?);
+        allow!(gateway(ctx).store().delete_report(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteReportPayload { deleted_report_id: Some(global(id)), user_errors: vec![] })
     }
 }

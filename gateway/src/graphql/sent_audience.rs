@@ -284,7 +284,7 @@ impl SentAudienceMutation {
             Ok(Outcome::of(sent).events(events))
         };
         let store = gateway(ctx).store();
-        let created = store.create_sent_audience(change, id, project, audience, within, rule).await.map_err(fault)?;
+        let created = store.create_sent_audience(change, id, project, audience, within, Box::new(rule)).await.map_err(fault)?;
         let sent = load(&loaders(ctx).sent_audiences, allow!(created).id).await?;
         Ok(SendAudiencePayload { sent_audience: sent.map(SentAudience), user_errors: vec![] })
     }
@@ -308,7 +308,7 @@ impl SentAudienceMutation {
             let events = sending::events(&revoked, AccountEventKind::AudienceRevoked);
             Ok(Outcome::of(revoked).events(events))
         };
-        let revoked = gateway(ctx).store().change_sent_audience(change, id, rule).await.map_err(fault)?;
+        let revoked = gateway(ctx).store().change_sent_audience(change, id, Box::new(rule)).await.map_err(fault)?;
         Ok(RevokeSentAudiencePayload { sent_audience: Some(SentAudience(allow!(revoked))), user_errors: vec![] })
     }
 }

@@ -180,7 +180,7 @@ async fn loaded(task: &Task, data_set: &EventDataSet, upload: UploadId, load: Lo
         Ok(Outcome::of(event_data::loaded(present, rows, now)?)
             .events([event(present, AccountEventKind::EventDataLoaded)]))
     };
-    if let Err(refusal) = task.gateway.store().end_event_data_load(change, id, end, rule).await? {
+    if let Err(refusal) = task.gateway.store().end_event_data_load(change, id, end, Box::new(rule)).await? {
         tracing::info!(message = "loaded events have no data set any longer", %refusal);
         remove(&task.gateway, account, id).await?;
     }
@@ -203,7 +203,7 @@ async fn failed(
         let next = event_data::failed(present, &failure, now)?;
         Ok(Outcome::of(next).events([event(present, AccountEventKind::EventDataFailed)]))
     };
-    if let Err(refusal) = task.gateway.store().end_event_data_load(change, id, end, rule).await? {
+    if let Err(refusal) = task.gateway.store().end_event_data_load(change, id, end, Box::new(rule)).await? {
         tracing::info!(message = "events that could not be loaded have no data set any longer", %refusal);
     }
     remove(&task.gateway, data_set.account, id).await?;

@@ -82,8 +82,8 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
         Err(reason) => return fail(task, id, &reason).await,
     };
     let read_version = loaded.report.version;
-    let begin = move |present: &LoadedReport| Ok(Outcome::of(report::start(&present.report, now)?));
-    match store.change_report(change, id, begin).await? {
+    let begin = move |present: &LoadedReport| report::start(&present.report, now).map(Outcome::of);
+    match store.change_report(change, id, Box::new(begin)).await? {
         Ok(running) if running.version == read_version + 1 => compute(task, &running, &settings, plan).await,
         Ok(_) => Ok(Ended::Later(now)),
         Err(refusal) if refusal.code == Code::Conflict => Ok(Ended::Later(now)),
@@ -171,7 +171,7 @@ async fn fail(task: &Task, id: ReportId, reason: &str) -> Result<Ended, Fault> {
         let event = NewEvent::of_account(next.account, AccountEventKind::ReportFailed, Subject::Report(id));
         Ok(Outcome::of(next).events([event]))
     };
-    match task.gateway.store().change_report(change, id, rule).await? {
+    match task.gateway.store().change_report(change, id, Box::new(rule)).await? {
         Ok(_) => Ok(Ended::Failed(reason.to_owned())),
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),
         Err(_) => Ok(Ended::Done),

@@ -1,6 +1,6 @@
 //! What a change of state is made of.
 
-use entente_domain::{AccountId, JobId, Timestamp, access::Actor, event::NewEvent, event::Subject};
+use entente_domain::{AccountId, JobId, Refusal, Timestamp, access::Actor, event::NewEvent, event::Subject};
 
 /// Who changes what, for whom, and when. What the audit log keeps.
 #[derive(Clone, Debug)]
@@ -57,6 +57,12 @@ impl<T> Outcome<T> {
         Outcome { value: f(self.value), events: self.events, jobs: self.jobs }
     }
 }
+
+/// A pure rule: what was loaded, and what becomes of it. Boxed, so that the transaction around it is compiled once.
+pub type Rule<L, T> = Box<dyn FnOnce(&L) -> Result<Outcome<T>, Refusal> + Send>;
+
+/// The same of two things that were loaded.
+pub type PairRule<L, M, T> = Box<dyn FnOnce(&L, &M) -> Result<Outcome<T>, Refusal> + Send>;
 
 /// What a function that creates answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,9 @@
 //! Every change of state goes one way: a function of [`Store`] takes a [`Change`] (who, for which account, when) and a
 //! rule, a pure function from what was loaded to an [`Outcome`] or a refusal. Loading, deciding, writing the state, its
 //! events, its jobs, the audit entry and the idempotency record are one transaction.
+//!
+//! Functions of [`Store`] answer boxed futures (`#[boxed]`): an `async fn` would be compiled anew, with all of its
+//! statements for both databases, in every crate that awaits it.
 
 mod change;
 mod columns;
@@ -42,7 +45,7 @@ pub(crate) mod postgres {
     pub use backend::*;
 }
 
-pub use change::{Change, Created, NewJob, Outcome};
+pub use change::{Change, Created, NewJob, Outcome, PairRule, Rule};
 pub use error::StoreError;
 pub use model::*;
 pub use page::{Cursor, LARGEST_PAGE, Page, PageRequest};

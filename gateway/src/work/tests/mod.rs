@@ -4,5 +4,6 @@
 mod campaign;
 mod company;
 mod deleting;
+mod delivering;
 mod measuring;
 mod sourcing;

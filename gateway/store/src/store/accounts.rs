@@ -2,67 +2,78 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, StoreError,
+    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Rule,
+    StoreError,
 };
+use async_recursion::async_recursion as boxed;
 use entente_domain::{AccountId, MatchKey, Refusal, UserId, account::Account};
 use std::collections::HashMap;
 
 impl Store {
     /// Creates an account; its first ADMIN is `admin`. An idempotency key belongs to the actor here.
+    #[boxed]
     pub async fn create_account(
         &self,
         change: Change,
         id: AccountId,
         admin: UserId,
         secrets: AccountSecrets,
-        rule: impl FnOnce() -> Result<Outcome<Account>, Refusal> + Send + 'static,
+        rule: Box<dyn FnOnce() -> Result<Outcome<Account>, Refusal> + Send>,
     ) -> Answer<Created<AccountId>> {
         change!(self, change, |conn, by| queries::accounts::create(conn, by, id, admin, secrets, rule))
     }
 
     /// Changes an account.
+    #[boxed]
     pub async fn change_account(
         &self,
         change: Change,
         id: AccountId,
-        rule: impl FnOnce(&LoadedAccount) -> Result<Outcome<Account>, Refusal> + Send + 'static,
+        rule: Rule<LoadedAccount, Account>,
     ) -> Answer<Account> {
         change!(self, change, |conn, by| queries::accounts::change(conn, by, id, rule))
     }
 
     /// Accounts by id.
+    #[boxed]
     pub async fn accounts_by_ids(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::accounts::by_ids(conn, ids))
     }
 
     /// One account.
+    #[boxed]
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         read!(self, |conn| queries::accounts::one(conn, id))
     }
 
     /// All accounts of the gateway, newest first.
+    #[boxed]
     pub async fn accounts(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
         read!(self, |conn| queries::accounts::all(conn, page))
     }
 
     /// Publishers and data partners, newest first.
+    #[boxed]
     pub async fn directory(&self, filter: DirectoryFilter, page: PageRequest) -> Result<Page<Account>, StoreError> {
         read!(self, |conn| queries::accounts::directory(conn, filter, page))
     }
 
     /// Match keys that an account cannot change: those that its data connections map, and those that its live
     /// connections name.
+    #[boxed]
     pub async fn keys_in_use(&self, account: AccountId) -> Result<Vec<MatchKey>, StoreError> {
         read!(self, |conn| queries::accounts::keys_in_use(conn, account))
     }
 
     /// The account with a connect code.
+    #[boxed]
     pub async fn account_by_connect_code_hash(&self, hash: [u8; 32]) -> Result<Option<Account>, StoreError> {
         read!(self, |conn| queries::accounts::by_connect_code_hash(conn, hash))
     }
 
     /// Gives an account another connect code; the old one finds nobody from now on.
+    #[boxed]
     pub async fn refresh_connect_code(
         &self,
         change: Change,
@@ -74,6 +85,7 @@ impl Store {
     }
 
     /// The encrypted connect codes of accounts.
+    #[boxed]
     pub async fn connect_codes_sealed(
         &self,
         accounts: &[AccountId],
@@ -83,31 +95,37 @@ impl Store {
     }
 
     /// The encrypted secret that an account's coins are made from.
+    #[boxed]
     pub async fn coin_secret_sealed(&self, account: AccountId) -> Result<Option<Vec<u8>>, StoreError> {
         read!(self, |conn| queries::secrets::coin_secret_sealed(conn, account))
     }
 
     /// Sets or removes an account's logo: an SVG that was made safe before.
+    #[boxed]
     pub async fn set_logo(&self, change: Change, account: AccountId, svg: Option<String>) -> Answer<()> {
         change!(self, change, |conn, _by| queries::secrets::set_logo(conn, account, svg))
     }
 
     /// An account's logo.
+    #[boxed]
     pub async fn logo(&self, account: AccountId) -> Result<Option<String>, StoreError> {
         read!(self, |conn| queries::secrets::logo(conn, account))
     }
 
     /// Sets or removes an account's header picture.
+    #[boxed]
     pub async fn set_header_picture(&self, change: Change, account: AccountId, picture: Option<Picture>) -> Answer<()> {
         change!(self, change, |conn, _by| queries::secrets::set_header_picture(conn, account, picture))
     }
 
     /// An account's header picture.
+    #[boxed]
     pub async fn header_picture(&self, account: AccountId) -> Result<Option<Picture>, StoreError> {
         read!(self, |conn| queries::secrets::header_picture(conn, account))
     }
 
     /// Which of these accounts have a logo, and which a header picture.
+    #[boxed]
     pub async fn pictured_accounts(
         &self,
         accounts: &[AccountId],

@@ -3,12 +3,13 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LateRejections,
-    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Outcome, Page, PageRequest, RejectedRow,
+    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, RejectedRow, Rule,
     SentAudienceFilter, StoreError,
 };
+use async_recursion::async_recursion as boxed;
 use chrono::NaiveDate;
 use entente_domain::{
-    AccountId, ActivationId, AudienceId, DeliveryId, DestinationId, ProjectId, Refusal, SentAudienceId,
+    AccountId, ActivationId, AudienceId, DeliveryId, DestinationId, ProjectId, SentAudienceId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
 };
@@ -16,28 +17,31 @@ use std::collections::{HashMap, HashSet};
 
 impl Store {
     /// Sets a destination up. Refused with `AlreadyExists` when the account has one with this name.
+    #[boxed]
     pub async fn create_destination(
         &self,
         change: Change,
         id: DestinationId,
         account: AccountId,
         settings: DestinationSettings,
-        rule: impl FnOnce(&Account) -> Result<Outcome<Destination>, Refusal> + Send + 'static,
+        rule: Rule<Account, Destination>,
     ) -> Answer<Created<DestinationId>> {
         change!(self, change, |conn, by| queries::destinations::create(conn, by, id, account, settings, rule))
     }
 
     /// Deletes a destination: activations to it fail, nothing that was delivered is removed.
+    #[boxed]
     pub async fn delete_destination(
         &self,
         change: Change,
         id: DestinationId,
-        rule: impl FnOnce(&Destination) -> Result<Outcome<()>, Refusal> + Send + 'static,
+        rule: Rule<Destination, ()>,
     ) -> Answer<()> {
         change!(self, change, |conn, by| queries::destinations::delete(conn, by, id, rule))
     }
 
     /// Destinations by id.
+    #[boxed]
     pub async fn destinations_by_ids(
         &self,
         ids: &[DestinationId],
@@ -47,6 +51,7 @@ impl Store {
     }
 
     /// Settings of destinations.
+    #[boxed]
     pub async fn destination_settings(
         &self,
         ids: &[DestinationId],
@@ -56,6 +61,7 @@ impl Store {
     }
 
     /// Destinations of an account, newest first.
+    #[boxed]
     pub async fn destinations_of_account(
         &self,
         account: AccountId,
@@ -65,12 +71,14 @@ impl Store {
     }
 
     /// Which of these accounts have a destination.
+    #[boxed]
     pub async fn accounts_with_destination(&self, accounts: &[AccountId]) -> Result<HashSet<AccountId>, StoreError> {
         let accounts = accounts.to_vec();
         read!(self, |conn| queries::destinations::accounts_with_any(conn, accounts))
     }
 
     /// Sends an audience.
+    #[boxed]
     pub async fn create_sent_audience(
         &self,
         change: Change,
@@ -78,22 +86,24 @@ impl Store {
         project: ProjectId,
         audience: AudienceId,
         within: Vec<AudienceId>,
-        rule: impl FnOnce(&LoadedSend) -> Result<Outcome<SentAudience>, Refusal> + Send + 'static,
+        rule: Rule<LoadedSend, SentAudience>,
     ) -> Answer<Created<SentAudienceId>> {
         change!(self, change, |conn, by| queries::sent_audiences::create(conn, by, id, project, audience, within, rule))
     }
 
     /// Changes a sent audience. One that is revoked ends its activations.
+    #[boxed]
     pub async fn change_sent_audience(
         &self,
         change: Change,
         id: SentAudienceId,
-        rule: impl FnOnce(&SentAudience) -> Result<Outcome<SentAudience>, Refusal> + Send + 'static,
+        rule: Rule<SentAudience, SentAudience>,
     ) -> Answer<SentAudience> {
         change!(self, change, |conn, by| queries::sent_audiences::change(conn, by, id, rule))
     }
 
     /// Sent audiences by id.
+    #[boxed]
     pub async fn sent_audiences_by_ids(
         &self,
         ids: &[SentAudienceId],
@@ -103,6 +113,7 @@ impl Store {
     }
 
     /// Sent audiences, newest first. Ask for a sender or a receiver, or both sides of a project.
+    #[boxed]
     pub async fn sent_audiences(
         &self,
         filter: SentAudienceFilter,
@@ -112,38 +123,37 @@ impl Store {
     }
 
     /// Activates a received audience.
+    #[boxed]
     pub async fn create_activation(
         &self,
         change: Change,
         id: ActivationId,
         sent: SentAudienceId,
         destination: DestinationId,
-        rule: impl FnOnce(&LoadedActivation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+        rule: Rule<LoadedActivation, Activation>,
     ) -> Answer<Created<ActivationId>> {
         change!(self, change, |conn, by| queries::activations::create(conn, by, id, sent, destination, rule))
     }
 
     /// Changes an activation.
+    #[boxed]
     pub async fn change_activation(
         &self,
         change: Change,
         id: ActivationId,
-        rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+        rule: Rule<Activation, Activation>,
     ) -> Answer<Activation> {
         change!(self, change, |conn, by| queries::activations::change(conn, by, id, rule))
     }
 
     /// Deletes an activation. Records of its deliveries stay.
-    pub async fn delete_activation(
-        &self,
-        change: Change,
-        id: ActivationId,
-        rule: impl FnOnce(&Activation) -> Result<Outcome<()>, Refusal> + Send + 'static,
-    ) -> Answer<()> {
+    #[boxed]
+    pub async fn delete_activation(&self, change: Change, id: ActivationId, rule: Rule<Activation, ()>) -> Answer<()> {
         change!(self, change, |conn, by| queries::activations::delete(conn, by, id, rule))
     }
 
     /// Activations by id.
+    #[boxed]
     pub async fn activations_by_ids(
         &self,
         ids: &[ActivationId],
@@ -153,6 +163,7 @@ impl Store {
     }
 
     /// Activations of sent audiences, newest first. Every sent audience asked for is in the answer.
+    #[boxed]
     pub async fn activations_of_sent_audiences(
         &self,
         ids: &[SentAudienceId],
@@ -162,6 +173,7 @@ impl Store {
     }
 
     /// Activations of an account, newest first.
+    #[boxed]
     pub async fn activations_of_account(
         &self,
         account: AccountId,
@@ -172,6 +184,7 @@ impl Store {
 
     /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that have
     /// not failed, and any that is paused. Access holds today, and their day has come.
+    #[boxed]
     pub async fn activations_awaiting_refresh(
         &self,
         account: AccountId,
@@ -181,12 +194,13 @@ impl Store {
     }
 
     /// Begins a delivery. Refused with `WrongState` when one of this activation runs: go on with that one.
+    #[boxed]
     pub async fn begin_delivery(
         &self,
         change: Change,
         activation: ActivationId,
         new: NewDelivery,
-        rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send + 'static,
+        rule: Rule<Activation, Activation>,
     ) -> Answer<Delivery> {
         change!(self, change, |conn, by| queries::deliveries::begin(conn, by, activation, new, rule))
     }
@@ -196,34 +210,39 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::OutOfSequence`] when the batch before was not acknowledged.
+    #[boxed]
     pub async fn acknowledge_batch(&self, id: DeliveryId, batch: Acknowledgement) -> Result<Delivery, StoreError> {
         write!(self, |conn| queries::deliveries::acknowledge(conn, id, batch))
     }
 
     /// The destination rejected rows of batches that were acknowledged before. Rows that are kept as rejected already
     /// change nothing. Answers the delivery as it is now.
+    #[boxed]
     pub async fn reject_later(&self, id: DeliveryId, late: LateRejections) -> Result<Delivery, StoreError> {
         write!(self, |conn| queries::late_rejections::keep(conn, id, late))
     }
 
     /// Ends a delivery that runs. The rule answers the activation as it becomes; `None` leaves it.
+    #[boxed]
     pub async fn end_delivery(
         &self,
         change: Change,
         id: DeliveryId,
         end: DeliveryEnd,
-        rule: impl FnOnce(&LoadedDelivery) -> Result<Outcome<Option<Activation>>, Refusal> + Send + 'static,
+        rule: Rule<LoadedDelivery, Option<Activation>>,
     ) -> Answer<Delivery> {
         change!(self, change, |conn, by| queries::deliveries::end(conn, by, id, end, rule))
     }
 
     /// Deliveries by id.
+    #[boxed]
     pub async fn deliveries_by_ids(&self, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::deliveries::by_ids(conn, ids))
     }
 
     /// Deliveries of an activation, newest first.
+    #[boxed]
     pub async fn deliveries_of_activation(
         &self,
         activation: ActivationId,
@@ -234,6 +253,7 @@ impl Store {
 
     /// The latest delivery of an activation in a state: `Running` is the one to go on with, `Delivered` the one that the
     /// next is told apart from.
+    #[boxed]
     pub async fn latest_delivery(
         &self,
         activation: ActivationId,
@@ -243,6 +263,7 @@ impl Store {
     }
 
     /// Rows that a destination did not take, in the order of the delivery.
+    #[boxed]
     pub async fn rejected_rows(
         &self,
         delivery: DeliveryId,

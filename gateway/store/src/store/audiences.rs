@@ -1,31 +1,35 @@
 //! Audiences.
 
 use super::{Answer, Store, change, read};
-use crate::{AudienceFilter, Change, Outcome, Page, PageRequest, StoreError};
-use entente_domain::{AccountId, AudienceId, DataConnectionId, Refusal, Timestamp, audience::Audience};
+use crate::{AudienceFilter, Change, Page, PageRequest, Rule, StoreError};
+use async_recursion::async_recursion as boxed;
+use entente_domain::{AccountId, AudienceId, DataConnectionId, Timestamp, audience::Audience};
 use std::collections::HashMap;
 
 impl Store {
     /// Changes audiences of an account together, all or none. The rule gets them in the order of their ids and answers
     /// those that change. Refused with `NotFound` when one is not the account's, with `AlreadyExists` when a name is
     /// another one's name or first name.
+    #[boxed]
     pub async fn change_audiences(
         &self,
         change: Change,
         account: AccountId,
         ids: Vec<AudienceId>,
-        rule: impl FnOnce(&[Audience]) -> Result<Outcome<Vec<Audience>>, Refusal> + Send + 'static,
+        rule: Rule<[Audience], Vec<Audience>>,
     ) -> Answer<Vec<Audience>> {
         change!(self, change, |conn, by| queries::audiences::change(conn, by, account, ids, rule))
     }
 
     /// Audiences by id.
+    #[boxed]
     pub async fn audiences_by_ids(&self, ids: &[AudienceId]) -> Result<HashMap<AudienceId, Audience>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::audiences::by_ids(conn, ids))
     }
 
     /// Audiences of an account, newest first.
+    #[boxed]
     pub async fn audiences_of_account(
         &self,
         account: AccountId,
@@ -37,16 +41,19 @@ impl Store {
     }
 
     /// All active audiences of an account, oldest first. The rule on who may see them is the caller's.
+    #[boxed]
     pub async fn active_audiences(&self, account: AccountId, now: Timestamp) -> Result<Vec<Audience>, StoreError> {
         read!(self, |conn| queries::audiences::active(conn, account, now))
     }
 
     /// All audiences of an account, oldest first. The rule on who may see them is the caller's.
+    #[boxed]
     pub async fn all_audiences(&self, account: AccountId) -> Result<Vec<Audience>, StoreError> {
         read!(self, |conn| queries::audiences::all(conn, account))
     }
 
     /// How many active audiences accounts have. Every account asked for is in the answer.
+    #[boxed]
     pub async fn active_audience_counts(
         &self,
         accounts: &[AccountId],
@@ -57,11 +64,13 @@ impl Store {
     }
 
     /// All audiences of a data connection, oldest first.
+    #[boxed]
     pub async fn audiences_of_data_connection(&self, id: DataConnectionId) -> Result<Vec<Audience>, StoreError> {
         read!(self, |conn| queries::audiences::of_data_connection(conn, id))
     }
 
     /// How many audiences data connections have. Every data connection asked for is in the answer.
+    #[boxed]
     pub async fn audience_counts_of_data_connections(
         &self,
         ids: &[DataConnectionId],
@@ -71,6 +80,7 @@ impl Store {
     }
 
     /// The first page, newest first, of each account's audiences; two statements for all of them.
+    #[boxed]
     pub async fn newest_audiences_of_accounts(
         &self,
         accounts: &[AccountId],
@@ -82,6 +92,7 @@ impl Store {
     }
 
     /// The same of those that are public and active, for the directory.
+    #[boxed]
     pub async fn newest_public_audiences_of_accounts(
         &self,
         accounts: &[AccountId],
@@ -93,6 +104,7 @@ impl Store {
     }
 
     /// The first page, newest first, of each data connection's audiences; two statements for all of them.
+    #[boxed]
     pub async fn newest_audiences_of_data_connections(
         &self,
         ids: &[DataConnectionId],

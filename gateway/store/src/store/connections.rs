@@ -1,36 +1,40 @@
 //! Connections.
 
 use super::{Answer, Store, change, read};
-use crate::{Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Outcome, Page, PageRequest, StoreError};
-use entente_domain::{AccountId, ConnectionId, Refusal, connection::Connection};
+use crate::{Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Page, PageRequest, Rule, StoreError};
+use async_recursion::async_recursion as boxed;
+use entente_domain::{AccountId, ConnectionId, connection::Connection};
 use std::collections::HashMap;
 
 impl Store {
     /// Invites an account. Refused with `ConnectionExists` when the pair has a live connection, by the rule or, when two
     /// invites cross, by the database; [`Store::live_connection`] finds it.
+    #[boxed]
     pub async fn invite(
         &self,
         change: Change,
         id: ConnectionId,
         owner: AccountId,
         recipient: AccountId,
-        rule: impl FnOnce(&LoadedPair) -> Result<Outcome<Connection>, Refusal> + Send + 'static,
+        rule: Rule<LoadedPair, Connection>,
     ) -> Answer<Created<ConnectionId>> {
         change!(self, change, |conn, by| queries::connections::invite(conn, by, id, owner, recipient, rule))
     }
 
     /// Changes a connection. One that is over takes its projects with it: their campaigns, event data sets and reports
     /// that have not run are deleted, what was sent is revoked, activations end.
+    #[boxed]
     pub async fn change_connection(
         &self,
         change: Change,
         id: ConnectionId,
-        rule: impl FnOnce(&LoadedConnection) -> Result<Outcome<Connection>, Refusal> + Send + 'static,
+        rule: Rule<LoadedConnection, Connection>,
     ) -> Answer<Connection> {
         change!(self, change, |conn, by| queries::connections::change(conn, by, id, rule))
     }
 
     /// Connections by id.
+    #[boxed]
     pub async fn connections_by_ids(
         &self,
         ids: &[ConnectionId],
@@ -40,16 +44,19 @@ impl Store {
     }
 
     /// A connection with its accounts.
+    #[boxed]
     pub async fn loaded_connection(&self, id: ConnectionId) -> Result<Option<LoadedConnection>, StoreError> {
         read!(self, |conn| queries::connections::loaded(conn, id))
     }
 
     /// The live connection of two accounts, whoever invited whom.
+    #[boxed]
     pub async fn live_connection(&self, one: AccountId, other: AccountId) -> Result<Option<Connection>, StoreError> {
         read!(self, |conn| queries::connections::live_between(conn, one, other))
     }
 
     /// Connections of an account, newest first.
+    #[boxed]
     pub async fn connections_of_account(
         &self,
         account: AccountId,
@@ -60,6 +67,7 @@ impl Store {
     }
 
     /// All active connections of an account, newest first.
+    #[boxed]
     pub async fn active_connections(&self, account: AccountId) -> Result<Vec<Connection>, StoreError> {
         read!(self, |conn| queries::connections::active_of_account(conn, account))
     }

@@ -2,12 +2,14 @@
 
 use super::{Store, read, write};
 use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, Wakeup, postgres, sqlite};
+use async_recursion::async_recursion as boxed;
 use chrono::TimeDelta;
 use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
 use std::collections::HashMap;
 
 impl Store {
     /// Adds jobs that follow from no change of state, such as those of a schedule.
+    #[boxed]
     pub async fn enqueue(&self, jobs: Vec<NewJob>, now: Timestamp) -> Result<(), StoreError> {
         write!(self, |conn| async move { queries::jobs::enqueue(conn, &jobs, now).await })?;
         self.wake(Wakeup::Jobs);
@@ -16,6 +18,7 @@ impl Store {
 
     /// Takes the job of these kinds that has waited longest, for a time; never two of one lane at once. `None` when
     /// there is none, or when another worker was quicker.
+    #[boxed]
     pub async fn lease_next(
         &self,
         owner: &str,
@@ -35,6 +38,7 @@ impl Store {
     }
 
     /// Keeps a job for longer. False when it is no longer held: then the worker stops.
+    #[boxed]
     pub async fn renew_job(
         &self,
         id: JobId,
@@ -47,6 +51,7 @@ impl Store {
     }
 
     /// Says how far a job is, and wakes who follows it. False when it is no longer held.
+    #[boxed]
     pub async fn set_job_progress(
         &self,
         id: JobId,
@@ -60,16 +65,19 @@ impl Store {
     }
 
     /// The job is done. False when it is no longer held.
+    #[boxed]
     pub async fn finish_job(&self, id: JobId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.end_job(id, owner, JobState::Done, None, now).await
     }
 
     /// The job is given up; `error` is a sentence without values. False when it is no longer held.
+    #[boxed]
     pub async fn fail_job(&self, id: JobId, owner: &str, error: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.end_job(id, owner, JobState::Failed, Some(error.to_owned()), now).await
     }
 
     /// The job is no longer needed. False when it is no longer held.
+    #[boxed]
     pub async fn cancel_job(&self, id: JobId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.end_job(id, owner, JobState::Cancelled, None, now).await
     }
@@ -91,6 +99,7 @@ impl Store {
     }
 
     /// Puts the job back into the queue, to be tried again at a time. False when it is no longer held.
+    #[boxed]
     pub async fn retry_job_at(
         &self,
         id: JobId,
@@ -107,6 +116,7 @@ impl Store {
 
     /// Gives a job back untouched, as when the gateway stops: the attempt does not count. False when it is no longer
     /// held.
+    #[boxed]
     pub async fn hand_back_job(&self, id: JobId, owner: &str) -> Result<bool, StoreError> {
         let owner = owner.to_owned();
         let held = write!(self, |conn| queries::lease::hand_back(conn, id, owner))?;
@@ -115,17 +125,20 @@ impl Store {
     }
 
     /// Jobs by id.
+    #[boxed]
     pub async fn jobs_by_ids(&self, ids: &[JobId]) -> Result<HashMap<JobId, Job>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::jobs::by_ids(conn, ids))
     }
 
     /// One job.
+    #[boxed]
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         Ok(self.jobs_by_ids(&[id]).await?.remove(&id))
     }
 
     /// Jobs of an account in these states (none is all), newest first.
+    #[boxed]
     pub async fn jobs_of_account(
         &self,
         account: AccountId,
@@ -137,11 +150,13 @@ impl Store {
     }
 
     /// Jobs about something, newest first, at most 100.
+    #[boxed]
     pub async fn jobs_about(&self, subject: Subject) -> Result<Vec<Job>, StoreError> {
         read!(self, |conn| queries::jobs::about(conn, subject))
     }
 
     /// How many jobs are in each state.
+    #[boxed]
     pub async fn job_counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
         read!(self, |conn| queries::jobs::counts(conn))
     }

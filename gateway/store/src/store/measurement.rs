@@ -2,11 +2,12 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    Change, Created, FinishedReport, LoadedProject, LoadedReport, NewJob, Outcome, Page, PageRequest, RefreshEnd,
-    StoreError,
+    Change, Created, FinishedReport, LoadedProject, LoadedReport, NewJob, Page, PageRequest, PairRule, RefreshEnd,
+    Rule, StoreError,
 };
+use async_recursion::async_recursion as boxed;
 use entente_domain::{
-    AccountId, EventDataSetId, ProjectId, Refusal, ReportId, UploadId, event_data::EventDataSet, project::Campaign,
+    AccountId, EventDataSetId, ProjectId, ReportId, UploadId, event_data::EventDataSet, project::Campaign,
     report::Report,
 };
 use std::collections::HashMap;
@@ -14,49 +15,54 @@ use std::collections::HashMap;
 impl Store {
     /// Creates an event data set, and takes the upload that it is loaded from. Refused with `UploadUnavailable` when
     /// that is someone else's, unfinished, expired or used.
+    #[boxed]
     pub async fn create_event_data_set(
         &self,
         change: Change,
         id: EventDataSetId,
         project: ProjectId,
         upload: UploadId,
-        rule: impl FnOnce(&LoadedProject) -> Result<Outcome<EventDataSet>, Refusal> + Send + 'static,
+        rule: Rule<LoadedProject, EventDataSet>,
     ) -> Answer<Created<EventDataSetId>> {
         change!(self, change, |conn, by| queries::event_data_sets::create(conn, by, id, project, upload, rule))
     }
 
     /// Changes an event data set.
+    #[boxed]
     pub async fn change_event_data_set(
         &self,
         change: Change,
         id: EventDataSetId,
-        rule: impl FnOnce(&EventDataSet) -> Result<Outcome<EventDataSet>, Refusal> + Send + 'static,
+        rule: Rule<EventDataSet, EventDataSet>,
     ) -> Answer<EventDataSet> {
         change!(self, change, |conn, by| queries::event_data_sets::change(conn, by, id, None, rule))
     }
 
     /// A file was read into an event data set, or could not be.
+    #[boxed]
     pub async fn end_event_data_load(
         &self,
         change: Change,
         id: EventDataSetId,
         end: RefreshEnd,
-        rule: impl FnOnce(&EventDataSet) -> Result<Outcome<EventDataSet>, Refusal> + Send + 'static,
+        rule: Rule<EventDataSet, EventDataSet>,
     ) -> Answer<EventDataSet> {
         change!(self, change, |conn, by| queries::event_data_sets::change(conn, by, id, Some(end), rule))
     }
 
     /// Deletes an event data set. Reports that ran on it stay.
+    #[boxed]
     pub async fn delete_event_data_set(
         &self,
         change: Change,
         id: EventDataSetId,
-        rule: impl FnOnce(&EventDataSet) -> Result<Outcome<()>, Refusal> + Send + 'static,
+        rule: Rule<EventDataSet, ()>,
     ) -> Answer<()> {
         change!(self, change, |conn, by| queries::event_data_sets::delete(conn, by, id, rule))
     }
 
     /// Event data sets by id.
+    #[boxed]
     pub async fn event_data_sets_by_ids(
         &self,
         ids: &[EventDataSetId],
@@ -66,6 +72,7 @@ impl Store {
     }
 
     /// Event data sets of projects, of both sides, oldest first. Every project asked for is in the answer.
+    #[boxed]
     pub async fn event_data_sets_of_projects(
         &self,
         ids: &[ProjectId],
@@ -75,6 +82,7 @@ impl Store {
     }
 
     /// An account's event data sets, of one project or of all, newest first.
+    #[boxed]
     pub async fn event_data_sets_of_account(
         &self,
         account: AccountId,
@@ -85,49 +93,44 @@ impl Store {
     }
 
     /// Schedules a report. The rule gets the project and its campaigns.
+    #[boxed]
     pub async fn create_report(
         &self,
         change: Change,
         id: ReportId,
         project: ProjectId,
-        rule: impl FnOnce(&LoadedProject, &[Campaign]) -> Result<Outcome<Report>, Refusal> + Send + 'static,
+        rule: PairRule<LoadedProject, [Campaign], Report>,
     ) -> Answer<Created<ReportId>> {
         change!(self, change, |conn, by| queries::reports::create(conn, by, id, project, rule))
     }
 
     /// Edits a report that has not run. Its job is cancelled; the outcome has another.
-    pub async fn edit_report(
-        &self,
-        change: Change,
-        id: ReportId,
-        rule: impl FnOnce(&LoadedReport) -> Result<Outcome<Report>, Refusal> + Send + 'static,
-    ) -> Answer<Report> {
+    #[boxed]
+    pub async fn edit_report(&self, change: Change, id: ReportId, rule: Rule<LoadedReport, Report>) -> Answer<Report> {
         change!(self, change, |conn, by| queries::reports::change(conn, by, id, true, rule))
     }
 
     /// Changes a report from within its job, such as to running or failed.
+    #[boxed]
     pub async fn change_report(
         &self,
         change: Change,
         id: ReportId,
-        rule: impl FnOnce(&LoadedReport) -> Result<Outcome<Report>, Refusal> + Send + 'static,
+        rule: Rule<LoadedReport, Report>,
     ) -> Answer<Report> {
         change!(self, change, |conn, by| queries::reports::change(conn, by, id, false, rule))
     }
 
     /// Deletes a report.
-    pub async fn delete_report(
-        &self,
-        change: Change,
-        id: ReportId,
-        rule: impl FnOnce(&LoadedReport) -> Result<Outcome<()>, Refusal> + Send + 'static,
-    ) -> Answer<()> {
+    #[boxed]
+    pub async fn delete_report(&self, change: Change, id: ReportId, rule: Rule<LoadedReport, ()>) -> Answer<()> {
         change!(self, change, |conn, by| queries::reports::delete(conn, by, id, rule))
     }
 
     /// Freezes a report with its result and spends what it costs of the pair's budget: both or neither, and once. The
     /// account gets its event. Refused with `BudgetExhausted` when the budget does not suffice, with `WrongState` when
     /// the report has run.
+    #[boxed]
     pub async fn finish_report(
         &self,
         change: Change,
@@ -139,23 +142,27 @@ impl Store {
     }
 
     /// A report with its project and its campaigns.
+    #[boxed]
     pub async fn loaded_report(&self, id: ReportId) -> Result<Option<LoadedReport>, StoreError> {
         read!(self, |conn| queries::reports::loaded(conn, id))
     }
 
     /// Reports by id.
+    #[boxed]
     pub async fn reports_by_ids(&self, ids: &[ReportId]) -> Result<HashMap<ReportId, Report>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::reports::by_ids(conn, ids))
     }
 
     /// What finished reports found; those that have not run are missing.
+    #[boxed]
     pub async fn report_results(&self, ids: &[ReportId]) -> Result<HashMap<ReportId, serde_json::Value>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::reports::results(conn, ids))
     }
 
     /// An account's reports, of one project or of all, newest first.
+    #[boxed]
     pub async fn reports_of_account(
         &self,
         account: AccountId,
@@ -166,6 +173,7 @@ impl Store {
     }
 
     /// What a pair of accounts has spent of its privacy budget in a quarter.
+    #[boxed]
     pub async fn budget_spent(&self, one: AccountId, other: AccountId, quarter: &str) -> Result<f64, StoreError> {
         let quarter = quarter.to_owned();
         read!(self, |conn| queries::budgets::spent(conn, one, other, quarter))

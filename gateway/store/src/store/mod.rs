@@ -14,6 +14,7 @@ mod sources;
 mod users;
 
 use crate::{StoreError, Wakeup, postgres, sqlite};
+use async_recursion::async_recursion as boxed;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -46,6 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NewerDatabase`] when a newer program has migrated it; nothing is changed then.
+    #[boxed]
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let wakeups = broadcast::Sender::new(WAITING_WAKEUPS);
         let statements = Arc::new(AtomicU64::new(0));

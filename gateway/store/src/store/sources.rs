@@ -3,87 +3,99 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Change, Created, Generation, LoadedDataConnection, NewJob, Outcome, Page, PageRequest, Publication,
-    RebuiltGeneration, Refresh, RefreshEnd, RowFault, Run, SourceId, StoreError, Upload,
+    RebuiltGeneration, Refresh, RefreshEnd, RowFault, Rule, Run, SourceId, StoreError, Upload,
 };
+use async_recursion::async_recursion as boxed;
 use entente_domain::{
-    AccountId, DataConnectionId, GenerationId, JobId, Refusal, Timestamp, UploadId, account::Account,
+    AccountId, DataConnectionId, GenerationId, JobId, Timestamp, UploadId, account::Account,
     data_connection::DataConnection, slot::Slot,
 };
 use std::collections::HashMap;
 
 impl Store {
     /// Makes room for a file.
+    #[boxed]
     pub async fn create_upload(&self, change: Change, upload: Upload) -> Answer<Created<UploadId>> {
         change!(self, change, |conn, by| queries::uploads::create(conn, by, upload))
     }
 
     /// Notes how much of a file is there, and whether that is all. False when it is complete already or gone.
+    #[boxed]
     pub async fn upload_received(&self, id: UploadId, bytes: u64, complete: bool) -> Result<bool, StoreError> {
         write!(self, |conn| queries::uploads::received(conn, id, bytes, complete))
     }
 
     /// Uploads by id.
+    #[boxed]
     pub async fn uploads_by_ids(&self, ids: &[UploadId]) -> Result<HashMap<UploadId, Upload>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::uploads::by_ids(conn, ids))
     }
 
     /// One upload.
+    #[boxed]
     pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, StoreError> {
         Ok(self.uploads_by_ids(&[id]).await?.remove(&id))
     }
 
     /// Uploads of an account, newest first.
+    #[boxed]
     pub async fn uploads_of_account(&self, account: AccountId, page: PageRequest) -> Result<Page<Upload>, StoreError> {
         read!(self, |conn| queries::uploads::of_account(conn, account, page))
     }
 
     /// Uploads whose time is over, at most 100: their files go, then [`Store::delete_upload`].
+    #[boxed]
     pub async fn expired_uploads(&self, now: Timestamp) -> Result<Vec<Upload>, StoreError> {
         read!(self, |conn| queries::uploads::expired(conn, now))
     }
 
     /// Forgets an upload, and with it the key to its file.
+    #[boxed]
     pub async fn delete_upload(&self, id: UploadId) -> Result<(), StoreError> {
         write!(self, |conn| queries::uploads::delete(conn, id))
     }
 
     /// Creates a data connection, and takes the upload that it is first sourced from. Refused with `UploadUnavailable`
     /// when that is someone else's, unfinished, expired or used.
+    #[boxed]
     pub async fn create_data_connection(
         &self,
         change: Change,
         id: DataConnectionId,
         account: AccountId,
         upload: Option<UploadId>,
-        rule: impl FnOnce(&Account) -> Result<Outcome<DataConnection>, Refusal> + Send + 'static,
+        rule: Rule<Account, DataConnection>,
     ) -> Answer<Created<DataConnectionId>> {
         change!(self, change, |conn, by| queries::data_connections::create(conn, by, id, account, upload, rule))
     }
 
     /// Changes a data connection, and takes the upload that it is sourced from again.
+    #[boxed]
     pub async fn change_data_connection(
         &self,
         change: Change,
         id: DataConnectionId,
         upload: Option<UploadId>,
-        rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<DataConnection>, Refusal> + Send + 'static,
+        rule: Rule<LoadedDataConnection, DataConnection>,
     ) -> Answer<DataConnection> {
         change!(self, change, |conn, by| queries::data_connections::change(conn, by, id, upload, rule))
     }
 
     /// Deletes a data connection with its audiences. What was sent of them is revoked, activations end. The outcome's
     /// jobs should rebuild the account's generation.
+    #[boxed]
     pub async fn delete_data_connection(
         &self,
         change: Change,
         id: DataConnectionId,
-        rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<()>, Refusal> + Send + 'static,
+        rule: Rule<LoadedDataConnection, ()>,
     ) -> Answer<()> {
         change!(self, change, |conn, by| queries::data_connections::delete(conn, by, id, rule))
     }
 
     /// Data connections by id.
+    #[boxed]
     pub async fn data_connections_by_ids(
         &self,
         ids: &[DataConnectionId],
@@ -93,6 +105,7 @@ impl Store {
     }
 
     /// Data connections of an account, newest first.
+    #[boxed]
     pub async fn data_connections_of_account(
         &self,
         account: AccountId,
@@ -102,6 +115,7 @@ impl Store {
     }
 
     /// A file begins to be read. A job that is tried again begins again.
+    #[boxed]
     pub async fn begin_refresh(
         &self,
         account: AccountId,
@@ -113,16 +127,19 @@ impl Store {
     }
 
     /// One refresh, by its job.
+    #[boxed]
     pub async fn refresh(&self, job: JobId) -> Result<Option<Refresh>, StoreError> {
         read!(self, |conn| queries::refreshes::one(conn, job))
     }
 
     /// A refresh was overtaken by a later one before it ended: it leaves no history.
+    #[boxed]
     pub async fn forget_refresh(&self, job: JobId) -> Result<(), StoreError> {
         write!(self, |conn| queries::refreshes::forget(conn, job))
     }
 
     /// A refresh of a data connection failed: what was there stays. The account gets its event.
+    #[boxed]
     pub async fn fail_refresh(
         &self,
         change: Change,
@@ -135,6 +152,7 @@ impl Store {
 
     /// The slots of audiences' first names, in their order; new names are given one for ever. Refused with
     /// `LimitReached` after 65,535 names.
+    #[boxed]
     pub async fn slots_for(&self, change: Change, account: AccountId, first_names: Vec<String>) -> Answer<Vec<Slot>> {
         change!(self, change, |conn, _by| async move {
             let slots = queries::slots::give(conn, account, &first_names).await?;
@@ -145,6 +163,7 @@ impl Store {
     /// A refresh becomes what everybody reads: generation, run, audiences, data connection and history at once. The
     /// account gets its event. Refused with `Conflict` when another generation than `built_from` is current by now: build
     /// again; with `AlreadyExists` when an audience's name is that of another data connection's.
+    #[boxed]
     pub async fn publish_generation(
         &self,
         change: Change,
@@ -156,6 +175,7 @@ impl Store {
 
     /// A generation that leaves out what is no longer there becomes what everybody reads. Refused with `Conflict` as
     /// [`Store::publish_generation`].
+    #[boxed]
     pub async fn publish_rebuilt_generation(
         &self,
         change: Change,
@@ -166,12 +186,14 @@ impl Store {
     }
 
     /// The current runs of an account's data connections.
+    #[boxed]
     pub async fn runs(&self, account: AccountId) -> Result<Vec<Run>, StoreError> {
         read!(self, |conn| queries::generations::runs_of_account(conn, account))
     }
 
     /// The current generations of accounts, with the sizes of "all audiences"; accounts that never sourced anything are
     /// missing.
+    #[boxed]
     pub async fn current_generations(
         &self,
         accounts: &[AccountId],
@@ -181,32 +203,38 @@ impl Store {
     }
 
     /// All generations of an account that are known, oldest first.
+    #[boxed]
     pub async fn generations_of_account(&self, account: AccountId) -> Result<Vec<Generation>, StoreError> {
         read!(self, |conn| queries::generations::of_account(conn, account))
     }
 
     /// The generations of an account that deliveries in hand are made from.
+    #[boxed]
     pub async fn generations_in_delivery(&self, account: AccountId) -> Result<Vec<GenerationId>, StoreError> {
         read!(self, |conn| queries::generations::in_delivery(conn, account))
     }
 
     /// Forgets a generation, unless it is current. True when it was forgotten: then its files may go.
+    #[boxed]
     pub async fn forget_generation(&self, id: GenerationId) -> Result<bool, StoreError> {
         write!(self, |conn| queries::generations::forget(conn, id))
     }
 
     /// The history of a data connection or an event data set, newest first.
+    #[boxed]
     pub async fn refreshes_of_source(&self, source: SourceId, page: PageRequest) -> Result<Page<Refresh>, StoreError> {
         read!(self, |conn| queries::refreshes::of_source(conn, source, page))
     }
 
     /// The latest refresh of each source; sources that were never loaded are missing.
+    #[boxed]
     pub async fn latest_refreshes(&self, sources: &[SourceId]) -> Result<HashMap<SourceId, Refresh>, StoreError> {
         let sources = sources.to_vec();
         read!(self, |conn| queries::refreshes::latest_of_sources(conn, sources))
     }
 
     /// Rows that were not taken in a refresh, in the order of the file.
+    #[boxed]
     pub async fn row_faults(&self, refresh: JobId, page: PageRequest) -> Result<Page<RowFault>, StoreError> {
         read!(self, |conn| queries::refreshes::row_faults(conn, refresh, page))
     }

@@ -1,0 +1,302 @@
+//! From two lists to a delivery: Discover, send, activate, and what a refresh brings.
+
+use super::company::{Company, codes, text};
+use crate::{
+    destinations::in_process::InProcess,
+    work::{LEASE, Task, deliver, one},
+};
+use arrow::array::RecordBatch;
+use entente_destination::{
+    Delivery, Destination, DestinationError, Operator, Secret, Written,
+    rows::{Change, Rows},
+    testkit::plugin,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::{Arc, LazyLock, Mutex},
+};
+use tokio_util::sync::CancellationToken;
+
+type Delivered = BTreeMap<String, BTreeSet<[u8; 32]>>;
+
+/// What each activation has at the destination.
+static SHELVES: LazyLock<Mutex<Delivered>> = LazyLock::new(Mutex::default);
+
+struct Shelf(String);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ShelfSettings {
+    mode: String,
+    token: Secret<String>,
+}
+
+impl Destination for Shelf {
+    const ID: &'static str = "shelf";
+    const NAME: &'static str = "Shelf";
+    const SUMMARY: &'static str = "Keeps identities in memory.";
+    const VERSION: &'static str = "1";
+    type Settings = ShelfSettings;
+
+    async fn check(settings: ShelfSettings, operator: Operator) -> Result<(), DestinationError> {
+        assert!(operator.local_root.is_some_and(|root| root.is_dir()), "an account has a folder of its own");
+        match settings.token.reveal().as_str() {
+            "wrong" => Err(DestinationError::Auth("The token is wrong.".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn open(settings: ShelfSettings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+        match settings.mode.as_str() {
+            "closed" => Err(DestinationError::Permanent("The shelf is closed.".to_owned())),
+            _ => Ok(Self(delivery.activation)),
+        }
+    }
+
+    async fn write(&mut self, _: u64, _: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
+        let mut shelves = SHELVES.lock().unwrap();
+        let shelf = shelves.entry(self.0.clone()).or_default();
+        for row in Rows::read(&rows)?.iter() {
+            let is_news = match row.change {
+                Change::Added => shelf.insert(*row.identity),
+                Change::Removed => shelf.remove(row.identity),
+            };
+            assert!(is_news, "what is there is not added, what is not there is not removed");
+        }
+        Ok(Written { accepted: rows.num_rows() as u64, ..Written::default() })
+    }
+
+    async fn finish(&mut self) -> Result<(), DestinationError> {
+        Ok(())
+    }
+}
+
+fn people(range: Range<u32>, audience: &str) -> String {
+    range.map(|n| format!("person{n}@x.example,{audience}\n")).collect()
+}
+
+fn file(lists: &[(Range<u32>, &str)]) -> String {
+    let rows = lists.iter().map(|(range, audience)| people(range.clone(), audience));
+    std::iter::once("email,segment\n".to_owned()).chain(rows).collect()
+}
+
+/// Luma and Fit Apparel, connected, with a project.
+struct Pair {
+    luma: Company,
+    fit: Company,
+    luma_source: String,
+    project: String,
+}
+
+impl Pair {
+    async fn connected(luma_has: &[(Range<u32>, &str)], fit_has: &[(Range<u32>, &str)]) -> Self {
+        let luma = Company::luma().await;
+        luma.gateway.destinations().add_in_process(Arc::new(InProcess(plugin::<Shelf>().unwrap()))).await.unwrap();
+        let fit = luma.beside("Fit Apparel").await;
+        let created = luma.create(&luma.upload(&file(luma_has)).await).await;
+        fit.create(&fit.upload(&file(fit_has)).await).await;
+        luma.work().await;
+        let luma_source = text(&created["dataConnection"]["id"]);
+        let project = project(&luma, &fit).await;
+        Self { luma, fit, luma_source, project }
+    }
+
+    /// Answers of both shapes, for Luma.
+    async fn compare(&self, mine: Value, theirs: Value) -> Value {
+        let query = "query($a: ID!, $p: ID!, $mine: SelectionInput, $theirs: SelectionInput) {
+            project(accountId: $a, id: $p) { discover(accountId: $a) { compare(mine: $mine, theirs: $theirs) {
+                __typename ... on Overlap { mine theirs identities standardError percentage counts }
+                ... on BelowThreshold { threshold } ... on Unavailable { reason } } } } }";
+        let variables = json!({ "a": self.luma.id(), "p": self.project, "mine": mine, "theirs": theirs });
+        self.luma.ask(query, variables).await["project"]["discover"]["compare"].clone()
+    }
+
+    async fn destination(&self, settings: Value) -> Value {
+        let input = json!({
+            "name": "Shelf", "destinationType": "shelf", "settings": settings, "matchKeys": [{ "kind": "HASHED_EMAIL" }],
+        });
+        self.fit.press("createDestination", "CreateDestinationInput", "destination { id settings }", input).await
+    }
+
+    async fn send(&self, audience: &str, schedule: Value) -> Value {
+        let input = json!({
+            "projectId": self.project, "audienceId": own(&self.luma, audience).await,
+            "matchKeys": [{ "kind": "HASHED_EMAIL" }], "schedule": schedule,
+        });
+        self.luma.press("sendAudience", "SendAudienceInput", "sentAudience { id hasAccess }", input).await
+    }
+
+    /// Activates today and delivers; the activation's id.
+    async fn activate(&self, sent: &Value, destination: &Value) -> String {
+        let input = json!({
+            "sentAudienceId": sent["sentAudience"]["id"], "destinationId": destination["destination"]["id"],
+            "on": today(0),
+        });
+        let payload = self
+            .fit
+            .press("activateAudience", "ActivateAudienceInput", "activation { id } job { id kind }", input)
+            .await;
+        assert_eq!((codes(&payload), text(&payload["job"]["kind"])), (vec![], "deliver".into()));
+        deliver_all(&self.fit).await;
+        text(&payload["activation"]["id"])
+    }
+
+    async fn activation(&self, id: &str) -> Value {
+        let query = "query($id: ID!) { node(id: $id) { ... on Activation { status failure delivered rejected
+            deliveries { nodes { status added removed } } } } }";
+        self.fit.ask(query, json!({ "id": id })).await["node"].clone()
+    }
+}
+
+async fn project(luma: &Company, fit: &Company) -> String {
+    let code = luma.ask("query($a: ID!) { account(id: $a) { connectCode } }", json!({ "a": luma.id() })).await;
+    let invite = json!({ "invitee": { "connectCode": code["account"]["connectCode"] } });
+    let invited = fit.press("invite", "InviteInput", "connection { id }", invite).await;
+    let connection = invited["connection"]["id"].clone();
+    luma.press("acceptInvite", "ConnectionInput", "connection { id }", json!({ "connectionId": connection })).await;
+    let settings = json!({
+        "useCases": ["DISCOVER", "ACTIVATE"], "matchKeys": [{ "kind": "HASHED_EMAIL" }], "activators": "BOTH",
+        "activationPayer": "EACH_OWN", "measurementPayer": "OWNER", "counts": "EXACT",
+    });
+    let input = json!({ "connectionId": connection, "settings": settings });
+    let fields = "connection { proposedSettings { version } }";
+    let proposed = fit.press("proposeSettings", "ProposeSettingsInput", fields, input).await;
+    let version = proposed["connection"]["proposedSettings"]["version"].clone();
+    let input = json!({ "connectionId": connection, "settingsVersion": version });
+    let accepted = luma.press("acceptSettings", "AcceptSettingsInput", "connection { state }", input).await;
+    assert_eq!(accepted["connection"]["state"], "ACTIVE", "{accepted}");
+    let input = json!({ "connectionId": connection, "name": "Spring", "useCases": ["DISCOVER", "ACTIVATE"] });
+    let created = luma.press("createProject", "CreateProjectInput", "project { id }", input).await;
+    text(&created["project"]["id"])
+}
+
+async fn own(company: &Company, name: &str) -> String {
+    let query = "query($a: ID!) { account(id: $a) { audiences { nodes { id name } } } }";
+    let data = company.ask(query, json!({ "a": company.id() })).await;
+    let nodes = data["account"]["audiences"]["nodes"].as_array().unwrap().clone();
+    text(&nodes.iter().find(|n| n["name"] == name).unwrap()["id"])
+}
+
+fn today(offset: i64) -> String {
+    (crate::clock::now().date_naive() + chrono::TimeDelta::days(offset)).to_string()
+}
+
+async fn deliver_all(company: &Company) {
+    let owner: Arc<str> = "worker".into();
+    let store = company.gateway.store();
+    while let Some(job) = store.lease_next(&owner, crate::clock::now(), LEASE, &[deliver::KIND]).await.unwrap() {
+        let gateway = company.gateway.clone();
+        let task = Task { gateway, job, owner: owner.clone(), stop: CancellationToken::new() };
+        one(task.gateway, task.job, task.owner).await;
+    }
+}
+
+fn shelf(activation: &str) -> usize {
+    let (_, uuid) = crate::graphql::id::parse(activation).unwrap();
+    SHELVES.lock().unwrap().get(&uuid.to_string()).map_or(0, BTreeSet::len)
+}
+
+#[tokio::test]
+async fn both_sides_learn_what_they_have_in_common() {
+    let pair = Pair::connected(
+        &[(0..3_000, "Runners"), (3_000..3_400, "Swimmers")],
+        &[(1_000..4_000, "Fans"), (1_000..2_000, "Members"), (5_000..7_000, "Newsletter")],
+    )
+    .await;
+    let all = pair.compare(json!(null), json!({ "all": true })).await;
+    assert_eq!(
+        all,
+        json!({ "__typename": "Overlap", "mine": 3_400, "theirs": 5_000, "identities": 2_400, "standardError": 0.0,
+            "percentage": 2_400.0 * 100.0 / 3_400.0, "counts": "EXACT" })
+    );
+    let swimmers = own(&pair.luma, "Swimmers").await;
+    let few = pair.compare(json!({ "audienceIds": [swimmers] }), json!(null)).await;
+    assert_eq!(few, json!({ "__typename": "BelowThreshold", "threshold": 1_000 }));
+
+    let query = "query($a: ID!, $p: ID!) { project(accountId: $a, id: $p) { discover(accountId: $a) {
+        relevantAudiences { rank audience { id name } index indexBand }
+        overlaps(first: 2) { totalCount pageInfo { hasNextPage } nodes { answer { __typename } } } } } }";
+    let data = pair.luma.ask(query, json!({ "a": pair.luma.id(), "p": pair.project })).await;
+    let discover = &data["project"]["discover"];
+    let ranked: Vec<_> = discover["relevantAudiences"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = ranked.iter().map(|r| text(&r["audience"]["name"])).collect();
+    assert_eq!(names, ["Members", "Fans"], "by index: all of one, four fifths of the other, none of the third");
+    assert_eq!(ranked[0]["indexBand"], "VERY_HIGH");
+    assert_eq!(
+        (&discover["overlaps"]["totalCount"], discover["overlaps"]["nodes"].as_array().unwrap().len()),
+        (&json!(3), 2)
+    );
+
+    let theirs = json!({ "audienceIds": [ranked[0]["audience"]["id"]] });
+    assert_eq!(pair.compare(json!(null), theirs).await["identities"], 1_000);
+    let query = "query($a: ID!, $p: ID!, $t: SelectionInput) { project(accountId: $a, id: $p) {
+        discover(accountId: $a) { compare(theirs: $t) { __typename } } } }";
+    let own_as_theirs = json!({ "audienceIds": [own(&pair.luma, "Runners").await] });
+    let variables = json!({ "a": pair.luma.id(), "p": pair.project, "t": own_as_theirs });
+    assert_eq!(pair.luma.try_ask(query, variables).await.1, ["NOT_FOUND"]);
+}
+
+#[tokio::test]
+async fn a_recurring_delivery_brings_what_changed() {
+    let pair = Pair::connected(&[(0..3_000, "Runners"), (0..500, "Few")], &[(1_000..4_000, "Fans")]).await;
+    let refused = pair.destination(json!({ "mode": "", "token": "wrong" })).await;
+    assert_eq!(codes(&refused), ["DESTINATION_REFUSED"]);
+    let missing = pair.send("Runners", json!({ "once": true })).await;
+    assert_eq!(codes(&missing), ["DESTINATION_MISSING"]);
+    let destination = pair.destination(json!({ "mode": "", "token": "right" })).await;
+    assert_eq!(destination["destination"]["settings"], json!({ "mode": "" }), "a secret is not shown");
+    assert_eq!(codes(&pair.send("Few", json!({ "once": true })).await), ["BELOW_THRESHOLD"]);
+
+    let sent = pair.send("Runners", json!({ "recurring": { "from": today(0), "until": today(9) } })).await;
+    let activation = pair.activate(&sent, &destination).await;
+    let first = json!({ "status": "DELIVERED", "added": 2_000, "removed": 0 });
+    let seen = pair.activation(&activation).await;
+    assert_eq!(seen["deliveries"]["nodes"], json!([first]), "{seen}");
+    assert_eq!((&seen["status"], shelf(&activation)), (&json!("DELIVERED"), 2_000));
+
+    for (range, changed, there) in [
+        (500..3_500, json!({ "status": "DELIVERED", "added": 500, "removed": 0 }), 2_500),
+        (1_500..3_500, json!({ "status": "DELIVERED", "added": 0, "removed": 500 }), 2_000),
+        (0..1_500, json!({ "status": "SKIPPED_BELOW_THRESHOLD", "added": 0, "removed": 0 }), 2_000),
+        (0..2_500, json!({ "status": "DELIVERED", "added": 500, "removed": 1_000 }), 1_500),
+    ] {
+        pair.luma.refresh(&pair.luma_source, &pair.luma.upload(&file(&[(range.clone(), "Runners")])).await).await;
+        pair.luma.work().await;
+        deliver_all(&pair.luma).await;
+        let seen = pair.activation(&activation).await;
+        assert_eq!(seen["deliveries"]["nodes"][0], changed, "{range:?}");
+        assert_eq!(shelf(&activation), there, "{range:?}");
+    }
+    assert_eq!(pair.activation(&activation).await["delivered"], 4_500);
+    let folders = std::fs::read_dir(pair.luma.gateway.settings.data.join("deliveries")).unwrap().count();
+    assert_eq!(folders, 1, "only the set that the next delivery is told apart from is kept");
+
+    let input = json!({ "sentAudienceId": sent["sentAudience"]["id"] });
+    let fields = "sentAudience { hasAccess }";
+    let revoked = pair.luma.press("revokeSentAudience", "RevokeSentAudienceInput", fields, input).await;
+    assert_eq!(revoked["sentAudience"]["hasAccess"], false);
+    assert_eq!(pair.activation(&activation).await["status"], "ACCESS_ENDED");
+    deliver::clean_up(&pair.luma.gateway).await.unwrap();
+    assert_eq!(std::fs::read_dir(pair.luma.gateway.settings.data.join("deliveries")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_destination_that_refuses_ends_the_activation() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "closed", "token": "right" })).await;
+    let sent = pair.send("Runners", json!({ "once": true })).await;
+    let activation = pair.activate(&sent, &destination).await;
+    let seen = pair.activation(&activation).await;
+    assert_eq!((text(&seen["status"]), text(&seen["failure"])), ("FAILED".into(), "The shelf is closed.".into()));
+
+    let input = json!({ "activationId": activation });
+    let deleted =
+        pair.fit.press("deleteActivation", "DeleteActivationInput", "deletedActivationId", input.clone()).await;
+    assert_eq!(deleted["deletedActivationId"], activation);
+    let theirs = pair.luma.press("deleteActivation", "DeleteActivationInput", "deletedActivationId", input).await;
+    assert_eq!(codes(&theirs), ["NOT_FOUND"]);
+}
