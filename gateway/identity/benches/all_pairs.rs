@@ -6,8 +6,9 @@ mod synthetic;
 
 use std::error::Error;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,10 +21,11 @@ use entente_identity::normalise::{Form, Take};
 use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
 use entente_identity::{AccountSecret, Index, IndexSecret, KeyName, Slot, SlotSet, View};
 use parquet::arrow::ArrowWriter;
+use serde::Deserialize;
 use synthetic::{Account, peak_mebibytes};
 
 const THREADS: usize = 2;
-const REPEATS: usize = 7;
+const ROUNDS: usize = 15;
 const MY_AUDIENCES: u16 = 20;
 const THEIR_AUDIENCES: u16 = 50;
 
@@ -51,24 +53,46 @@ fn main() -> Result<()> {
         println!("sourcing and merging: peak memory {peak} MiB");
     }
 
-    let (exact, exact_table) = measure("exact", &my_index, &their_index, &View::Exact);
-    let today = NaiveDate::default();
     let secret = AccountSecret::new([7; 32]);
-    let view = View::protected(PrivacyLevel::Standard, &secret, &key()?, today);
-    let (protected, protected_table) = measure("protected", &my_index, &their_index, &view);
-    report_error(&exact_table, &protected_table);
+    let view = View::protected(PrivacyLevel::Standard, &secret, &key()?, NaiveDate::default());
+    let mut duckdb = DuckDb::start(&dir)?;
+    // The first round warms all three up.
+    let exact_table = all_pairs(&my_index, &their_index, &View::Exact);
+    report_error(&exact_table, &all_pairs(&my_index, &their_index, &view));
+    duckdb.all_pairs()?.check(&exact_table)?;
+    peak_mebibytes();
 
-    let (duckdb, pairs) = duckdb(&dir)?;
-    for (my_audience, their_audience, overlap) in &pairs {
-        let sum = exact_table.sum(usize::from(*my_audience) - 1, usize::from(*their_audience) - 1);
-        if sum.estimate != *overlap as f64 {
-            return Err(format!("DuckDB counts {overlap} where the index counts {}", sum.estimate).into());
-        }
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let (exact, protected) = (
+            time(|| all_pairs(&my_index, &their_index, &View::Exact)),
+            time(|| all_pairs(&my_index, &their_index, &view)),
+        );
+        rounds.push([exact, protected, duckdb.all_pairs()?.seconds]);
     }
-    println!("DuckDB: {duckdb:.3} s, the same {} counts", pairs.len());
-    println!("exact {:.1} times as fast as DuckDB (wanted: 25)", duckdb / exact);
-    println!("protected {:.1} times as fast as DuckDB's exact (wanted: 8)", duckdb / protected);
+    let [exact, protected, duckdb_seconds] = std::array::from_fn(|i| median(rounds.iter().map(|round| round[i])));
+    println!("exact {:.1} ms, protected {:.1} ms, DuckDB {:.1} ms", exact * 1e3, protected * 1e3, duckdb_seconds * 1e3);
+    let times = |i: usize| median(rounds.iter().map(|round| round[2] / round[i]));
+    println!("exact {:.1} times as fast as DuckDB (wanted: 25)", times(0));
+    println!("protected {:.1} times as fast as DuckDB's exact (wanted: 8)", times(1));
+    if let Some(peak) = peak_mebibytes() {
+        println!("counting: peak memory {peak} MiB, the mapped files among it");
+    }
+    let last = duckdb.all_pairs()?;
+    println!("DuckDB {}: peak memory {} MiB", last.version, last.peak_mebibytes);
     Ok(())
+}
+
+fn time<T>(work: impl FnOnce() -> T) -> f64 {
+    let begin = Instant::now();
+    work();
+    begin.elapsed().as_secs_f64()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn key() -> Result<KeyName> {
@@ -105,32 +129,12 @@ fn index(dir: &Path, name: &str, account: fn() -> Account) -> Result<Index> {
     Ok(Index::open(&index_path(&generation, &key()?))?)
 }
 
-/// The median time of the whole table, and the table.
-fn measure(what: &str, mine: &Index, theirs: &Index, view: &View) -> (f64, Table) {
+/// The whole table.
+fn all_pairs(mine: &Index, theirs: &Index, view: &View) -> Table {
     let selections: Vec<_> = (1..=MY_AUDIENCES).map(|slot| Selection::Any(vec![Slot(slot)])).collect();
     let targets: Vec<_> = (1..=THEIR_AUDIENCES).map(|slot| Target::One(Slot(slot))).collect();
     let active: SlotSet = (1..=THEIR_AUDIENCES).map(Slot).collect();
-    let ask = || count(mine, &active, &selections, theirs, &active, &targets, view, THREADS);
-    let table = ask();
-    let mut times: Vec<f64> = (0..REPEATS)
-        .map(|_| {
-            let begin = Instant::now();
-            ask();
-            begin.elapsed().as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    let median = times[REPEATS / 2];
-    println!(
-        "{what}: {:.1} ms (fastest {:.1}) for {} pairs",
-        median * 1e3,
-        times[0] * 1e3,
-        table.sizes().len() * targets.len()
-    );
-    if let Some(peak) = peak_mebibytes() {
-        println!("{what}: peak memory {peak} MiB, the mapped files among it");
-    }
-    (median, table)
+    count(mine, &active, &selections, theirs, &active, &targets, view, THREADS)
 }
 
 /// How far the protected table is from the exact one, in its own standard errors: about 1 in the mean of squares.
@@ -142,25 +146,60 @@ fn report_error(exact: &Table, protected: &Table) {
     println!("protected: off by {mean:.2} standard errors in the root mean square");
 }
 
-/// DuckDB's median seconds, and its counts.
-fn duckdb(dir: &Path) -> Result<(f64, Vec<Overlap>)> {
-    for (name, account) in [("mine", mine()), ("theirs", theirs())] {
-        let path = dir.join(format!("{name}.parquet"));
-        if !path.exists() {
-            export(&account, &path)?;
+/// DuckDB with the same data in its own tables.
+struct DuckDb {
+    _process: Child,
+    ask: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    version: String,
+    seconds: f64,
+    peak_mebibytes: u64,
+    pairs: Vec<Overlap>,
+}
+
+impl DuckDb {
+    fn start(dir: &Path) -> Result<Self> {
+        for (name, account) in [("mine", mine()), ("theirs", theirs())] {
+            let path = dir.join(format!("{name}.parquet"));
+            if !path.exists() {
+                export(&account, &path)?;
+            }
         }
+        let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/all_pairs_duckdb.py");
+        let mut process = Command::new(python)
+            .args([script.as_os_str(), dir.as_os_str()])
+            .arg(THREADS.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let ask = process.stdin.take().ok_or("no input")?;
+        let answers = BufReader::new(process.stdout.take().ok_or("no output")?).lines();
+        Ok(Self { _process: process, ask, answers })
     }
-    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/all_pairs_duckdb.py");
-    let output =
-        Command::new(python).arg(script).arg(dir).arg(THREADS.to_string()).arg(REPEATS.to_string()).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+
+    fn all_pairs(&mut self) -> Result<Answer> {
+        writeln!(self.ask)?;
+        let line = self.answers.next().ok_or("DuckDB ended; has PYTHON the module duckdb?")??;
+        Ok(serde_json::from_str(&line)?)
     }
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    println!("DuckDB {}: peak memory {} MiB", answer["version"], answer["peak_mebibytes"]);
-    let seconds = answer["seconds"].as_f64().ok_or("no time")?;
-    Ok((seconds, serde_json::from_value(answer["pairs"].clone())?))
+}
+
+impl Answer {
+    fn check(&self, exact: &Table) -> Result<()> {
+        for (my_audience, their_audience, overlap) in &self.pairs {
+            let sum = exact.sum(usize::from(*my_audience) - 1, usize::from(*their_audience) - 1);
+            if sum.estimate != *overlap as f64 {
+                return Err(format!("DuckDB counts {overlap} where the index counts {}", sum.estimate).into());
+            }
+        }
+        println!("DuckDB has the same {} counts", self.pairs.len());
+        Ok(())
+    }
 }
 
 /// The memberships of an account, with a 64-bit key for each identity.

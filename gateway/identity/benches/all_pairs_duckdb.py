@@ -1,14 +1,16 @@
-"""All pairs of audiences in DuckDB: warm native tables, 64-bit keys. Called by all_pairs.rs; prints JSON."""
+"""All pairs of audiences in DuckDB: warm native tables, 64-bit keys. Called by all_pairs.rs.
+
+For each line of its input it runs the query once and prints a line of JSON.
+"""
 
 import json
 import resource
-import statistics
 import sys
 import time
 
 import duckdb
 
-directory, threads, repeats = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+directory, threads = sys.argv[1], int(sys.argv[2])
 connection = duckdb.connect()
 connection.execute(f"SET threads = {threads}")
 for name in ("mine", "theirs"):
@@ -20,19 +22,10 @@ FROM mine JOIN theirs ON mine.key = theirs.key
 GROUP BY mine.audience, theirs.audience
 """
 
-pairs = connection.execute(QUERY).fetchall()
-seconds = []
-for _ in range(repeats):
+for _ in sys.stdin:
     begin = time.perf_counter()
-    connection.execute(QUERY).fetchall()
-    seconds.append(time.perf_counter() - begin)
-print(
-    json.dumps(
-        {
-            "version": duckdb.__version__,
-            "seconds": statistics.median(seconds),
-            "pairs": pairs,
-            "peak_mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        }
-    )
-)
+    pairs = connection.execute(QUERY).fetchall()
+    seconds = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    answer = {"version": duckdb.__version__, "seconds": seconds, "pairs": pairs, "peak_mebibytes": peak}
+    print(json.dumps(answer), flush=True)

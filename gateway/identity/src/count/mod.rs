@@ -42,7 +42,7 @@ pub enum Target {
 /// Selections that are counted in one pass over the indexes: one bit each.
 const SELECTIONS_AT_ONCE: usize = 64;
 /// Rows of mine that a thread takes at a time.
-const UNIT: usize = 1 << 16;
+const UNIT: usize = 1 << 15;
 /// Both sides of a comparison, for one match key.
 #[derive(Clone, Copy)]
 struct Sides<'a> {

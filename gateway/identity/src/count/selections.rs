@@ -79,7 +79,7 @@ impl<'a> SelectionBits<'a> {
     /// Goes through all sets once, split over the threads: sizes of the selections, and the bits of the first sets.
     fn over_sets(&self, selections: usize, threads: usize) -> (Vec<u64>, Vec<u64>) {
         let (all_sets, sets) = (self.mine.sets(), self.mine.set_count());
-        let share = sets.div_ceil(threads.max(1) as u32).max(1 << 12);
+        let share = sets.div_ceil(threads.max(1) as u32).max(1 << 14);
         let through = |from: u32| {
             let mut sizes = vec![0; selections];
             let mut kept = Vec::new();
@@ -93,13 +93,14 @@ impl<'a> SelectionBits<'a> {
             }
             (sizes, kept)
         };
-        let (mut sizes, mut kept) = (vec![0; selections], Vec::new());
+        // A thread takes a while to start: the first share, often the only one, is done here.
         thread::scope(|scope| {
             let through = &through;
-            let parts: Vec<_> =
-                (0..sets).step_by(share as usize).map(|from| scope.spawn(move || through(from))).collect();
-            for part in parts {
-                match part.join() {
+            let others: Vec<_> =
+                (share..sets).step_by(share as usize).map(|from| scope.spawn(move || through(from))).collect();
+            let (mut sizes, mut kept) = through(0);
+            for other in others {
+                match other.join() {
                     Ok((part, bits)) => {
                         sizes.iter_mut().zip(part).for_each(|(size, part)| *size += part);
                         kept.extend(bits);
@@ -108,7 +109,7 @@ impl<'a> SelectionBits<'a> {
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-        });
-        (sizes, kept)
+            (sizes, kept)
+        })
     }
 }
