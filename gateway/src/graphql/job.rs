@@ -47,7 +47,7 @@ impl Job {
         global(self.0.id)
     }
 
-    /// Which work: `refresh`, `load_events`, `deliver`, `report`.
+    /// Which work: `refresh`, `rebuild`, `load_events`, `deliver`, `report`.
     async fn kind(&self) -> &str {
         &self.0.kind
     }
