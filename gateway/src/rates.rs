@@ -1,6 +1,8 @@
 //! How many requests a key, and how many guesses of connect codes an account, may make.
 
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock, clock::DefaultClock};
+use governor::{
+    DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock, clock::DefaultClock,
+};
 use std::num::NonZeroU32;
 
 /// Guesses of connect codes that one account may make in a minute. With 160 random bits this is about noise in the logs,

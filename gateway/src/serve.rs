@@ -29,7 +29,8 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     std::fs::create_dir_all(&settings.data)?;
     let secrets = Secrets::open(&settings.data)?;
     let store = Store::open(&settings.database()).await?;
-    let listener = TcpListener::bind(settings.listen).await.map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
+    let listener =
+        TcpListener::bind(settings.listen).await.map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let base_url = settings.base_url(listener.local_addr()?);
     let new_operator_token = operator_token(&store).await?;
     let destinations = Arc::new(destination_types(&settings).await?);

@@ -1,6 +1,8 @@
 //! The one place where fields and mutations are guarded.
 
-use crate::{gateway::Gateway, graphql::fault::unauthenticated, graphql::loaders::Loaders, http::request_id::RequestId};
+use crate::{
+    gateway::Gateway, graphql::fault::unauthenticated, graphql::loaders::Loaders, http::request_id::RequestId,
+};
 use async_graphql::{Context, ID, Result};
 use entente_domain::{
     AccountId, ConnectionId, Refusal,
@@ -86,7 +88,12 @@ pub async fn project_of(
 }
 
 /// What a change of state is recorded with.
-pub fn change(ctx: &Context<'_>, authorised: Authorised, action: &'static str, subject: Option<Subject>) -> Result<Change> {
+pub fn change(
+    ctx: &Context<'_>,
+    authorised: Authorised,
+    action: &'static str,
+    subject: Option<Subject>,
+) -> Result<Change> {
     Ok(Change {
         actor: viewer(ctx)?.actor,
         account: Some(authorised.account),

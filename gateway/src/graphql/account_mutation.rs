@@ -132,7 +132,8 @@ impl AccountMutation {
         let secrets = new_secrets(ctx, id)?;
         let at = change.now;
         let rule = move || account::create(id, new, at).map(Outcome::of);
-        let created = gateway(ctx).store().create_account(change, id, admin, secrets, Box::new(rule)).await.map_err(fault)?;
+        let created =
+            gateway(ctx).store().create_account(change, id, admin, secrets, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let account = load(&loaders(ctx).accounts, created.id).await?.map(Account);
         Ok(CreateAccountPayload { account, user_errors: vec![] })

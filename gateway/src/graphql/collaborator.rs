@@ -10,7 +10,9 @@ use crate::graphql::{
     partner_audience::{PartnerAudience, PartnerAudiencePage},
 };
 use async_graphql::{Context, ID, Object, Result};
-use entente_domain::{Refusal, access::Act, account::Account as Row, account::Role as DomainRole, connect_code::ConnectCode};
+use entente_domain::{
+    Refusal, access::Act, account::Account as Row, account::Role as DomainRole, connect_code::ConnectCode,
+};
 use entente_store::DirectoryFilter;
 
 /// Another account, as far as it shows itself: to those who find it in the directory, hold its connect code or are
@@ -134,7 +136,8 @@ pub async fn by_connect_code(
 ) -> Result<Result<Row, Refusal>> {
     use entente_domain::Code;
     let gateway = gateway(ctx);
-    let wrong = || Refusal::new(Code::ConnectCodeInvalid, "This connect code is wrong or was refreshed.").at("connectCode");
+    let wrong =
+        || Refusal::new(Code::ConnectCodeInvalid, "This connect code is wrong or was refreshed.").at("connectCode");
     if !gateway.rates().guess(asking) {
         let message = "Too many connect codes were tried; wait a minute.";
         return Ok(Err(Refusal::new(Code::RateLimited, message).at("connectCode")));

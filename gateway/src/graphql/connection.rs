@@ -335,8 +335,11 @@ impl ConnectionMutation {
             let events = NewEvent::of_connection(&connection, event);
             Ok(Outcome::of(connection).events(events))
         };
-        let created =
-            gateway(ctx).store().invite(change, id, authorised.account, recipient, Box::new(rule)).await.map_err(fault)?;
+        let created = gateway(ctx)
+            .store()
+            .invite(change, id, authorised.account, recipient, Box::new(rule))
+            .await
+            .map_err(fault)?;
         let created = allow!(created);
         let row = load(&loaders(ctx).connections, created.id).await?;
         Ok(row.ok_or_else(|| fault("a new connection is gone"))?.into())

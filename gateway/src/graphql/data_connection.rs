@@ -306,7 +306,8 @@ impl DataConnectionMutation {
             Ok(Outcome::of(created).events([event]).job(refresh::job(account, id, upload, at)))
         };
         let store = gateway(ctx).store();
-        let created = store.create_data_connection(change, id, account, Some(upload), Box::new(rule)).await.map_err(fault)?;
+        let created =
+            store.create_data_connection(change, id, account, Some(upload), Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let data_connection = load(&loaders(ctx).data_connections, created.id).await?.map(DataConnection);
         Ok(CreateDataConnectionPayload { data_connection, job: last_job(ctx, created.id).await?, user_errors: vec![] })

@@ -199,7 +199,8 @@ impl DestinationMutation {
                 NewEvent::of_account(account.id, AccountEventKind::DestinationCreated, Subject::Destination(id));
             Ok(Outcome::of(made).events([created]))
         };
-        let created = gateway.store().create_destination(change, id, account, stored, Box::new(rule)).await.map_err(fault)?;
+        let created =
+            gateway.store().create_destination(change, id, account, stored, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let destination = load(&loaders(ctx).destinations, created.id).await?.map(Destination);
         Ok(CreateDestinationPayload { destination, user_errors: vec![] })

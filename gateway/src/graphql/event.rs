@@ -17,7 +17,9 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     AccountId, JobId, Refusal,
     access::Act,
-    event::{AccountEventKind as DomainAccountEventKind, ConnectionEvent as DomainConnectionEvent, Event, Happening, Subject},
+    event::{
+        AccountEventKind as DomainAccountEventKind, ConnectionEvent as DomainConnectionEvent, Event, Happening, Subject,
+    },
 };
 use entente_store::{JobState, Stream as EventStream, Wakeup};
 use futures::{Stream, stream};
@@ -274,7 +276,8 @@ async fn events(
         None => range.latest,
         Some(text) => {
             let number = parse_cursor(&text).filter(|n| *n <= range.latest);
-            let number = number.ok_or_else(|| refused(Refusal::invalid("after", "This is not a cursor of this account.")))?;
+            let number =
+                number.ok_or_else(|| refused(Refusal::invalid("after", "This is not a cursor of this account.")))?;
             if number < range.oldest - 1 {
                 return Err(expired());
             }

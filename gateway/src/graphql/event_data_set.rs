@@ -365,7 +365,8 @@ async fn create(
         Ok(Outcome::of(data_set).job(job))
     };
     let store = gateway(ctx).store();
-    let created = store.create_event_data_set(change, id, from.project, from.upload, Box::new(rule)).await.map_err(fault)?;
+    let created =
+        store.create_event_data_set(change, id, from.project, from.upload, Box::new(rule)).await.map_err(fault)?;
     Ok(created.map(|c| c.id))
 }
 

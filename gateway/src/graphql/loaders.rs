@@ -5,9 +5,8 @@ use crate::graphql::fault::fault;
 use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
-    AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId,
-    UploadId,
-    UserId,
+    AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId,
+    JobId, ProjectId, ReportId, SentAudienceId, UploadId, UserId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
     audience::Audience,
@@ -132,7 +131,9 @@ impl Loaders {
             campaigns_of_projects: by(store, |s, k| Box::pin(async move { s.campaigns_of_projects(&k).await })),
             audiences: by(store, |s, k| Box::pin(async move { s.audiences_by_ids(&k).await })),
             public_audiences: by(store, |s, k| {
-                Box::pin(async move { s.newest_public_audiences_of_accounts(&k, crate::graphql::access::now(), NESTED).await })
+                Box::pin(async move {
+                    s.newest_public_audiences_of_accounts(&k, crate::graphql::access::now(), NESTED).await
+                })
             }),
             audiences_of_data_connections: by(store, |s, k| {
                 Box::pin(async move { s.newest_audiences_of_data_connections(&k, NESTED).await })

@@ -113,7 +113,8 @@ impl Project {
         let Some(settings) = &connection.settings else { return Ok(vec![]) };
         let other = connection.account_on(side.other());
         let store = gateway(ctx).store();
-        let has = crate::readiness::present(store, self.0.id, account, other, super::access::now()).await.map_err(fault)?;
+        let has =
+            crate::readiness::present(store, self.0.id, account, other, super::access::now()).await.map_err(fault)?;
         let of = |use_case: entente_domain::settings::UseCase| {
             let missing = project::missing(use_case, side, settings.activators, has);
             Readiness {
@@ -183,9 +184,8 @@ impl Project {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The viewing account.")] account_id: ID,
-        #[graphql(desc = "Only these of the settings' match keys; at least one. All when left out.")] match_keys: Option<
-            Vec<MatchKeyInput>,
-        >,
+        #[graphql(desc = "Only these of the settings' match keys; at least one. All when left out.")]
+        match_keys: Option<Vec<MatchKeyInput>>,
     ) -> Result<Discover> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
         discover::open(ctx, account, self.0.id, match_keys).await
@@ -366,7 +366,8 @@ impl ProjectMutation {
             let events = both(&loaded.connection, AccountEventKind::ProjectCreated, id);
             Ok(Outcome::of(project).events(events))
         };
-        let created = gateway(ctx).store().create_project(change, id, connection, Box::new(rule)).await.map_err(fault)?;
+        let created =
+            gateway(ctx).store().create_project(change, id, connection, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let project = load(&loaders(ctx).projects, created.id).await?.map(Project);
         Ok(CreateProjectPayload { project, user_errors: vec![] })

@@ -2,8 +2,8 @@
 
 use crate::{
     graphql::{
-        campaign::Campaign,
         access::{authorise, change, creation, gateway, loaders, project_of},
+        campaign::Campaign,
         event_data_set::measurable,
         fault::{allow, fault, payload},
         id::{global, local, locals},

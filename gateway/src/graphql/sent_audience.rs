@@ -284,7 +284,8 @@ impl SentAudienceMutation {
             Ok(Outcome::of(sent).events(events))
         };
         let store = gateway(ctx).store();
-        let created = store.create_sent_audience(change, id, project, audience, within, Box::new(rule)).await.map_err(fault)?;
+        let created =
+            store.create_sent_audience(change, id, project, audience, within, Box::new(rule)).await.map_err(fault)?;
         let sent = load(&loaders(ctx).sent_audiences, allow!(created).id).await?;
         Ok(SendAudiencePayload { sent_audience: sent.map(SentAudience), user_errors: vec![] })
     }

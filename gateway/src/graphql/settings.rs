@@ -9,8 +9,9 @@ use async_graphql::{Enum, InputObject, SimpleObject};
 use entente_domain::{
     Refusal,
     settings::{
-        ActivationPayer as DomainActivationPayer, Activators as DomainActivators, AdvertiserName as DomainAdvertiserName,
-        Counts as DomainCounts, Settings, Side as DomainSide, UseCase as DomainUseCase,
+        ActivationPayer as DomainActivationPayer, Activators as DomainActivators,
+        AdvertiserName as DomainAdvertiserName, Counts as DomainCounts, Settings, Side as DomainSide,
+        UseCase as DomainUseCase,
     },
 };
 

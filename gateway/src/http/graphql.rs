@@ -149,7 +149,8 @@ async fn answer(
         return malformed(wanted, "Subscribe by WebSocket or with `Accept: text/event-stream`.", &request_id);
     }
     let response = with_request_id(gateway.schema().execute(request).await, &request_id);
-    let never_ran = response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
+    let never_ran =
+        response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
     let status = match (wanted, never_ran) {
         (Wanted::GraphqlResponse, true) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,

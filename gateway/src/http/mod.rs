@@ -25,7 +25,10 @@ const GRAPHQL_BODY: usize = 2 << 20;
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/graphql", post(graphql::post).get(graphql_get).layer(DefaultBodyLimit::max(GRAPHQL_BODY)))
-        .route("/uploads/{upload}/{token}", put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()))
+        .route(
+            "/uploads/{upload}/{token}",
+            put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()),
+        )
         .route("/accounts/{account}/{picture}", get(uploads::picture))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))

@@ -30,7 +30,10 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// Gives a request its id, logs it, counts it, and puts the id on the answer.
 pub async fn identify(mut request: Request, next: Next) -> Response {
     let sane = |v: &HeaderValue| {
-        v.to_str().ok().filter(|t| (8..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')).map(Arc::from)
+        v.to_str()
+            .ok()
+            .filter(|t| (8..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+            .map(Arc::from)
     };
     let given = request.headers().get(&HEADER).and_then(sane);
     let id = given.map_or_else(RequestId::generate, RequestId);

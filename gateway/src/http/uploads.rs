@@ -54,9 +54,8 @@ pub async fn receive(
         Ok(_) => return unknown(),
         Err(error) => return internal(&error, &request_id),
     };
-    let complete_already = || {
-        refusal(StatusCode::CONFLICT, "WRONG_STATE", "This upload is complete; create another one.", &request_id)
-    };
+    let complete_already =
+        || refusal(StatusCode::CONFLICT, "WRONG_STATE", "This upload is complete; create another one.", &request_id);
     if upload.complete {
         return complete_already();
     }
@@ -145,10 +144,10 @@ pub async fn picture(
 ) -> Response {
     let Ok(account) = account.parse() else { return StatusCode::NOT_FOUND.into_response() };
     let found = match picture.as_str() {
-        "logo.svg" => gateway.store().logo(account).await.map(|svg| svg.map(|s| ("image/svg+xml".to_owned(), s.into_bytes()))),
-        "header" => {
-            gateway.store().header_picture(account).await.map(|p| p.map(|p| (p.content_type, p.bytes)))
+        "logo.svg" => {
+            gateway.store().logo(account).await.map(|svg| svg.map(|s| ("image/svg+xml".to_owned(), s.into_bytes())))
         }
+        "header" => gateway.store().header_picture(account).await.map(|p| p.map(|p| (p.content_type, p.bytes))),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     match found {

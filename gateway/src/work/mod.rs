@@ -187,12 +187,7 @@ async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
     }
 }
 
-async fn settle(
-    gateway: &Gateway,
-    job: &Job,
-    owner: &str,
-    ended: Result<Ended, Fault>,
-) -> Result<bool, StoreError> {
+async fn settle(gateway: &Gateway, job: &Job, owner: &str, ended: Result<Ended, Fault>) -> Result<bool, StoreError> {
     let (store, now) = (gateway.store(), crate::clock::now());
     match ended {
         Ok(Ended::Done) => store.finish_job(job.id, owner, now).await,
@@ -202,7 +197,9 @@ async fn settle(
         Err(_) if gateway.stopping().is_cancelled() => store.hand_back_job(job.id, owner).await,
         Err(fault) if job.attempts >= ATTEMPTS => {
             tracing::error!(message = "a job is given up", job = %job.id, %fault);
-            store.fail_job(job.id, owner, "It failed in the gateway; its operator can find it by the job's id.", now).await
+            store
+                .fail_job(job.id, owner, "It failed in the gateway; its operator can find it by the job's id.", now)
+                .await
         }
         Err(fault) => {
             tracing::warn!(message = "a job is tried again", job = %job.id, %fault);
