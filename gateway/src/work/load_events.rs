@@ -291,7 +291,9 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         };
-        let EventPlan::Exposures(plan) = event_plan(&data_set, "DE") else { panic!("exposures") };
+        let EventPlan::Exposures(plan) = event_plan(&data_set, "DE") else {
+            unreachable!("it has columns of exposures")
+        };
         let folder = tempfile::tempdir().unwrap();
         let (secret, out) = (IndexSecret::new([7; 16]), folder.path().join("events"));
         let mut go_on = |_| Control::Continue;

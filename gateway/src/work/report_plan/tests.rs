@@ -147,7 +147,8 @@ fn an_attribution_reads_the_runners_exposures_and_the_viewers_conversions() {
     assert_eq!(definition.dimensions.campaigns, ["run", "walk"]);
     assert_eq!(definition.dimensions.placements, ["News", "Sport"]);
     assert_eq!((definition.period.first, definition.period.last, definition.lookback_days), (day(1), day(14), 14));
-    let [event] = definition.events.as_slice() else { panic!("one event") };
+    assert_eq!(definition.events.len(), 1);
+    let event = &definition.events[0];
     assert_eq!((event.kind.as_str(), event.value, event.deduplicate), ("purchase", ValueRule::SumOfValue, false));
     assert_eq!(event.combine, Combine::Any);
     assert_eq!(
