@@ -5,6 +5,7 @@ use crate::{
     stories::{Party, Story},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -160,42 +161,49 @@ on_both_databases! {
         assert!(foreign.len() >= 12, "{foreign:?}");
         let stranger = Party::create(&gateway, "Other Tube", "PUBLISHER").await;
         let schema = Schema::of(&gateway.anonymous().query(INTROSPECTION, json!({})).await);
-        let mut asked = 0;
+        let mut probes = vec![];
         for (root, ty) in [("query", "Query"), ("mutation", "Mutation")] {
             for field in schema.fields(ty) {
-                let name = field["name"].as_str().unwrap();
-                let paths: Vec<_> = field["args"].as_array().unwrap().iter()
-                    .flat_map(|a| schema.id_paths(&a["type"], a["name"].as_str().unwrap()))
-                    .collect();
+                let arguments = field["args"].as_array().unwrap().clone();
+                let paths = arguments.iter().flat_map(|a| schema.id_paths(&a["type"], a["name"].as_str().unwrap()));
                 let document = document(root, &field, &schema);
-                for probed in &paths {
+                for probed in paths {
                     for id in &foreign {
-                        let mut answers = vec![];
-                        for tried in [id.clone(), nobodys(id)] {
-                            let ids = |path: &str| match path {
-                                p if p == probed => json!(tried),
-                                p if p.ends_with("accountId") => json!(stranger.account),
-                                _ => Value::Null,
-                            };
-                            let mut variables = Map::new();
-                            for argument in field["args"].as_array().unwrap() {
-                                let (name, ty) = (argument["name"].as_str().unwrap(), &argument["type"]);
-                                let holds = schema.id_paths(ty, name).iter().any(|p| p == probed);
-                                if holds || ty["kind"] == "NON_NULL" {
-                                    variables.insert(name.to_owned(), schema.value(ty, name, &ids));
-                                }
-                            }
-                            let answer = stranger.client.ask(&document, fill_nulls(Value::Object(variables))).await;
-                            answers.push(comparable(answer, &tried));
-                            asked += 1;
-                        }
-                        assert_eq!(answers[0], answers[1], "{name} tells {probed} = {id} apart\n{document}");
+                        let tried = [id.clone(), nobodys(id)];
+                        let variables = tried.clone().map(|id| variables(&schema, &arguments, &probed, &id, &stranger));
+                        probes.push((document.clone(), probed.clone(), tried, variables));
                     }
                 }
             }
         }
-        assert!(asked > 1_000, "the walk asked only {asked} questions");
+        assert!(probes.len() > 500, "the walk has only {} probes", probes.len());
+        futures::stream::iter(probes).for_each_concurrent(8, |(document, probed, tried, variables)| {
+            let client = stranger.client.clone();
+            async move {
+                let [theirs, nobodys] = variables;
+                let one = comparable(client.ask(&document, theirs).await, &tried[0]);
+                let other = comparable(client.ask(&document, nobodys).await, &tried[1]);
+                assert_eq!(one, other, "{probed} = {} is told apart\n{document}", tried[0]);
+            }
+        }).await;
     }
+}
+
+/// Variables that name one id at one path, the stranger's own account, and nobody elsewhere.
+fn variables(schema: &Schema, arguments: &[Value], probed: &str, id: &str, stranger: &Party) -> Value {
+    let ids = |path: &str| match path {
+        p if p == probed => json!(id),
+        p if p.ends_with("accountId") => json!(stranger.account),
+        _ => Value::Null,
+    };
+    let mut variables = Map::new();
+    for argument in arguments {
+        let (name, ty) = (argument["name"].as_str().unwrap(), &argument["type"]);
+        if ty["kind"] == "NON_NULL" || schema.id_paths(ty, name).iter().any(|p| p == probed) {
+            variables.insert(name.to_owned(), schema.value(ty, name, &ids));
+        }
+    }
+    fill_nulls(Value::Object(variables))
 }
 
 /// Ids that are needed and not the one that is tried: of nobody.

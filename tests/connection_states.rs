@@ -42,7 +42,8 @@ async fn press(party: &Party, connection: &str, command: &str, version: i64) -> 
         "deleteConnection" => ("ConnectionInput", "deletedConnectionId"),
         _ => ("ConnectionInput", "connection { state }"),
     };
-    let document = format!("mutation($input: {ty}!) {{ {command}(input: $input) {{ {field} userErrors {{ code }} }} }}");
+    let document =
+        format!("mutation($input: {ty}!) {{ {command}(input: $input) {{ {field} userErrors {{ code }} }} }}");
     let mut input = json!({ "accountId": party.account, "connectionId": connection });
     match command {
         "proposeSettings" => input["settings"] = settings("RECIPIENT"),

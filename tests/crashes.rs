@@ -38,7 +38,9 @@ async fn press(party: &Party, mutation: &str, input: Value) -> Value {
 async fn read(party: &Party, query: &str, variables: Value) -> Value {
     loop {
         match party.client.try_ask(query, variables.clone()).await {
-            Ok(mut answer) if answer.get("errors").is_none() && answer["data"].is_object() => return answer["data"].take(),
+            Ok(mut answer) if answer.get("errors").is_none() && answer["data"].is_object() => {
+                return answer["data"].take();
+            }
             _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }

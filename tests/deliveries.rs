@@ -29,12 +29,13 @@ pub fn delivered(folder: &Path) -> BTreeMap<(String, String), u32> {
         for batch in reader {
             let batch = batch.unwrap();
             let text = |name: &str, row: usize| {
-                let column = arrow::compute::cast(batch.column_by_name(name).unwrap(), &arrow::datatypes::DataType::Utf8);
+                let column =
+                    arrow::compute::cast(batch.column_by_name(name).unwrap(), &arrow::datatypes::DataType::Utf8);
                 column.unwrap().as_string::<i32>().value(row).to_owned()
             };
             for row in 0..batch.num_rows() {
                 assert_eq!(text("change", row), "added");
-                *rows.entry((text("match_key", row), text("identifier", row))).or_insert(0) += 1;
+                *rows.entry((text("match_key", row), text("identity", row))).or_insert(0) += 1;
             }
         }
     }

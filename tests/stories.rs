@@ -49,7 +49,8 @@ impl Party {
     }
 
     pub async fn connect_code(&self) -> String {
-        let data = self.client.query("query($a: ID!) { account(id: $a) { connectCode } }", json!({ "a": self.account }));
+        let data =
+            self.client.query("query($a: ID!) { account(id: $a) { connectCode } }", json!({ "a": self.account }));
         data.await["account"]["connectCode"].as_str().unwrap().to_owned()
     }
 
@@ -68,7 +69,8 @@ impl Party {
     }
 
     pub async fn accept_invite(&self, connection: &str) {
-        let document = "mutation($input: ConnectionInput!) { acceptInvite(input: $input) { userErrors { code message } } }";
+        let document =
+            "mutation($input: ConnectionInput!) { acceptInvite(input: $input) { userErrors { code message } } }";
         self.client.mutate(document, json!({ "accountId": self.account, "connectionId": connection })).await;
     }
 
@@ -113,14 +115,11 @@ impl Party {
 
 /// How rows of a file are read.
 fn mapping(form: Form) -> Value {
-    let field = |column: &str, key: &str, transformation: &str| {
-        json!({ "column": column, "matchKey": { "kind": key }, "transformation": transformation })
-    };
+    let field = |column: &str, key: &str, transformation: &str| json!({ "column": column, "matchKey": { "kind": key }, "transformation": transformation });
     let fields = match form {
-        Form::Plain => [
-            field("email", "HASHED_EMAIL", "NORMALISE_AND_HASH"),
-            field("phone", "HASHED_PHONE", "NORMALISE_AND_HASH"),
-        ],
+        Form::Plain => {
+            [field("email", "HASHED_EMAIL", "NORMALISE_AND_HASH"), field("phone", "HASHED_PHONE", "NORMALISE_AND_HASH")]
+        }
         Form::Hashed => [
             field("hashed_email", "HASHED_EMAIL", "ALREADY_HASHED"),
             field("hashed_phone", "HASHED_PHONE", "ALREADY_HASHED"),

@@ -39,6 +39,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     let identities = Identities::new(&settings, &secrets);
     let gateway = Gateway::new(settings, base_url, store, secrets, identities, destinations, rates, metrics);
 
+    let stop = stop_signal()?;
     announce(&gateway, new_operator_token.as_deref());
     let runner = tokio::spawn(work::run(gateway.clone()));
     let server = axum::serve(listener, http::router(gateway.clone()))
@@ -54,7 +55,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        signal = stop_signal() => signal?,
+        signal = stop => signal?,
         () = told => {}
     }
     tracing::info!("stopping");
@@ -99,11 +100,15 @@ fn announce(gateway: &Gateway, operator_token: Option<&str>) {
     println!("Stop it with Ctrl-C.");
 }
 
-async fn stop_signal() -> std::io::Result<()> {
+/// Listens for signals from now on; ends with the first.
+fn stop_signal() -> std::io::Result<impl Future<Output = std::io::Result<()>>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
 }

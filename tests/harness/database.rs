@@ -1,9 +1,6 @@
 //! A database of its own for each gateway under test.
 
-use std::{
-    path::Path,
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,7 +76,7 @@ impl Gateway {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("ENTENTE_LISTEN", "127.0.0.1:0")
             .env("ENTENTE_DATA", self.data.path())
-            .env("ENTENTE_PLUGINS", plugins())
+            .env("ENTENTE_PLUGINS", self.plugins())
             .env("DATABASE_URL", self.database.url(self.data.path()))
             .env("TEST_CLOCK_FILE", self.clock_path())
             .envs(self.options.settings.iter().map(|(k, v)| (*k, v.clone())))
@@ -159,17 +159,30 @@ impl Drop for Gateway {
         }
         if std::thread::panicking() {
             let log = self.log();
-            let from = log.len().saturating_sub(8_000);
+            let from = log.len().saturating_sub(3_000);
             eprintln!("the gateway's log ends:\n{}", log.get(from..).unwrap_or(&log));
         }
     }
 }
 
-/// The folder that the build put the plugins into.
-fn plugins() -> PathBuf {
+impl Gateway {
+    /// A folder with the bundled plugin and nothing else.
+    fn plugins(&self) -> PathBuf {
+        let folder = self.data.path().join("program");
+        if !folder.exists() {
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::copy(built_plugin(), folder.join(PLUGIN)).unwrap();
+        }
+        folder
+    }
+}
+
+const PLUGIN: &str = "libentente_landing_zone.so";
+
+/// Where the build put it.
+fn built_plugin() -> PathBuf {
     let exe = Path::new(env!("CARGO_BIN_EXE_entente-under-test"));
     let folder = exe.parent().unwrap();
-    let built = "libentente_landing_zone.so";
-    let found = [folder.join("deps"), folder.to_owned()].into_iter().find(|f| f.join(built).exists());
+    let found = [folder.join("deps"), folder.to_owned()].map(|f| f.join(PLUGIN)).into_iter().find(|f| f.exists());
     found.expect("the landing-zone plugin is built with the tests")
 }

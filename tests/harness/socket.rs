@@ -44,7 +44,8 @@ impl Socket {
 
     async fn message(&mut self) -> Option<Value> {
         loop {
-            let message = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a message in time")?;
+            let message =
+                tokio::time::timeout(Duration::from_secs(30), self.0.next()).await.expect("a message in time")?;
             match message.ok()? {
                 Message::Text(text) => return Some(serde_json::from_str(&text).unwrap()),
                 Message::Close(_) => return None,

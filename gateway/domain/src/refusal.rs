@@ -91,10 +91,9 @@ impl Refusal {
         Self::new(Code::Invalid, message).at(field)
     }
 
-    /// What is said of objects that do not exist and of those of others alike. It is about the input field that is named
-    /// for the object: `projectId` for a project.
+    /// What is said of objects that do not exist and of those of others alike.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, format!("There is no such {what}.")).at(&id_field(what))
+        Self::new(Code::NotFound, format!("There is no such {what}."))
     }
 }
 
@@ -102,20 +101,6 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.code, self.message)
     }
-}
-
-/// `eventDataSetId` for an event data set.
-fn id_field(what: &str) -> String {
-    let mut field = String::new();
-    for word in what.split_whitespace() {
-        let word = word.to_lowercase();
-        let mut letters = word.chars();
-        match letters.next() {
-            Some(first) if !field.is_empty() => field.extend(first.to_uppercase().chain(letters)),
-            _ => field.push_str(&word),
-        }
-    }
-    field + "Id"
 }
 
 /// Checks a text's length in characters after trimming, and that it has no control characters.
@@ -129,17 +114,4 @@ pub fn text(field: &str, value: &str, at_least: usize, at_most: usize) -> Result
         return Err(Refusal::invalid(field, "Control characters are not allowed."));
     }
     Ok(value.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_found_is_named_by_its_field() {
-        for (what, field) in [("project", "projectId"), ("event data set", "eventDataSetId"), ("API key", "apiKeyId")] {
-            assert_eq!(Refusal::not_found(what).field, [field]);
-        }
-        assert_eq!(Refusal::not_found("user").at("email").field, ["email"]);
-    }
 }

@@ -79,6 +79,7 @@ impl Account {
     }
 }
 
+/// An account: one collaborator, a brand in one role. Only its own members see it.
 #[Object]
 impl Account {
     /// Opaque.

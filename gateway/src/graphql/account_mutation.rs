@@ -110,7 +110,11 @@ pub struct AccountMutation;
 #[Object]
 impl AccountMutation {
     /// Creates an account.
-    async fn create_account(&self, ctx: &Context<'_>, input: CreateAccountInput) -> Result<CreateAccountPayload> {
+    async fn create_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateAccountInput,
+    ) -> Result<CreateAccountPayload> {
         let admin = allow!(first_admin(ctx, input.admin_user_id.as_ref())?);
         let key = allow!(super::access::checked_key(input.idempotency_key.clone()));
         let match_keys = allow!(account_keys(input.match_keys));
@@ -140,7 +144,11 @@ impl AccountMutation {
     }
 
     /// Edits an account. For ADMIN and MANAGER.
-    async fn update_account(&self, ctx: &Context<'_>, input: UpdateAccountInput) -> Result<UpdateAccountPayload> {
+    async fn update_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: UpdateAccountInput,
+    ) -> Result<UpdateAccountPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let logo = allow!(input.logo.as_deref().map(picture::logo).transpose());
         let header = allow!(input.header_picture.as_deref().map(picture::header).transpose());
@@ -176,7 +184,7 @@ impl AccountMutation {
     async fn refresh_connect_code(
         &self,
         ctx: &Context<'_>,
-        input: RefreshConnectCodeInput,
+        #[graphql(desc = "What to do, and for which account.")] input: RefreshConnectCodeInput,
     ) -> Result<RefreshConnectCodePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = authorised.account;

@@ -53,6 +53,7 @@ pub struct Activation(pub Row);
 
 page!(ActivationPage, ActivationEdge, Activation, "activations");
 
+/// A received audience being delivered to a destination. Only the receiver sees it.
 #[Object]
 impl Activation {
     /// Opaque.
@@ -190,7 +191,7 @@ impl ActivationMutation {
     async fn activate_audience(
         &self,
         ctx: &Context<'_>,
-        input: ActivateAudienceInput,
+        #[graphql(desc = "What to do, and for which account.")] input: ActivateAudienceInput,
     ) -> Result<ActivateAudiencePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let sent = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));
@@ -221,7 +222,7 @@ impl ActivationMutation {
     async fn delete_activation(
         &self,
         ctx: &Context<'_>,
-        input: DeleteActivationInput,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteActivationInput,
     ) -> Result<DeleteActivationPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<ActivationId>(&input.activation_id, "activationId"));

@@ -21,6 +21,7 @@ pub struct ApiKey(pub Row);
 
 page!(ApiKeyPage, ApiKeyEdge, ApiKey, "API keys");
 
+/// A key that acts for one account. The key itself is shown once, when it is created; only its hash is kept.
 #[Object]
 impl ApiKey {
     /// Opaque.
@@ -106,7 +107,11 @@ pub struct ApiKeyMutation;
 #[Object]
 impl ApiKeyMutation {
     /// Creates an API key. For ADMIN.
-    async fn create_api_key(&self, ctx: &Context<'_>, input: CreateApiKeyInput) -> Result<CreateApiKeyPayload> {
+    async fn create_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateApiKeyInput,
+    ) -> Result<CreateApiKeyPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
         let change = allow!(creation(ctx, authorised, "createApiKey", None)?);
         if input.expires_at.is_some_and(|at| at <= change.now) {
@@ -129,7 +134,11 @@ impl ApiKeyMutation {
     }
 
     /// Revokes an API key; it does nothing from now on. For ADMIN.
-    async fn revoke_api_key(&self, ctx: &Context<'_>, input: RevokeApiKeyInput) -> Result<RevokeApiKeyPayload> {
+    async fn revoke_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: RevokeApiKeyInput,
+    ) -> Result<RevokeApiKeyPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
         let id = allow!(local::<ApiKeyId>(&input.api_key_id, "apiKeyId"));
         let change = change(ctx, authorised, "revokeApiKey", Some(Subject::Account(authorised.account)))?;

@@ -53,6 +53,7 @@ pub struct Audience(pub Row);
 
 page!(AudiencePage, AudienceEdge, Audience, "audiences");
 
+/// A named set of identities of an account, as the account itself sees it.
 #[Object]
 impl Audience {
     /// Opaque.
@@ -175,7 +176,11 @@ pub struct AudienceMutation;
 #[Object]
 impl AudienceMutation {
     /// Edits many audiences at once, all or none. For ADMIN and MANAGER.
-    async fn update_audiences(&self, ctx: &Context<'_>, input: UpdateAudiencesInput) -> Result<UpdateAudiencesPayload> {
+    async fn update_audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: UpdateAudiencesInput,
+    ) -> Result<UpdateAudiencesPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         if input.audience_ids.is_empty() || input.audience_ids.len() > MOST {
             return Ok(Refusal::invalid("audienceIds", format!("Between 1 and {MOST} audiences.")).into());

@@ -47,6 +47,7 @@ impl ConnectionAccess {
     }
 }
 
+/// Who may see an audience by name, besides its own account.
 #[Object]
 impl ConnectionAccess {
     /// To whom it is given.

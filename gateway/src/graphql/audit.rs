@@ -21,6 +21,7 @@ pub struct AuditEntry(pub Row);
 
 page!(AuditEntryPage, AuditEntryEdge, AuditEntry, "entries of the audit log");
 
+/// A line of the audit log. It cannot be changed.
 #[Object]
 impl AuditEntry {
     /// Opaque.

@@ -9,6 +9,7 @@ use entente_domain::project::Campaign as Row;
 #[derive(Clone)]
 pub struct Campaign(pub Row);
 
+/// A campaign, entered by the side that runs it.
 #[Object]
 impl Campaign {
     /// Opaque.

@@ -20,6 +20,8 @@ use entente_store::DirectoryFilter;
 #[derive(Clone)]
 pub struct Collaborator(pub Row);
 
+/// Another account, as far as it shows itself: to those who find it in the directory, hold its connect code or are
+/// connected with it.
 #[Object]
 impl Collaborator {
     /// Opaque; not the id of an `Account`, which only its own members see.

@@ -96,6 +96,7 @@ pub struct Connection(pub Row);
 
 page!(ConnectionPage, ConnectionEdge, Connection, "connections");
 
+/// The agreement between two accounts. Both see it alike; what depends on who looks takes the viewing account.
 #[Object]
 impl Connection {
     /// Opaque.
@@ -320,7 +321,11 @@ pub struct ConnectionMutation;
 #[Object]
 impl ConnectionMutation {
     /// Invites an account, found in the directory or by its connect code. For ADMIN and MANAGER.
-    async fn invite(&self, ctx: &Context<'_>, input: InviteInput) -> Result<InvitePayload> {
+    async fn invite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: InviteInput,
+    ) -> Result<InvitePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let recipient = match input.invitee {
@@ -346,13 +351,21 @@ impl ConnectionMutation {
     }
 
     /// Accepts an invite. For ADMIN and MANAGER of the recipient.
-    async fn accept_invite(&self, ctx: &Context<'_>, input: ConnectionInput) -> Result<AcceptInvitePayload> {
+    async fn accept_invite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ConnectionInput,
+    ) -> Result<AcceptInvitePayload> {
         let done = apply(ctx, &input.account_id, &input.connection_id, "acceptInvite", |_| Ok(Command::AcceptInvite));
         Ok(allow!(done.await?).into())
     }
 
     /// Proposes settings. For ADMIN and MANAGER of the owner.
-    async fn propose_settings(&self, ctx: &Context<'_>, input: ProposeSettingsInput) -> Result<ProposeSettingsPayload> {
+    async fn propose_settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ProposeSettingsInput,
+    ) -> Result<ProposeSettingsPayload> {
         let settings = allow!(input.settings.settings());
         let keys = |a: &entente_domain::account::Account| a.match_keys.iter().map(|k| k.key.clone()).collect();
         let done = apply(ctx, &input.account_id, &input.connection_id, "proposeSettings", move |loaded| {
@@ -366,7 +379,11 @@ impl ConnectionMutation {
     }
 
     /// Accepts the settings that were read; the connection becomes active. For ADMIN and MANAGER of the recipient.
-    async fn accept_settings(&self, ctx: &Context<'_>, input: AcceptSettingsInput) -> Result<AcceptSettingsPayload> {
+    async fn accept_settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: AcceptSettingsInput,
+    ) -> Result<AcceptSettingsPayload> {
         let version = input.settings_version.0.cast_signed();
         let advertiser_names = input.advertiser_names.into_iter().map(Into::into).collect();
         let done = apply(ctx, &input.account_id, &input.connection_id, "acceptSettings", move |_| {
@@ -376,7 +393,11 @@ impl ConnectionMutation {
     }
 
     /// Rejects the settings that were read, with a reason. For ADMIN and MANAGER of the recipient.
-    async fn reject_settings(&self, ctx: &Context<'_>, input: RejectSettingsInput) -> Result<RejectSettingsPayload> {
+    async fn reject_settings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: RejectSettingsInput,
+    ) -> Result<RejectSettingsPayload> {
         let (version, reason) = (input.settings_version.0.cast_signed(), input.reason);
         let done = apply(ctx, &input.account_id, &input.connection_id, "rejectSettings", move |_| {
             Ok(Command::RejectSettings { version, reason })
@@ -388,20 +409,28 @@ impl ConnectionMutation {
     async fn withdraw_connection(
         &self,
         ctx: &Context<'_>,
-        input: ConnectionInput,
+        #[graphql(desc = "What to do, and for which account.")] input: ConnectionInput,
     ) -> Result<WithdrawConnectionPayload> {
         let done = apply(ctx, &input.account_id, &input.connection_id, "withdrawConnection", |_| Ok(Command::Withdraw));
         Ok(allow!(done.await?).into())
     }
 
     /// Declines a connection that is not active yet. For ADMIN and MANAGER of the recipient.
-    async fn decline_connection(&self, ctx: &Context<'_>, input: ConnectionInput) -> Result<DeclineConnectionPayload> {
+    async fn decline_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ConnectionInput,
+    ) -> Result<DeclineConnectionPayload> {
         let done = apply(ctx, &input.account_id, &input.connection_id, "declineConnection", |_| Ok(Command::Decline));
         Ok(allow!(done.await?).into())
     }
 
     /// Ends an active connection and deletes its projects. For ADMIN and MANAGER of either side.
-    async fn delete_connection(&self, ctx: &Context<'_>, input: ConnectionInput) -> Result<DeleteConnectionPayload> {
+    async fn delete_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ConnectionInput,
+    ) -> Result<DeleteConnectionPayload> {
         let done = apply(ctx, &input.account_id, &input.connection_id, "deleteConnection", |_| Ok(Command::Delete));
         let row = allow!(done.await?);
         Ok(DeleteConnectionPayload { deleted_connection_id: Some(global(row.id)), user_errors: vec![] })

@@ -73,6 +73,7 @@ pub struct DataConnection(pub Row);
 
 page!(DataConnectionPage, DataConnectionEdge, DataConnection, "data connections");
 
+/// A configured source of audiences.
 #[Object]
 impl DataConnection {
     /// Opaque.
@@ -280,7 +281,7 @@ impl DataConnectionMutation {
     async fn create_data_connection(
         &self,
         ctx: &Context<'_>,
-        input: CreateDataConnectionInput,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateDataConnectionInput,
     ) -> Result<CreateDataConnectionPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
@@ -318,7 +319,7 @@ impl DataConnectionMutation {
     async fn refresh_data_connection(
         &self,
         ctx: &Context<'_>,
-        input: RefreshDataConnectionInput,
+        #[graphql(desc = "What to do, and for which account.")] input: RefreshDataConnectionInput,
     ) -> Result<RefreshDataConnectionPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
@@ -343,7 +344,7 @@ impl DataConnectionMutation {
     async fn delete_data_connection(
         &self,
         ctx: &Context<'_>,
-        input: DeleteDataConnectionInput,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteDataConnectionInput,
     ) -> Result<DeleteDataConnectionPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));

@@ -50,6 +50,7 @@ pub struct Delivery(pub Row);
 
 page!(DeliveryPage, DeliveryEdge, Delivery, "deliveries");
 
+/// One run of an activation.
 #[Object]
 impl Delivery {
     /// Opaque.

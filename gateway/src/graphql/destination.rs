@@ -30,6 +30,7 @@ use serde_json::Value;
 #[derive(Clone)]
 pub struct DestinationType(Description);
 
+/// A kind of place that audiences can be delivered to, provided by a plugin.
 #[Object]
 impl DestinationType {
     /// Stable; name it when a destination is set up.
@@ -64,6 +65,7 @@ pub struct Destination(pub Row);
 
 page!(DestinationPage, DestinationEdge, Destination, "destinations");
 
+/// A configured place that audiences are delivered to. Only its own account sees it.
 #[Object]
 impl Destination {
     /// Opaque.
@@ -177,7 +179,7 @@ impl DestinationMutation {
     async fn create_destination(
         &self,
         ctx: &Context<'_>,
-        input: CreateDestinationInput,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateDestinationInput,
     ) -> Result<CreateDestinationPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let match_keys = allow!(keys(&input.match_keys, "matchKeys"));
@@ -210,7 +212,7 @@ impl DestinationMutation {
     async fn check_destination(
         &self,
         ctx: &Context<'_>,
-        input: CheckDestinationInput,
+        #[graphql(desc = "What to do, and for which account.")] input: CheckDestinationInput,
     ) -> Result<CheckDestinationPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
@@ -230,7 +232,7 @@ impl DestinationMutation {
     async fn delete_destination(
         &self,
         ctx: &Context<'_>,
-        input: DeleteDestinationInput,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteDestinationInput,
     ) -> Result<DeleteDestinationPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));

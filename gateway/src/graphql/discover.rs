@@ -239,6 +239,7 @@ fn choice(
 /// What a project lets the viewing account find out.
 pub struct Discover(Arc<Discovery>);
 
+/// What a project lets the viewing account find out.
 #[Object]
 impl Discover {
     /// What a selection of mine and one of theirs have in common.

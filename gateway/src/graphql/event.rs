@@ -111,6 +111,7 @@ pub struct ConnectionEvent {
     kind: DomainConnectionEvent,
 }
 
+/// A change of a connection's state.
 #[Object]
 impl ConnectionEvent {
     /// Its place in the account's stream; pass the last one as `after` to go on from there.
@@ -146,6 +147,7 @@ pub struct AccountEvent {
     kind: DomainAccountEventKind,
 }
 
+/// A change of anything else of an account.
 #[Object]
 impl AccountEvent {
     /// Its place in the account's stream; pass the last one as `after` to go on from there.
@@ -173,7 +175,8 @@ impl AccountEvent {
 #[derive(Default)]
 pub struct Subscriptions;
 
-#[Subscription]
+/// Subscriptions.
+#[Subscription(name = "Subscription")]
 impl Subscriptions {
     /// Changes of an account's connections. With `after`, first everything that happened since; without, from now on.
     async fn connection_events(

@@ -63,6 +63,7 @@ pub struct EventDataSet(pub Row);
 
 page!(EventDataSetPage, EventDataSetEdge, EventDataSet, "event data sets");
 
+/// Exposures or conversions of a project, loaded from a file. Only the account that loaded them sees them.
 #[Object]
 impl EventDataSet {
     /// Opaque.
@@ -269,7 +270,11 @@ pub struct EventDataSetMutation;
 #[Object]
 impl EventDataSetMutation {
     /// Loads exposures by a job. For ADMIN and MANAGER of the side that ran the campaigns.
-    async fn load_exposures(&self, ctx: &Context<'_>, input: LoadExposuresInput) -> Result<LoadExposuresPayload> {
+    async fn load_exposures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: LoadExposuresInput,
+    ) -> Result<LoadExposuresPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let new = NewEventDataSet {
             name: input.name,
@@ -287,7 +292,11 @@ impl EventDataSetMutation {
 
     /// Loads conversions by a job. For ADMIN and MANAGER of the other side than the one that ran the campaigns; in brand
     /// to brand of both.
-    async fn load_conversions(&self, ctx: &Context<'_>, input: LoadConversionsInput) -> Result<LoadConversionsPayload> {
+    async fn load_conversions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: LoadConversionsInput,
+    ) -> Result<LoadConversionsPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let new = NewEventDataSet {
             name: input.name,
@@ -308,7 +317,7 @@ impl EventDataSetMutation {
     async fn delete_event_data_set(
         &self,
         ctx: &Context<'_>,
-        input: DeleteEventDataSetInput,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteEventDataSetInput,
     ) -> Result<DeleteEventDataSetPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<EventDataSetId>(&input.event_data_set_id, "eventDataSetId"));

@@ -67,7 +67,7 @@ pub enum UserErrorCode {
 pub struct UserError {
     /// What to branch on.
     code: UserErrorCode,
-    /// Path of the input field that it is about; empty when it is about the whole.
+    /// Path of the input field that it is about; empty when it is about the whole, and with NOT_FOUND.
     field: Vec<String>,
     /// A sentence that says what to do.
     message: String,
@@ -75,7 +75,9 @@ pub struct UserError {
 
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
-        Self { code: refusal.code.into(), field: refusal.field, message: refusal.message }
+        // Rules name the field of what is not theirs, the store that of what is not there: the two must read alike.
+        let field = if refusal.code == Code::NotFound { vec![] } else { refusal.field };
+        Self { code: refusal.code.into(), field, message: refusal.message }
     }
 }
 

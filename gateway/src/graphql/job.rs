@@ -40,6 +40,7 @@ pub struct Job(pub Row);
 
 page!(JobPage, JobEdge, Job, "jobs");
 
+/// Work that runs later.
 #[Object]
 impl Job {
     /// Opaque.

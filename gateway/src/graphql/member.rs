@@ -20,6 +20,7 @@ pub struct Member(pub Row);
 
 page!(MemberPage, MemberEdge, Member, "members");
 
+/// A user in an account.
 #[Object]
 impl Member {
     /// Who.
@@ -82,7 +83,11 @@ pub struct MemberMutation;
 #[Object]
 impl MemberMutation {
     /// Adds a user to an account, or changes its role. For ADMIN.
-    async fn set_member(&self, ctx: &Context<'_>, input: SetMemberInput) -> Result<SetMemberPayload> {
+    async fn set_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: SetMemberInput,
+    ) -> Result<SetMemberPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
         let change = change(ctx, authorised, "setMember", Some(Subject::Account(authorised.account)))?;
         let store = gateway(ctx).store();
@@ -104,7 +109,11 @@ impl MemberMutation {
     }
 
     /// Removes a user from an account. For ADMIN.
-    async fn remove_member(&self, ctx: &Context<'_>, input: RemoveMemberInput) -> Result<RemoveMemberPayload> {
+    async fn remove_member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: RemoveMemberInput,
+    ) -> Result<RemoveMemberPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
         let user = allow!(local::<UserId>(&input.user_id, "userId"));
         let change = change(ctx, authorised, "removeMember", Some(Subject::Account(authorised.account)))?;

@@ -83,7 +83,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, event::Subscriptions>;
 
 /// How deep a document may nest, and what it may cost: each field is one, each item of a page its fields.
 const DEPTH: usize = 16;
-const COMPLEXITY: usize = 20_000;
+const COMPLEXITY: usize = 100_000;
 
 /// Builds the schema.
 pub fn schema() -> Schema {

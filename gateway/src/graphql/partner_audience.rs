@@ -19,6 +19,7 @@ pub struct PartnerAudience(pub Row);
 
 page!(PartnerAudiencePage, PartnerAudienceEdge, PartnerAudience, "audiences of others");
 
+/// An audience of another account, which made it public or named a connection for it.
 #[Object]
 impl PartnerAudience {
     /// Opaque; not the id of an `Audience`, which only its own account sees.

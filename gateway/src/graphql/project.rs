@@ -61,6 +61,7 @@ pub struct Project(pub Row);
 
 page!(ProjectPage, ProjectEdge, Project, "projects");
 
+/// The workspace of one campaign inside an active connection. Both sides see it; its creator edits it.
 #[Object]
 impl Project {
     /// Opaque.
@@ -347,7 +348,11 @@ pub struct ProjectMutation;
 #[Object]
 impl ProjectMutation {
     /// Creates a project in an active connection. For ADMIN and MANAGER of either side.
-    async fn create_project(&self, ctx: &Context<'_>, input: CreateProjectInput) -> Result<CreateProjectPayload> {
+    async fn create_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateProjectInput,
+    ) -> Result<CreateProjectPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let connection = allow!(local::<ConnectionId>(&input.connection_id, "connectionId"));
         let change = allow!(creation(ctx, authorised, "createProject", input.idempotency_key)?);
@@ -374,7 +379,11 @@ impl ProjectMutation {
     }
 
     /// Edits a project. For ADMIN and MANAGER of its creator.
-    async fn update_project(&self, ctx: &Context<'_>, input: UpdateProjectInput) -> Result<UpdateProjectPayload> {
+    async fn update_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: UpdateProjectInput,
+    ) -> Result<UpdateProjectPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "updateProject", Some(Subject::Project(id)))?;
@@ -394,7 +403,11 @@ impl ProjectMutation {
     }
 
     /// Deletes a project; what was delivered and finished reports stay. For ADMIN and MANAGER of its creator.
-    async fn delete_project(&self, ctx: &Context<'_>, input: DeleteProjectInput) -> Result<DeleteProjectPayload> {
+    async fn delete_project(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteProjectInput,
+    ) -> Result<DeleteProjectPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "deleteProject", Some(Subject::Project(id)))?;
@@ -409,7 +422,11 @@ impl ProjectMutation {
     }
 
     /// Enters a campaign of a project. For ADMIN and MANAGER of the side that runs it.
-    async fn add_campaign(&self, ctx: &Context<'_>, input: AddCampaignInput) -> Result<AddCampaignPayload> {
+    async fn add_campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: AddCampaignInput,
+    ) -> Result<AddCampaignPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = allow!(creation(ctx, authorised, "addCampaign", input.idempotency_key)?);

@@ -30,6 +30,7 @@ pub struct Refresh(pub Row);
 
 page!(RefreshPage, RefreshEdge, Refresh, "refreshes");
 
+/// One time that a file was loaded.
 #[Object]
 impl Refresh {
     /// The id of the job that loads or loaded it.

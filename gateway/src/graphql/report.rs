@@ -68,6 +68,7 @@ pub struct Report(pub Row);
 
 page!(ReportPage, ReportEdge, Report, "reports");
 
+/// A report of one account. It runs on its day and is frozen from then on; reading it spends nothing.
 #[Object]
 impl Report {
     /// Opaque.
@@ -339,7 +340,11 @@ pub struct ReportMutation;
 #[Object]
 impl ReportMutation {
     /// Schedules a report. One whose days are long past runs at once. For everybody of either side.
-    async fn schedule_report(&self, ctx: &Context<'_>, input: ScheduleReportInput) -> Result<ScheduleReportPayload> {
+    async fn schedule_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ScheduleReportInput,
+    ) -> Result<ScheduleReportPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = allow!(creation(ctx, authorised, "scheduleReport", input.idempotency_key)?);
@@ -366,7 +371,11 @@ impl ReportMutation {
     }
 
     /// Edits a report that has not run. For everybody of the account that it is for.
-    async fn edit_report(&self, ctx: &Context<'_>, input: EditReportInput) -> Result<EditReportPayload> {
+    async fn edit_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: EditReportInput,
+    ) -> Result<EditReportPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
         let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
         let change = change(ctx, authorised, "editReport", Some(Subject::Report(id)))?;
@@ -391,7 +400,11 @@ impl ReportMutation {
 
     /// Deletes a report, whether it has run or not; what it spent stays spent. For everybody of the account that it is
     /// for.
-    async fn delete_report(&self, ctx: &Context<'_>, input: DeleteReportInput) -> Result<DeleteReportPayload> {
+    async fn delete_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteReportInput,
+    ) -> Result<DeleteReportPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
         let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
         let change = change(ctx, authorised, "deleteReport", Some(Subject::Report(id)))?;

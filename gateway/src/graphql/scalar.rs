@@ -9,6 +9,7 @@ pub struct SafeInt(pub u64);
 
 const LIMIT: u64 = 1 << 53;
 
+/// A whole number below 2^53, which every JSON reader keeps exactly.
 #[Scalar(name = "SafeInt", specified_by_url = "https://scalars.graphql.org/")]
 impl ScalarType for SafeInt {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -36,6 +37,7 @@ impl From<u64> for SafeInt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A UTC day, written `YYYY-MM-DD` (RFC 3339, full-date).
 #[Scalar(name = "Date", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -62,6 +62,7 @@ pub struct SentAudience(pub Row);
 
 page!(SentAudiencePage, SentAudienceEdge, SentAudience, "sent audiences");
 
+/// An audience that one side of a connection sent to the other: access, not data. Both sides see it.
 #[Object]
 impl SentAudience {
     /// Opaque.
@@ -260,7 +261,11 @@ pub struct SentAudienceMutation;
 #[Object]
 impl SentAudienceMutation {
     /// Sends an audience: the receiver may activate it. Nothing is delivered by this. For ADMIN and MANAGER.
-    async fn send_audience(&self, ctx: &Context<'_>, input: SendAudienceInput) -> Result<SendAudiencePayload> {
+    async fn send_audience(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: SendAudienceInput,
+    ) -> Result<SendAudiencePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let new = NewSend {
@@ -295,7 +300,7 @@ impl SentAudienceMutation {
     async fn revoke_sent_audience(
         &self,
         ctx: &Context<'_>,
-        input: RevokeSentAudienceInput,
+        #[graphql(desc = "What to do, and for which account.")] input: RevokeSentAudienceInput,
     ) -> Result<RevokeSentAudiencePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let id = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));

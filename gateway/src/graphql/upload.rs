@@ -27,6 +27,7 @@ const DAYS: i64 = 7;
 #[derive(Clone)]
 pub struct Upload(pub Row);
 
+/// A file that waits to be sourced. It is sent to `url`; the gateway keeps it encrypted, and only until it is sourced.
 #[Object]
 impl Upload {
     /// Opaque.
@@ -164,7 +165,11 @@ pub struct UploadMutation;
 #[Object]
 impl UploadMutation {
     /// Asks for an address to send a file to; it is open for 7 days. For ADMIN and MANAGER.
-    async fn create_upload(&self, ctx: &Context<'_>, input: CreateUploadInput) -> Result<CreateUploadPayload> {
+    async fn create_upload(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateUploadInput,
+    ) -> Result<CreateUploadPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let change = allow!(creation(ctx, authorised, "createUpload", input.idempotency_key)?);
         let id = UploadId::new();

@@ -21,6 +21,7 @@ use entente_store::User as Row;
 #[derive(Clone)]
 pub struct User(pub Row);
 
+/// A person who signs in. Seen by itself and by ADMINs of its accounts.
 #[Object]
 impl User {
     /// Opaque.
@@ -58,6 +59,7 @@ pub enum ViewerKind {
 /// Who asks.
 pub struct Viewer;
 
+/// Who asks.
 #[Object]
 impl Viewer {
     /// What kind of key was sent.
@@ -132,7 +134,11 @@ pub struct UserMutation;
 #[Object]
 impl UserMutation {
     /// Creates a user and its token. For the gateway's operator.
-    async fn create_user(&self, ctx: &Context<'_>, input: CreateUserInput) -> Result<CreateUserPayload> {
+    async fn create_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: CreateUserInput,
+    ) -> Result<CreateUserPayload> {
         if !viewer(ctx)?.is_operator() {
             return Ok(Refusal::new(Code::Forbidden, "Only the gateway's operator creates users.").into());
         }
@@ -153,6 +159,7 @@ impl UserMutation {
 /// What the gateway says of itself.
 pub struct Gateway;
 
+/// What the gateway says of itself.
 #[Object]
 impl Gateway {
     /// The program's version.

@@ -39,8 +39,8 @@ fn wanted(headers: &HeaderMap) -> Option<Wanted> {
     let types = || accept.iter().flat_map(|v| v.split(',')).map(|t| t.split(';').next().unwrap_or("").trim());
     for media_type in types() {
         match media_type.to_ascii_lowercase().as_str() {
-            GRAPHQL_RESPONSE | "*/*" | "application/*" => return Some(Wanted::GraphqlResponse),
-            JSON => return Some(Wanted::Json),
+            GRAPHQL_RESPONSE => return Some(Wanted::GraphqlResponse),
+            JSON | "*/*" | "application/*" => return Some(Wanted::Json),
             EVENT_STREAM => return Some(Wanted::EventStream),
             _ => {}
         }

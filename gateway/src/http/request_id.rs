@@ -27,6 +27,11 @@ impl RequestId {
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What of a path may be logged: addresses of uploads are secret.
+fn first_segment(path: &str) -> String {
+    format!("/{}", path.split('/').nth(1).unwrap_or(""))
+}
+
 /// Gives a request its id, logs it, counts it, and puts the id on the answer.
 pub async fn identify(mut request: Request, next: Next) -> Response {
     let sane = |v: &HeaderValue| {
@@ -40,7 +45,7 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = id.as_str());
     async {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, path) = (request.method().clone(), first_segment(request.uri().path()));
         let started = Instant::now();
         let mut response = next.run(request).await;
         let (status, took) = (response.status().as_u16(), started.elapsed());

@@ -1,12 +1,13 @@
 //! Uploaded files, at rest: sealed with a key of their own, because they may hold plain identifiers.
 //!
-//! A file is a row of chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is
+//! A file begins with a salt, which makes the key of this very attempt out of the upload's. Then comes a row of chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is
 //! the last, so that a file that was cut short does not read as a whole one.
 
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit, Nonce,
     aead::{Aead, Payload},
 };
+use sha2::{Digest, Sha256};
 use std::{
     fs::File,
     io::{self, BufReader, Read, Write},
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 const CHUNK: usize = 64 * 1024;
 const TAG: usize = 16;
+const SALT: usize = 32;
 
 /// The key of one upload.
 pub type UploadKey = Zeroizing<[u8; 32]>;
@@ -28,6 +30,12 @@ pub fn new_key() -> UploadKey {
 /// Where the file of an upload is.
 pub fn path(data: &Path, upload: entente_domain::UploadId) -> PathBuf {
     data.join("uploads").join(upload.to_string())
+}
+
+/// The cipher of one attempt: a second one under the upload's key must not use a nonce again.
+fn cipher(key: &UploadKey, salt: &[u8; SALT]) -> ChaCha20Poly1305 {
+    let attempt = Zeroizing::new(<[u8; 32]>::from(Sha256::new().chain_update(**key).chain_update(salt).finalize()));
+    ChaCha20Poly1305::new((&*attempt).into())
 }
 
 fn nonce(number: u64) -> Nonce {
@@ -54,9 +62,12 @@ impl SealedWriter {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
+        let salt: [u8; SALT] = rand::random();
+        let mut file = File::create(&aside)?;
+        file.write_all(&salt)?;
         Ok(Self {
-            cipher: ChaCha20Poly1305::new((&**key).into()),
-            file: File::create(&aside)?,
+            cipher: cipher(key, &salt),
+            file,
             aside,
             path: path.to_owned(),
             pending: Zeroizing::new(Vec::with_capacity(CHUNK)),
@@ -126,9 +137,11 @@ impl SealedReader {
     /// Opens an upload with its key.
     pub fn open(path: &Path, key: &UploadKey) -> io::Result<Self> {
         let mut file = BufReader::with_capacity(CHUNK + TAG, File::open(path)?);
+        let mut salt = [0; SALT];
+        file.read_exact(&mut salt)?;
         let ahead = next_chunk(&mut file)?;
         Ok(Self {
-            cipher: ChaCha20Poly1305::new((&**key).into()),
+            cipher: cipher(key, &salt),
             file,
             ahead,
             plain: Zeroizing::new(Vec::new()),
@@ -211,8 +224,8 @@ mod tests {
         let (path, key) = written(folder.path(), &[7; 3 * CHUNK]);
         let whole = std::fs::read(&path).unwrap();
         let mut flipped = whole.clone();
-        flipped[CHUNK + TAG + 5] ^= 1;
-        for damaged in [&whole[..2 * (CHUNK + TAG)], &whole[..whole.len() - 1], &flipped, &[]] {
+        flipped[SALT + CHUNK + TAG + 5] ^= 1;
+        for damaged in [&whole[..SALT + 2 * (CHUNK + TAG)], &whole[..whole.len() - 1], &flipped, &[]] {
             std::fs::write(&path, damaged).unwrap();
             let mut back = Vec::new();
             assert!(SealedReader::open(&path, &key).unwrap().read_to_end(&mut back).is_err());

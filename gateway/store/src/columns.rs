@@ -107,35 +107,3 @@ pub(crate) fn ordered_pair<T: ToString>(one: T, other: T) -> (String, String) {
     let (one, other) = (one.to_string(), other.to_string());
     if one <= other { (one, other) } else { (other, one) }
 }
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-    use entente_domain::{AccountId, ApiKeyId, ConnectionId, UserId, connection::State};
-
-    #[test]
-    fn names_are_those_of_the_schema() {
-        assert_eq!(name(&State::Invited).unwrap(), "INVITED");
-        assert_eq!(from_name::<State>("ACTIVE", "state").unwrap(), State::Active);
-        assert!(from_name::<State>("active", "state").is_err());
-    }
-
-    #[test]
-    fn actors_and_subjects_come_back() {
-        for who in [Actor::User(UserId::new()), Actor::ApiKey(ApiKeyId::new()), Actor::Operator, Actor::Gateway] {
-            let (kind, id) = actor_columns(&who).unwrap();
-            assert_eq!(actor(&kind, id.as_deref()).unwrap(), who);
-        }
-        let about = Subject::Connection(ConnectionId::new());
-        let (kind, id) = subject_columns(&about).unwrap();
-        assert_eq!(kind, "connection");
-        assert_eq!(subject(&kind, &id).unwrap(), about);
-    }
-
-    #[test]
-    fn a_pair_is_the_same_in_any_order() {
-        let (a, b) = (AccountId::new(), AccountId::new());
-        assert_eq!(ordered_pair(a, b), ordered_pair(b, a));
-    }
-}
