@@ -3,7 +3,6 @@
 
 mod harness;
 
-mod access;
 mod advertiser_to_publisher;
 mod brand_to_brand;
 mod connection_states;

@@ -13,7 +13,6 @@ pub const INVITE: &str = "mutation($input: InviteInput!) { invite(input: $input)
 /// An account with a user who is its ADMIN.
 #[derive(Clone)]
 pub struct Party {
-    pub name: String,
     pub client: Client,
     pub account: String,
     pub collaborator: String,
@@ -45,7 +44,7 @@ impl Party {
             )
             .await;
         let text = |field: &str| payload["account"][field].as_str().unwrap().to_owned();
-        Self { name: name.to_owned(), client, account: text("id"), collaborator: text("collaboratorId") }
+        Self { client, account: text("id"), collaborator: text("collaboratorId") }
     }
 
     pub async fn connect_code(&self) -> String {
@@ -263,52 +262,4 @@ fn by_name(nodes: &Value) -> BTreeMap<String, String> {
 /// Today, as the gateway counts days.
 pub fn today() -> String {
     chrono::Utc::now().date_naive().to_string()
-}
-
-/// Luma and TV Tube with one of everything, for tests that need objects rather than people.
-pub struct Story {
-    pub luma: Party,
-    pub tv_tube: Party,
-    ids: Vec<String>,
-}
-
-impl Story {
-    pub async fn small(gateway: &Gateway) -> Self {
-        let luma = Party::create(gateway, "Luma", "ADVERTISER").await;
-        let tv_tube = Party::create(gateway, "TV Tube", "PUBLISHER").await;
-        let of = |people, audiences| crate::people::customers(people, Form::Hashed, audiences);
-        let mut ids = vec![];
-        ids.push(luma.source(of(0..6_000, crate::people::luma), Form::Hashed).await);
-        tv_tube.source(of(0..6_000, crate::people::tv_tube), Form::Hashed).await;
-        ids.push(luma.upload("hashed_email,audience\n").await);
-        let destination = tv_tube.create_destination().await;
-        let connection = luma.connect(&tv_tube, "RECIPIENT").await;
-        let project = luma.create_project(&connection, "Spring").await;
-        let campaign = tv_tube.add_campaign(&project, "spring").await;
-        let mine = luma.audiences().await;
-        let sent = luma.send(&project, &mine["Running"], &[]).await;
-        assert_eq!(sent["userErrors"], json!([]));
-        let received = tv_tube.received().await[0]["id"].as_str().unwrap().to_owned();
-        let activation = tv_tube.activate(&received, &destination).await;
-        let start = "2026-03-02";
-        let exposures = crate::people::exposures(0..2_000, "spring", start.parse().unwrap(), Form::Hashed);
-        tv_tube.load_exposures(&project, exposures, Form::Hashed).await;
-        let conversions = crate::people::conversions(0..2_000, start.parse().unwrap());
-        let conversions = luma.load_conversions(&project, conversions).await;
-        let summary = json!({ "campaignSummary": true });
-        let report = tv_tube.report(&project, summary, &[&campaign], start, "2026-03-04").await;
-        ids.extend([destination, connection, project, campaign, received, conversions]);
-        ids.extend([activation["id"].as_str().unwrap().to_owned(), report["id"].as_str().unwrap().to_owned()]);
-        ids.extend(mine.into_values().take(1));
-        Self { luma, tv_tube, ids }
-    }
-
-    /// Global ids of one object of each kind, none of which a stranger may see.
-    pub async fn every_id(&self) -> Vec<String> {
-        let query = "query($a: ID!) { account(id: $a) { jobs(first: 1) { nodes { id } } } }";
-        let data = self.luma.client.query(query, json!({ "a": self.luma.account })).await;
-        let job = data["account"]["jobs"]["nodes"][0]["id"].as_str().unwrap().to_owned();
-        let own = [self.luma.account.clone(), self.luma.collaborator.clone(), self.tv_tube.account.clone(), job];
-        self.ids.iter().cloned().chain(own).collect()
-    }
 }

@@ -102,11 +102,6 @@ impl Gateway {
         asked.elapsed()
     }
 
-    /// Shifts the clock, from now on.
-    pub fn shift_clock(&self, by: chrono::TimeDelta) {
-        std::fs::write(self.clock_path(), by.num_milliseconds().to_string()).unwrap();
-    }
-
     pub fn database(&self) -> &Database {
         &self.database
     }
