@@ -1,6 +1,9 @@
 //! Campaigns of projects.
 
-use crate::graphql::{collaborator::Collaborator, id::global, project::collaborator};
+use crate::graphql::{
+    collaborator::{Collaborator, collaborator},
+    id::global,
+};
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use entente_domain::project::Campaign as Row;

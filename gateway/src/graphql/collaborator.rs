@@ -130,6 +130,12 @@ impl CollaboratorQuery {
     }
 }
 
+/// An account as others see it.
+pub async fn collaborator(ctx: &Context<'_>, account: entente_domain::AccountId) -> Result<Collaborator> {
+    let row = load(&loaders(ctx).accounts, account).await?;
+    row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
+}
+
 /// The account that a connect code belongs to. Guesses are limited.
 pub async fn by_connect_code(
     ctx: &Context<'_>,

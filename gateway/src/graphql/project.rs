@@ -3,7 +3,7 @@
 use crate::graphql::{
     access::{authorise, change, creation, gateway, loaders, project_of},
     campaign::Campaign,
-    collaborator::Collaborator,
+    collaborator::{Collaborator, collaborator},
     connection::Connection,
     discover::{self, Discover},
     event_data_set::{EventDataSet, EventDataSetPage},
@@ -236,12 +236,6 @@ impl Project {
         let connection = super::access::connection_of(ctx, account, self.0.connection).await?;
         connection.map(|c| (account, c)).ok_or_else(|| refused(Refusal::not_found("project")))
     }
-}
-
-/// An account as others see it.
-pub async fn collaborator(ctx: &Context<'_>, account: AccountId) -> Result<Collaborator> {
-    let row = load(&loaders(ctx).accounts, account).await?;
-    row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
 }
 
 /// Creates a project in an active connection.

@@ -4,7 +4,7 @@ use crate::{
     discover::Discovery,
     graphql::{
         access::{authorise, change, connection_of, creation, gateway, loaders, may_read, now, project_of},
-        collaborator::Collaborator,
+        collaborator::{Collaborator, collaborator},
         connection::Connection,
         discover::{COMPARISON, OverlapAnswer, partner_audiences},
         fault::{allow, fault, payload},
@@ -153,11 +153,6 @@ impl SentAudience {
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
-}
-
-async fn collaborator(ctx: &Context<'_>, account: AccountId) -> Result<Collaborator> {
-    let row = load(&loaders(ctx).accounts, account).await?;
-    row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
 }
 
 /// The released estimate of a sent audience, for its sender.
