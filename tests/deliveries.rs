@@ -1,6 +1,6 @@
 //! What arrived in the landing zone.
 
-use arrow::array::AsArray;
+use arrow_array::cast::AsArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
     collections::BTreeMap,
@@ -28,11 +28,8 @@ pub fn delivered(folder: &Path) -> BTreeMap<(String, String), u32> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().build().unwrap();
         for batch in reader {
             let batch = batch.unwrap();
-            let text = |name: &str, row: usize| {
-                let column =
-                    arrow::compute::cast(batch.column_by_name(name).unwrap(), &arrow::datatypes::DataType::Utf8);
-                column.unwrap().as_string::<i32>().value(row).to_owned()
-            };
+            let text =
+                |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
             for row in 0..batch.num_rows() {
                 assert_eq!(text("change", row), "added");
                 *rows.entry((text("match_key", row), text("identity", row))).or_insert(0) += 1;

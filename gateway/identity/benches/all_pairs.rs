@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt16Array, UInt64Array};
+use arrow_array::{ArrayRef, RecordBatch, UInt16Array, UInt64Array};
 use chrono::NaiveDate;
 use entente_domain::PrivacyLevel;
 use entente_identity::count::{Selection, Table, Target, count};
@@ -117,7 +117,7 @@ fn index(dir: &Path, name: &str, account: fn() -> Account) -> Result<Index> {
         };
         let run = dir.join(format!("{name}-run"));
         let secret = IndexSecret::new([3; 16]);
-        let sourced = source_csv(account().csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
+        let sourced = source_csv(&mut account().csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
         println!("{name}: {} rows sourced in {:.1} s", sourced.rows, begin.elapsed().as_secs_f64());
         let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
         let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();

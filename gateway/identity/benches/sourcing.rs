@@ -34,11 +34,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let begin = Instant::now();
         let run = dir.path().join("run");
         let mut calls: u64 = 0;
-        let sourced =
-            source_csv(std::fs::File::open(&file)?, &plan, dir.path(), &IndexSecret::new([3; 16]), &run, &mut |_| {
+        let sourced = source_csv(
+            &mut std::fs::File::open(&file)?,
+            &plan,
+            dir.path(),
+            &IndexSecret::new([3; 16]),
+            &run,
+            &mut |_| {
                 calls += 1;
                 Control::Continue
-            })?;
+            },
+        )?;
         let seconds = begin.elapsed().as_secs_f64();
         println!("2 GiB of {what}: {} rows, {} identities", sourced.rows, sourced.keys[0].identities);
         println!("{seconds:.1} s, {:.0} MB/s, {calls} reports of progress", BYTES as f64 / 1e6 / seconds);

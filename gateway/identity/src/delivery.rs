@@ -10,10 +10,12 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, FixedSizeBinaryBuilder, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::error::ArrowError;
-use arrow::ipc::writer::FileWriter;
+use arrow_array::RecordBatch;
+use arrow_array::builder::{FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use roaring::RoaringBitmap;
@@ -244,7 +246,7 @@ impl ChangeWriter {
 
     fn write_batch(&mut self) -> Result<(), DeliveryFault> {
         if self.rows > 0 {
-            let columns: Vec<arrow::array::ArrayRef> =
+            let columns: Vec<arrow_array::ArrayRef> =
                 vec![Arc::new(self.keys.finish()), Arc::new(self.identities.finish()), Arc::new(self.kinds.finish())];
             self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
             self.rows = 0;

@@ -10,8 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryBuilder, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -76,8 +77,8 @@ pub enum GenerationFault {
     Io(#[from] io::Error),
 }
 
-impl From<arrow::error::ArrowError> for GenerationFault {
-    fn from(fault: arrow::error::ArrowError) -> Self {
+impl From<arrow_schema::ArrowError> for GenerationFault {
+    fn from(fault: arrow_schema::ArrowError) -> Self {
         Self::Parquet(fault.into())
     }
 }

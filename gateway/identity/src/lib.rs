@@ -9,6 +9,7 @@ mod checksum;
 pub mod count;
 pub mod delivery;
 mod digest;
+pub mod encrypted;
 pub mod generation;
 mod index;
 mod key_name;

@@ -214,8 +214,8 @@ impl UploadQuery {
         let upload = load(&loaders(ctx).uploads, id).await?;
         usable(upload.as_ref(), account).map_err(refused)?;
         let gone = || refused(csv::gone().at("uploadId"));
-        let opened = opening::open(gateway(ctx), id).await.map_err(fault)?.ok_or_else(gone)?;
-        let read = tokio::task::spawn_blocking(move || preview(opened.reader, delimiter, opened.bytes));
+        let mut opened = opening::open(gateway(ctx), id).await.map_err(fault)?.ok_or_else(gone)?;
+        let read = tokio::task::spawn_blocking(move || preview(&mut opened.reader, delimiter, opened.bytes));
         match read.await.map_err(fault)? {
             Ok(preview) => Ok(preview.into()),
             Err(unread) => Err(unreadable(&unread)),

@@ -1,10 +1,6 @@
 //! Streams of bytes: uploads in, pictures out.
 
-use crate::{
-    gateway::Gateway,
-    http::request_id::RequestId,
-    sources::upload::{self, SealedWriter, UploadKey},
-};
+use crate::{gateway::Gateway, http::request_id::RequestId, sources::opening};
 use axum::{
     Extension, Json,
     body::Body,
@@ -13,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use entente_domain::UploadId;
+use entente_identity::encrypted::{self, EncryptedWriter, FileKey};
 use futures::StreamExt;
 use serde_json::json;
 use std::{io, sync::Arc};
@@ -62,7 +59,7 @@ pub async fn receive(
     let Ok(key) = unseal(&gateway, id, &upload.sealed_key) else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "The upload cannot be stored.", &request_id);
     };
-    let path = upload::path(&gateway.settings.data, id);
+    let path = opening::path(&gateway.settings.data, id);
     match store_body(body, path, key, limit).await {
         Ok(Some(bytes)) => match gateway.store().upload_received(id, bytes, true).await {
             Ok(true) => (StatusCode::CREATED, Json(json!({ "bytes": bytes }))).into_response(),
@@ -88,21 +85,21 @@ fn purpose(id: UploadId) -> String {
 
 /// A new key for an upload, as the database keeps it.
 pub fn new_sealed_key(gateway: &Gateway, id: UploadId) -> Result<Vec<u8>, crate::secrets::SecretsError> {
-    gateway.secrets().seal(&purpose(id), &*upload::new_key())
+    gateway.secrets().seal(&purpose(id), &*encrypted::new_key())
 }
 
 /// The key of an upload, from the database.
-pub fn unseal(gateway: &Gateway, id: UploadId, sealed: &[u8]) -> Result<UploadKey, crate::secrets::SecretsError> {
+pub fn unseal(gateway: &Gateway, id: UploadId, sealed: &[u8]) -> Result<FileKey, crate::secrets::SecretsError> {
     let plain = gateway.secrets().open_sealed(&purpose(id), sealed)?;
     let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| crate::secrets::SecretsError::Sealed)?;
     Ok(Zeroizing::new(key))
 }
 
 /// Writes a body to its file; its size, or `None` when it grew over the limit.
-async fn store_body(body: Body, path: std::path::PathBuf, key: UploadKey, limit: u64) -> io::Result<Option<u64>> {
+async fn store_body(body: Body, path: std::path::PathBuf, key: FileKey, limit: u64) -> io::Result<Option<u64>> {
     let (chunks, mut incoming) = mpsc::channel::<Option<bytes::Bytes>>(IN_FLIGHT);
     let writer = tokio::task::spawn_blocking(move || {
-        let mut writer = SealedWriter::create(&path, &key)?;
+        let mut writer = EncryptedWriter::create(&path, &key)?;
         while let Some(chunk) = incoming.blocking_recv() {
             let Some(chunk) = chunk else { return writer.finish().map(Some) };
             if writer.bytes() + chunk.len() as u64 > limit {

@@ -4,4 +4,3 @@ pub mod csv;
 pub mod event_plan;
 pub mod mapping;
 pub mod opening;
-pub mod upload;

@@ -97,7 +97,7 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
 async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<Load, NotLoaded> {
     let gateway = task.gateway.clone();
     let gone = || NotLoaded::Refused(csv::gone(), RowsRead::default());
-    let opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
+    let mut opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
     let account = gateway.store().account(data_set.account).await?;
     let account = account.ok_or_else(|| Fault::new("a data set without its account"))?;
     let plan = event_plan(data_set, &account.region);
@@ -117,10 +117,10 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<
         };
         let loaded = match plan {
             EventPlan::Exposures(plan) => {
-                load_exposures(opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
+                load_exposures(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
             }
             EventPlan::Conversions(plan) => {
-                load_conversions(opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
+                load_conversions(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
             }
         };
         Ok::<_, LoadFault>(loaded)
@@ -297,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (secret, out) = (IndexSecret::new([7; 16]), folder.path().join("events"));
         let mut go_on = |_| Control::Continue;
-        load_exposures(file.as_bytes(), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
+        load_exposures(&mut file.as_bytes(), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub async fn read(
     upload: UploadId,
 ) -> Result<(String, Sourced), Unpublished> {
     let gateway = task.gateway.clone();
-    let Some(opened) = opening::open(&gateway, upload).await? else {
+    let Some(mut opened) = opening::open(&gateway, upload).await? else {
         return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
     };
     let account = gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
@@ -36,7 +36,7 @@ pub async fn read(
             said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
             if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
         };
-        source_csv(opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+        source_csv(&mut opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
     });
     let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
     match read {
@@ -109,7 +109,7 @@ mod tests {
         let plan = mapping::source_plan(&mapping, "DE");
         let secret = IndexSecret::new([7; 16]);
         let out = folder.path().join("run");
-        source_csv(file.as_bytes(), &plan, folder.path(), &secret, &out, &mut |_| Control::Continue).unwrap()
+        source_csv(&mut file.as_bytes(), &plan, folder.path(), &secret, &out, &mut |_| Control::Continue).unwrap()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use entente_destination::rows::Rows;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 

@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 
 /// The first eight bytes of every table: `ENTENTE` and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ENTENTE\0");

@@ -4,8 +4,8 @@
 use std::ptr;
 use std::time::Duration;
 
-use arrow::array::{Array, RecordBatch, StructArray};
-use arrow::ffi::to_ffi;
+use arrow_array::ffi::to_ffi;
+use arrow_array::{Array, RecordBatch, StructArray};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -6,9 +6,9 @@ use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use arrow::array::{RecordBatch, StructArray};
-use arrow::datatypes::DataType;
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
+use arrow_array::{RecordBatch, StructArray};
+use arrow_schema::DataType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

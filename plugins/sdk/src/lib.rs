@@ -30,5 +30,6 @@ pub use destination::{Delivery, Description, Destination, Operator, Progress, Re
 pub use error::DestinationError;
 pub use secret::Secret;
 
-pub use arrow;
+pub use arrow_array;
+pub use arrow_schema;
 pub use schemars;

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use serde_json::Value;
 
 use crate::abi::TableError;

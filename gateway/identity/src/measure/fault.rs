@@ -1,6 +1,6 @@
 //! Why a report could not be made.
 
-use arrow::error::ArrowError;
+use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 use std::io;
 use thiserror::Error;

@@ -1,7 +1,5 @@
 //! Parsed rows on their way from the thread that parses to the one that hashes and sorts.
 
-use std::io::Read;
-
 use super::fault::SourceFault;
 use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, field};
 
@@ -40,7 +38,7 @@ impl Batch {
     }
 
     /// Replaces the batch's rows by the next of the file. `false` when there are none.
-    pub(super) fn fill<R: Read>(&mut self, reader: &mut RowReader<R>) -> Result<bool, SourceFault> {
+    pub(super) fn fill(&mut self, reader: &mut RowReader<'_>) -> Result<bool, SourceFault> {
         self.rows.clear();
         self.first = reader.rows() + 1;
         let (mut text, mut ends) = (0, 0);

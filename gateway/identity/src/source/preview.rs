@@ -99,7 +99,7 @@ impl ColumnType {
 }
 
 /// Reads the first megabyte of a file of `total_bytes`. Faults are those of sourcing, as far as that part shows them.
-pub fn preview(reader: impl Read, delimiter: Option<u8>, total_bytes: u64) -> Result<Preview, SourceFault> {
+pub fn preview(reader: &mut dyn Read, delimiter: Option<u8>, total_bytes: u64) -> Result<Preview, SourceFault> {
     let mut first = Vec::new();
     reader.take(PREVIEW_BYTES).read_to_end(&mut first)?;
     let whole = total_bytes <= first.len() as u64;
@@ -108,7 +108,8 @@ pub fn preview(reader: impl Read, delimiter: Option<u8>, total_bytes: u64) -> Re
     }
     let delimiter = delimiter.unwrap_or_else(|| guess_delimiter(first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&first)));
     check_delimiter(delimiter)?;
-    let mut reader = RowReader::open(first.as_slice(), delimiter, &[])?;
+    let mut read = first.as_slice();
+    let mut reader = RowReader::open(&mut read, delimiter, &[])?;
     let mut columns: Vec<Column> = reader.columns().iter().map(|name| Column::new(name)).collect();
     let (mut rows, mut shown) = (0, Vec::new());
     let mut row = Row::default();

@@ -18,8 +18,8 @@ pub const MAX_COLUMNS: usize = 4_096;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads the rows below the header of a CSV file.
-pub struct RowReader<R> {
-    input: R,
+pub struct RowReader<'r> {
+    input: &'r mut dyn Read,
     parser: csv_core::Reader,
     quoting: QuotingCheck,
     buffer: Box<[u8]>,
@@ -80,9 +80,9 @@ pub(super) fn field<'a>(text: &'a [u8], ends: &[usize], column: usize) -> &'a [u
     ends.get(column).and_then(|end| text.get(start..*end)).unwrap_or(&[])
 }
 
-impl<R: Read> RowReader<R> {
+impl<'r> RowReader<'r> {
     /// Reads up to the end of the header, which must have every column in `wanted`.
-    pub fn open(input: R, delimiter: u8, wanted: &[&str]) -> Result<Self, SourceFault> {
+    pub fn open(input: &'r mut dyn Read, delimiter: u8, wanted: &[&str]) -> Result<Self, SourceFault> {
         let mut reader = Self {
             input,
             parser: ReaderBuilder::new().delimiter(delimiter).build(),

@@ -77,7 +77,7 @@ pub struct KeyCount {
 ///
 /// A file of which no row is accepted yields an empty run: whether that may replace anything is the caller's rule.
 pub fn source_csv(
-    reader: impl Read,
+    reader: &mut dyn Read,
     plan: &SourcePlan,
     scratch: &Path,
     secret: &IndexSecret,
@@ -116,8 +116,8 @@ pub fn source_csv(
     }
 }
 
-fn parse<R: Read>(
-    rows: &mut RowReader<R>,
+fn parse(
+    rows: &mut RowReader<'_>,
     full: SyncSender<Batch>,
     empty: Receiver<Batch>,
     progress: &mut dyn FnMut(Progress) -> Control,
@@ -151,7 +151,7 @@ struct Mapped {
 }
 
 impl Columns {
-    fn of<R: Read>(plan: &SourcePlan, rows: &RowReader<R>) -> Result<Self, SourceFault> {
+    fn of(plan: &SourcePlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
         let keys = plan.keys();
         let mapped = |mapping: &Mapping| {
             let match_key = keys.iter().position(|key| *key == mapping.key).unwrap_or(0) as u16;
@@ -275,12 +275,7 @@ impl Unpublished {
 }
 
 impl Taken<'_> {
-    fn write_run<R: Read>(
-        self,
-        plan: &SourcePlan,
-        rows: &RowReader<R>,
-        out: &Path,
-    ) -> Result<Unpublished, SourceFault> {
+    fn write_run(self, plan: &SourcePlan, rows: &RowReader<'_>, out: &Path) -> Result<Unpublished, SourceFault> {
         let keys = plan.keys();
         let aside = Aside::directory(out)?;
         let mut counts = vec![vec![0; keys.len()]; self.audiences.len()];

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::fixture::{Account, People, account, key};
-use arrow::array::AsArray;
-use arrow::ipc::reader::FileReader;
+use arrow_array::cast::AsArray;
+use arrow_ipc::reader::FileReader;
 use entente_identity::delivery::{CHANGE_BATCH_ROWS, Changes, DeliveryFault, KeyChange, write_changes, write_set};
 use entente_identity::generation::digests_path;
 use entente_identity::normalise::{Form, Take, identity};

@@ -52,7 +52,7 @@ pub fn run(dir: &Path, name: &str, people: &People) -> RunSource {
         memory: DEFAULT_MEMORY,
     };
     let run = dir.join(name);
-    let sourced = source_csv(file.as_bytes(), &plan, dir, &secret(), &run, &mut |_| Control::Continue).unwrap();
+    let sourced = source_csv(&mut file.as_bytes(), &plan, dir, &secret(), &run, &mut |_| Control::Continue).unwrap();
     let slots = sourced.audiences.iter().map(|audience| Some(Slot(audience.name.parse().unwrap()))).collect();
     RunSource { run, slots }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use crate::fixture::{People, account, key, run, secret};
-use arrow::array::{AsArray, RecordBatch};
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 use entente_identity::generation::{GenerationFault, digests_path, write_generation};
 use entente_identity::normalise::{Form, Take, identity};
 use entente_identity::{Digest, Slot};

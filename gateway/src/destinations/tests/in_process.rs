@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use entente_destination::rows::Rows;
 use entente_destination::testkit::plugin;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};

@@ -9,7 +9,7 @@ use crate::{
     rates::Rates,
     secrets::Secrets,
     settings::Settings,
-    sources::upload::{self, SealedWriter},
+    sources::opening,
     work::{KINDS, LEASE, Task, one},
 };
 use async_graphql::{ID, Request, Variables};
@@ -18,6 +18,7 @@ use entente_domain::{
     AccountId, UploadId, UserId,
     access::{Actor, MemberRole, Viewer},
 };
+use entente_identity::encrypted::EncryptedWriter;
 use entente_store::{Change, Store, User};
 use serde_json::{Value, json};
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
@@ -135,7 +136,7 @@ impl Company {
         let id: UploadId = id::local(&ID(global.clone()), "id").unwrap();
         let row = self.gateway.store().upload(id).await.unwrap().unwrap();
         let key = unseal(&self.gateway, id, &row.sealed_key).unwrap();
-        let mut writer = SealedWriter::create(&upload::path(&self.gateway.settings.data, id), &key).unwrap();
+        let mut writer = EncryptedWriter::create(&opening::path(&self.gateway.settings.data, id), &key).unwrap();
         writer.write(file.as_bytes()).unwrap();
         let bytes = writer.finish().unwrap();
         assert!(self.gateway.store().upload_received(id, bytes, true).await.unwrap());

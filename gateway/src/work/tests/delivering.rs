@@ -5,7 +5,7 @@ use crate::{
     destinations::in_process::InProcess,
     work::{LEASE, Task, deliver, one},
 };
-use arrow::array::RecordBatch;
+use arrow_array::RecordBatch;
 use entente_destination::{
     Delivery, Destination, DestinationError, Operator, Secret, Written,
     rows::{Change, Rows},

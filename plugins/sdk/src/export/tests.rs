@@ -70,7 +70,7 @@ impl<const FORGETFUL: bool> Destination for Memory<FORGETFUL> {
         &mut self,
         sequence: u64,
         key: &str,
-        rows: arrow::array::RecordBatch,
+        rows: arrow_array::RecordBatch,
     ) -> Result<Written, DestinationError> {
         // The runtime must be there for the author's own awaiting.
         tokio::time::sleep(Duration::from_micros(1)).await;
@@ -223,8 +223,8 @@ fn answers_that_cannot_be_right_are_refused() {
 fn a_batch_of_another_shape_is_the_batchs_fault() {
     let plugin = plugin::<Memory<false>>().unwrap();
     let mut session = plugin.open(&faulty("shape"), &Operator::default(), &Delivery::default()).unwrap();
-    let column: arrow::array::ArrayRef = Arc::new(arrow::array::StringArray::from(vec!["x"]));
-    let batch = arrow::array::RecordBatch::try_from_iter([("other", column)]).unwrap();
+    let column: arrow_array::ArrayRef = Arc::new(arrow_array::StringArray::from(vec!["x"]));
+    let batch = arrow_array::RecordBatch::try_from_iter([("other", column)]).unwrap();
     let error = session.write(1, "key", &batch).unwrap_err();
     assert!(matches!(error, CallError::Destination(DestinationError::Payload(_))), "{error}");
 }

@@ -42,7 +42,7 @@ struct Columns {
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_conversions(
-    reader: impl Read,
+    reader: &mut dyn Read,
     plan: &ConversionPlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -97,7 +97,7 @@ pub fn load_conversions(
 }
 
 impl Columns {
-    fn of<R: Read>(plan: &ConversionPlan, rows: &RowReader<R>) -> Result<Self, SourceFault> {
+    fn of(plan: &ConversionPlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,

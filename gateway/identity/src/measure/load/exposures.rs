@@ -52,7 +52,7 @@ struct ExposureValues<'a> {
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_exposures(
-    reader: impl Read,
+    reader: &mut dyn Read,
     plan: &ExposurePlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -106,7 +106,7 @@ pub fn load_exposures(
 }
 
 impl Columns {
-    fn of<R: Read>(plan: &ExposurePlan, rows: &RowReader<R>) -> Result<Self, SourceFault> {
+    fn of(plan: &ExposurePlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             campaign: rows.column(&plan.campaign)?,
             placement: optional_column(rows, plan.placement.as_ref())?,

@@ -25,7 +25,6 @@ use crate::key_name::KeyName;
 use crate::source::{Control, Progress, Row, RowReader, SourceFault};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
-use std::io::Read;
 
 /// Rows between two reports of progress.
 const ROWS_BETWEEN_PROGRESS: u64 = 8_192;
@@ -79,7 +78,7 @@ impl Reading {
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
 
-    fn done<R: Read>(self, rows: &RowReader<R>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
+    fn done(self, rows: &RowReader<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
         let keys = keys.into_iter().zip(written);
         let keys = keys.map(|(key, WrittenKey { events, identities })| LoadedKey { key, events, identities });
         Load {
@@ -95,8 +94,8 @@ impl Reading {
 }
 
 /// Reads every row, telling how far it has come. `take` counts what it takes and what is wrong with the rest.
-fn read_rows<R: Read>(
-    rows: &mut RowReader<R>,
+fn read_rows(
+    rows: &mut RowReader<'_>,
     reading: &mut Reading,
     progress: &mut dyn FnMut(Progress) -> Control,
     mut take: impl FnMut(&Row, &mut Reading) -> Result<Result<(), row::Misread>, LoadFault>,
@@ -121,7 +120,7 @@ fn read_rows<R: Read>(
     report(rows, progress)
 }
 
-fn report<R: Read>(rows: &RowReader<R>, progress: &mut dyn FnMut(Progress) -> Control) -> Result<(), LoadFault> {
+fn report(rows: &RowReader<'_>, progress: &mut dyn FnMut(Progress) -> Control) -> Result<(), LoadFault> {
     match progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) {
         Control::Continue => Ok(()),
         Control::Cancel => Err(SourceFault::Cancelled.into()),

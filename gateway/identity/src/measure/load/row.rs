@@ -8,7 +8,6 @@ use crate::measure::instant::instant;
 use crate::normalise::{Form, Take, identity};
 use crate::source::{Mapping, Row, RowReader, SourceFault};
 use chrono::FixedOffset;
-use std::io::Read;
 
 /// The longest text that is kept.
 const LONGEST_TEXT: usize = 256;
@@ -36,8 +35,8 @@ struct IdentityField {
 }
 
 impl<'a> RowFields<'a> {
-    pub(super) fn of<R: Read>(
-        rows: &RowReader<R>,
+    pub(super) fn of(
+        rows: &RowReader<'_>,
         identities: &[Mapping],
         time: &str,
         zone: Option<FixedOffset>,
@@ -109,9 +108,6 @@ pub(super) fn optional_micros(row: &Row, column: Option<usize>) -> Result<Option
 }
 
 /// The position of a column that the plan may leave out.
-pub(super) fn optional_column<R: Read>(
-    rows: &RowReader<R>,
-    name: Option<&String>,
-) -> Result<Option<usize>, SourceFault> {
+pub(super) fn optional_column(rows: &RowReader<'_>, name: Option<&String>) -> Result<Option<usize>, SourceFault> {
     name.map(|name| rows.column(name)).transpose()
 }

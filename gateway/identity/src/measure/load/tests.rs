@@ -60,14 +60,14 @@ fn conversion_plan() -> ConversionPlan {
 }
 
 /// Loads into `out` below a directory of its own, in which nothing else stays.
-fn exposures(csv: &[u8], plan: &ExposurePlan, directory: &Path) -> Result<LoadedExposures, LoadFault> {
+fn exposures(mut csv: &[u8], plan: &ExposurePlan, directory: &Path) -> Result<LoadedExposures, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_exposures(csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_exposures(&mut csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
-fn conversions(csv: &[u8], plan: &ConversionPlan, directory: &Path) -> Result<LoadedConversions, LoadFault> {
+fn conversions(mut csv: &[u8], plan: &ConversionPlan, directory: &Path) -> Result<LoadedConversions, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_conversions(csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_conversions(&mut csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
 const EXPOSURES: &str = "email,phone,time,campaign,placement,cost,viewable,kind\n";
@@ -261,7 +261,7 @@ fn progress_is_told_and_the_caller_can_cancel() {
     let secret = IndexSecret::new([7; 16]);
     let mut told = Vec::new();
     let refused = load_exposures(
-        csv.as_bytes(),
+        &mut csv.as_bytes(),
         &ExposurePlan { memory: 10_000, ..exposure_plan() },
         &secret,
         directory.path(),

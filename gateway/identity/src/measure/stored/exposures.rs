@@ -5,12 +5,12 @@ use crate::measure::MeasureFault;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::{Exposure, Kind, Place};
 use crate::measure::load::Unpacked;
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringDictionaryBuilder,
-    TimestampMicrosecondArray, UInt64Array,
-};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::builder::StringDictionaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, SchemaRef};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;

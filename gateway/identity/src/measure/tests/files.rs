@@ -124,9 +124,10 @@ fn load(world: &World, memory: usize, directory: &Path) -> Sources {
         let (exposures, conversions) = (directory.join(format!("e{from}")), directory.join(format!("c{from}")));
         let csv = exposures_csv(&world, &definition.dimensions);
         let go_on = &mut |_| Control::Continue;
-        load_exposures(csv.as_bytes(), &exposure_plan(memory), &secret, directory, &exposures, go_on).unwrap();
+        load_exposures(&mut csv.as_bytes(), &exposure_plan(memory), &secret, directory, &exposures, go_on).unwrap();
         let csv = conversions_csv(&world);
-        load_conversions(csv.as_bytes(), &conversion_plan(memory), &secret, directory, &conversions, go_on).unwrap();
+        load_conversions(&mut csv.as_bytes(), &conversion_plan(memory), &secret, directory, &conversions, go_on)
+            .unwrap();
         sources.exposures.push(exposures);
         sources.conversions.push(conversions);
     }

@@ -1,7 +1,8 @@
-//! Uploaded files, at rest: sealed with a key of their own, because they may hold plain identifiers.
+//! Files as they were uploaded, at rest: encrypted with a key of their own, because they may hold plain identifiers.
 //!
-//! A file begins with a salt, which makes the key of this very attempt out of the upload's. Then comes a row of chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is
-//! the last, so that a file that was cut short does not read as a whole one.
+//! A file begins with a salt, which makes the key of this very attempt out of the file's. Then comes a row of chunks of
+//! 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is the last, so that a file that
+//! was cut short does not read as a whole one.
 
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit, Nonce,
@@ -19,21 +20,16 @@ const CHUNK: usize = 64 * 1024;
 const TAG: usize = 16;
 const SALT: usize = 32;
 
-/// The key of one upload.
-pub type UploadKey = Zeroizing<[u8; 32]>;
+/// The key of one file.
+pub type FileKey = Zeroizing<[u8; 32]>;
 
 /// A new key.
-pub fn new_key() -> UploadKey {
+pub fn new_key() -> FileKey {
     Zeroizing::new(rand::random())
 }
 
-/// Where the file of an upload is.
-pub fn path(data: &Path, upload: entente_domain::UploadId) -> PathBuf {
-    data.join("uploads").join(upload.to_string())
-}
-
-/// The cipher of one attempt: a second one under the upload's key must not use a nonce again.
-fn cipher(key: &UploadKey, salt: &[u8; SALT]) -> ChaCha20Poly1305 {
+/// The cipher of one attempt: a second one under the file's key must not use a nonce again.
+fn cipher(key: &FileKey, salt: &[u8; SALT]) -> ChaCha20Poly1305 {
     let attempt = Zeroizing::new(<[u8; 32]>::from(Sha256::new().chain_update(**key).chain_update(salt).finalize()));
     ChaCha20Poly1305::new((&*attempt).into())
 }
@@ -44,8 +40,8 @@ fn nonce(number: u64) -> Nonce {
     nonce.into()
 }
 
-/// Writes an upload aside; it gets its name when it is complete.
-pub struct SealedWriter {
+/// Writes a file aside; it gets its name when it is complete.
+pub struct EncryptedWriter {
     cipher: ChaCha20Poly1305,
     file: File,
     aside: PathBuf,
@@ -55,10 +51,10 @@ pub struct SealedWriter {
     bytes: u64,
 }
 
-impl SealedWriter {
+impl EncryptedWriter {
     /// Begins a file; a former attempt at it is thrown away.
-    pub fn create(path: &Path, key: &UploadKey) -> io::Result<Self> {
-        let aside = path.with_extension(format!("{}.part", uuid::Uuid::now_v7().simple()));
+    pub fn create(path: &Path, key: &FileKey) -> io::Result<Self> {
+        let aside = path.with_extension(format!("{:016x}.part", rand::random::<u64>()));
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
@@ -116,14 +112,14 @@ impl SealedWriter {
     }
 }
 
-impl Drop for SealedWriter {
+impl Drop for EncryptedWriter {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.aside);
     }
 }
 
-/// Reads an upload as plain bytes; nothing of it is written anywhere.
-pub struct SealedReader {
+/// Reads a file as plain bytes; nothing of it is written anywhere.
+pub struct EncryptedReader {
     cipher: ChaCha20Poly1305,
     file: BufReader<File>,
     ahead: Vec<u8>,
@@ -133,9 +129,9 @@ pub struct SealedReader {
     done: bool,
 }
 
-impl SealedReader {
-    /// Opens an upload with its key.
-    pub fn open(path: &Path, key: &UploadKey) -> io::Result<Self> {
+impl EncryptedReader {
+    /// Opens a file with its key.
+    pub fn open(path: &Path, key: &FileKey) -> io::Result<Self> {
         let mut file = BufReader::with_capacity(CHUNK + TAG, File::open(path)?);
         let mut salt = [0; SALT];
         file.read_exact(&mut salt)?;
@@ -159,7 +155,7 @@ impl SealedReader {
         let plain = self
             .cipher
             .decrypt(&nonce(self.number), payload)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the stored upload is damaged"))?;
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the stored file is damaged"))?;
         self.plain = Zeroizing::new(plain);
         self.read = 0;
         self.number += 1;
@@ -174,7 +170,7 @@ fn next_chunk(file: &mut BufReader<File>) -> io::Result<Vec<u8>> {
     Ok(chunk)
 }
 
-impl Read for SealedReader {
+impl Read for EncryptedReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.read == self.plain.len() {
             if self.done {
@@ -194,9 +190,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn written(folder: &Path, plain: &[u8]) -> (PathBuf, UploadKey) {
-        let (path, key) = (folder.join("upload"), new_key());
-        let mut writer = SealedWriter::create(&path, &key).unwrap();
+    fn written(folder: &Path, plain: &[u8]) -> (PathBuf, FileKey) {
+        let (path, key) = (folder.join("file"), new_key());
+        let mut writer = EncryptedWriter::create(&path, &key).unwrap();
         for part in plain.chunks(1_000) {
             writer.write(part).unwrap();
         }
@@ -211,7 +207,7 @@ mod tests {
             let plain: Vec<u8> = b"ada@example.com,".iter().copied().cycle().take(size).collect();
             let (path, key) = written(folder.path(), &plain);
             let mut back = Vec::new();
-            SealedReader::open(&path, &key).unwrap().read_to_end(&mut back).unwrap();
+            EncryptedReader::open(&path, &key).unwrap().read_to_end(&mut back).unwrap();
             assert!(back == plain, "{size} bytes");
             let stored = std::fs::read(&path).unwrap();
             assert!(!stored.windows(7).any(|w| w == b"example"));
@@ -228,7 +224,7 @@ mod tests {
         for damaged in [&whole[..SALT + 2 * (CHUNK + TAG)], &whole[..whole.len() - 1], &flipped, &[]] {
             std::fs::write(&path, damaged).unwrap();
             let mut back = Vec::new();
-            let read = SealedReader::open(&path, &key).and_then(|mut reader| reader.read_to_end(&mut back));
+            let read = EncryptedReader::open(&path, &key).and_then(|mut reader| reader.read_to_end(&mut back));
             assert!(read.is_err());
         }
     }
