@@ -3,13 +3,16 @@
 
 mod harness;
 
+mod access;
 mod advertiser_to_publisher;
 mod brand_to_brand;
 mod connection_states;
 mod crashes;
 mod deliveries;
+mod documents;
 mod exactness;
 mod http;
+mod introspection;
 mod measuring;
 mod people;
 mod queries_per_request;

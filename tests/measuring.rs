@@ -60,7 +60,8 @@ impl Party {
         id
     }
 
-    async fn loaded(&self, id: &str) -> Value {
+    /// Waits for a data set to be loaded; the data set.
+    pub async fn loaded(&self, id: &str) -> Value {
         let query = "query($id: ID!) { node(id: $id) { ... on EventDataSet { status failure rows } } }";
         let ended = |data: &Value| data["node"]["status"] != "PENDING";
         let data = self.client.until(query, json!({ "id": id }), ended).await;

@@ -34,7 +34,7 @@ pub fn customers(people: Range<u32>, form: Form, audiences: Audiences) -> String
         Form::Hashed => "hashed_email,hashed_phone,audience\n".to_owned(),
     };
     for person in people {
-        let phone = if person % 3 == 0 { String::new() } else { phone(person) };
+        let phone = if person.is_multiple_of(3) { String::new() } else { phone(person) };
         let (email, phone) = match form {
             Form::Plain => (format!(" {} ", email(person).to_uppercase()), phone),
             Form::Hashed => (digest(&email(person)), if phone.is_empty() { phone } else { digest(&phone) }),
@@ -48,8 +48,8 @@ pub fn customers(people: Range<u32>, form: Form, audiences: Audiences) -> String
 
 /// Luma's audiences.
 pub fn luma(person: u32) -> Vec<&'static str> {
-    let mut audiences = vec![if person % 2 == 0 { "Running" } else { "Yoga" }];
-    if person % 5 == 0 {
+    let mut audiences = vec![if person.is_multiple_of(2) { "Running" } else { "Yoga" }];
+    if person.is_multiple_of(5) {
         audiences.push("Newsletter");
     }
     audiences
@@ -64,7 +64,7 @@ pub fn tv_tube(person: u32) -> Vec<&'static str> {
     if person % 3 == 1 {
         audiences.push("Comedy nights");
     }
-    if person % 4 == 1 || person % 10 == 0 {
+    if person % 4 == 1 || person.is_multiple_of(10) {
         audiences.push("Documentaries");
     }
     audiences
@@ -72,7 +72,7 @@ pub fn tv_tube(person: u32) -> Vec<&'static str> {
 
 /// Fit Apparel's audiences.
 pub fn fit_apparel(person: u32) -> Vec<&'static str> {
-    vec![if person % 3 == 0 { "Gym" } else { "Outdoor" }, "Members"]
+    vec![if person.is_multiple_of(3) { "Gym" } else { "Outdoor" }, "Members"]
 }
 
 /// Three impressions of each person, on three days from `start` on.
@@ -83,7 +83,7 @@ pub fn exposures(people: Range<u32>, campaign: &str, start: chrono::NaiveDate, f
         let identifier = if form == Form::Hashed { digest(&email(person)) } else { email(person) };
         for (n, kind) in (0..).zip(["view", "view", "click"]) {
             let day = start + chrono::Days::new(n);
-            let placement = if person % 2 == 0 { "home" } else { "sports" };
+            let placement = if person.is_multiple_of(2) { "home" } else { "sports" };
             let viewable = person % 5 != 0;
             writeln!(csv, "{identifier},{day}T1{n}:00:00Z,{campaign},{placement},spot,0.01,{viewable},{kind}").unwrap();
         }
@@ -96,8 +96,8 @@ pub fn conversions(people: Range<u32>, start: chrono::NaiveDate) -> String {
     let mut csv = "email,time,type,value,order_id,category\n".to_owned();
     let day = start + chrono::Days::new(4);
     for person in people {
-        let category = if person % 2 == 0 { "shoes" } else { "shirts" };
-        for _ in 0..if person % 10 == 0 { 2 } else { 1 } {
+        let category = if person.is_multiple_of(2) { "shoes" } else { "shirts" };
+        for _ in 0..if person.is_multiple_of(10) { 2 } else { 1 } {
             writeln!(csv, "{},{day}T12:00:00Z,purchase,25.50,order-{person},{category}", email(person)).unwrap();
         }
     }

@@ -1,5 +1,6 @@
 //! A client of the GraphQL API.
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,27 @@ impl Client {
         let status = response.status();
         let text = response.text().await?;
         Ok(serde_json::from_str(&text).unwrap_or_else(|_| json!({ "status": status.as_u16(), "text": text })))
+    }
+
+    /// The whole response; for a subscription, by server-sent events, its first.
+    pub async fn ask_or_subscribe(&self, document: &str, variables: Value) -> Value {
+        if !document.starts_with("subscription") {
+            return self.ask(document, variables).await;
+        }
+        let request = self.http.post(format!("{}/graphql", self.base)).bearer_auth(&self.token);
+        let body = json!({ "query": document, "variables": variables });
+        let sent = request.header("accept", "text/event-stream").json(&body).send().await.unwrap();
+        let mut events = sent.bytes_stream();
+        let mut text = String::new();
+        while let Ok(Some(bytes)) = tokio::time::timeout(Duration::from_secs(10), events.next()).await {
+            text.push_str(&String::from_utf8_lossy(&bytes.unwrap()));
+            if let Some(data) =
+                text.lines().find_map(|line| line.strip_prefix("data:")).filter(|_| text.contains("\n\n"))
+            {
+                return serde_json::from_str(data.trim()).unwrap_or_else(|_| json!({ "text": text }));
+            }
+        }
+        serde_json::from_str(&text).unwrap_or_else(|_| json!({ "text": text }))
     }
 
     /// The data of a query that has no errors.

@@ -1,0 +1,265 @@
+//! The README and `docs/workflows.md`, step by step as they stand there, against the demo.
+
+use crate::{
+    harness::{Client, Gateway, Kind},
+    stories::{Party, today},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Stdio},
+    sync::Mutex,
+};
+
+/// The GraphQL operations of the documents by name, and which of them were run.
+struct Operations {
+    documents: BTreeMap<String, String>,
+    run: Mutex<BTreeSet<String>>,
+}
+
+impl Operations {
+    fn read() -> Self {
+        let mut documents = BTreeMap::new();
+        for file in ["README.md", "docs/workflows.md"] {
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap();
+            for block in text.split("```graphql\n").skip(1) {
+                let document = block.split("```").next().unwrap();
+                let name = document.split_whitespace().nth(1).unwrap().split('(').next().unwrap();
+                let former = documents.insert(name.to_owned(), document.to_owned());
+                assert!(former.is_none(), "{name} is there twice");
+            }
+        }
+        Self { documents, run: Mutex::default() }
+    }
+
+    /// Runs an operation as it stands; the value of its field.
+    async fn press(&self, client: &Client, name: &str, variables: Value) -> Value {
+        self.run.lock().unwrap().insert(name.to_owned());
+        let answer = client.ask_or_subscribe(&self.documents[name], variables).await;
+        assert!(answer.get("errors").is_none(), "{name}: {answer}");
+        let field = answer["data"].as_object().unwrap().values().next().unwrap().clone();
+        assert!(field.get("userErrors").is_none_or(|errors| *errors == json!([])), "{name}: {field}");
+        field
+    }
+}
+
+/// A gateway that was started with `--demo`, and what it printed.
+struct Demo {
+    process: Child,
+    lines: Vec<String>,
+}
+
+impl Demo {
+    fn start(gateway: &Gateway) -> Self {
+        let mut process = gateway.command().args(["serve", "--demo"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut printed = vec![];
+        for line in lines {
+            let last = line.contains("fit-apparel-conversions.csv");
+            printed.push(line);
+            if last {
+                break;
+            }
+        }
+        Self { process, lines: printed }
+    }
+
+    fn line(&self, with: &str) -> &str {
+        self.lines.iter().find(|l| l.contains(with)).unwrap_or_else(|| panic!("{with} is not in {:?}", self.lines))
+    }
+
+    fn url(&self) -> &str {
+        self.line("GraphQL API").split_whitespace().last().unwrap().trim_end_matches("/graphql")
+    }
+
+    /// Who acts with the key that was printed for a company.
+    async fn company(&self, name: &str, operations: &Operations) -> Party {
+        let token = self.line(&format!("  {name}  ")).split("Bearer ").nth(1).unwrap().split('"').next().unwrap();
+        let client = Client::new(self.url(), token);
+        let viewer = operations.press(&client, "Start", json!({})).await;
+        let account = &viewer["accounts"]["nodes"][0];
+        assert_eq!(account["name"], name);
+        Party { account: text(&account["id"]), collaborator: String::new(), client }
+    }
+
+    /// First and last day of TV Tube's campaign.
+    fn days(&self) -> (String, String) {
+        let words: Vec<_> = self.line("luma-run-further").split_whitespace().collect();
+        (words[words.len() - 3].to_owned(), words[words.len() - 1].to_owned())
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Uploads a file as the documents say; the upload's id.
+async fn upload(operations: &Operations, party: &Party, bytes: Vec<u8>) -> String {
+    let payload = operations.press(&party.client, "Upload", json!({ "me": party.account })).await;
+    let received = party.client.upload(&text(&payload["upload"]["url"]), bytes).await;
+    assert_eq!(received.status(), 201);
+    text(&payload["upload"]["id"])
+}
+
+/// The README: from the first query to what two companies have in common; the connection and the project.
+async fn readme(operations: &Operations, luma: &Party, tv_tube: &Party) -> (String, String) {
+    let directory = operations.press(&luma.client, "Directory", json!({ "me": luma.account })).await;
+    let found = directory["nodes"].as_array().unwrap().iter().find(|c| c["name"] == "TV Tube").unwrap();
+    assert!(!found["publicAudiences"]["nodes"].as_array().unwrap().is_empty());
+    let invited = json!({ "me": luma.account, "tvTube": found["id"] });
+    let connection = operations.press(&luma.client, "Invite", invited).await;
+    let connection = text(&connection["connection"]["id"]);
+    let of = |party: &Party| json!({ "me": party.account, "connection": connection });
+    operations.press(&tv_tube.client, "Accept", of(tv_tube)).await;
+    operations.press(&luma.client, "Propose", of(luma)).await;
+    let agreed = operations.press(&tv_tube.client, "Agree", of(tv_tube)).await;
+    assert_eq!(agreed["connection"]["state"], "ACTIVE");
+    let project = operations.press(&luma.client, "Project", of(luma)).await;
+    let project = text(&project["project"]["id"]);
+    discover(operations, luma, &project).await;
+    (connection, project)
+}
+
+async fn discover(operations: &Operations, party: &Party, project: &str) {
+    let variables = json!({ "me": party.account, "project": project });
+    let discovered = &operations.press(&party.client, "Discover", variables).await["discover"];
+    assert_eq!(discovered["compare"]["__typename"], "Overlap", "{discovered}");
+    assert!(!discovered["relevantAudiences"].as_array().unwrap().is_empty(), "{discovered}");
+}
+
+/// What the demo has done already: an account, its customers, its destination.
+async fn from_nothing(operations: &Operations, operator: &Client) {
+    let user = operations.press(operator, "User", json!({})).await;
+    let client = Client::new(operator.base(), &text(&user["token"]));
+    let account = operations.press(&client, "Account", json!({})).await;
+    let ada = Party { account: text(&account["account"]["id"]), collaborator: String::new(), client };
+    let rows = "email,phone,audience\nada@example.com,+12025550123,Running\nnobody,,Running\n";
+    let upload = upload(operations, &ada, rows.into()).await;
+    let variables = json!({ "me": ada.account, "upload": upload });
+    let preview = operations.press(&ada.client, "Preview", variables.clone()).await;
+    assert_eq!(preview["columns"][0]["name"], "email");
+    let sourced = operations.press(&ada.client, "Source", variables).await;
+    let job = text(&sourced["job"]["id"]);
+    operations.press(&ada.client, "Progress", json!({ "me": ada.account, "job": job })).await;
+    ada.job(&job).await;
+    let variables = json!({ "dataConnection": sourced["dataConnection"]["id"] });
+    let refresh = &operations.press(&ada.client, "Sourced", variables).await["lastRefresh"];
+    assert_eq!((&refresh["rows"], &refresh["acceptedRows"]), (&json!(2), &json!(1)), "{refresh}");
+    let types = operations.press(&ada.client, "DestinationTypes", json!({})).await;
+    assert_eq!(types[0]["id"], "landing-zone");
+    operations.press(&ada.client, "Zone", json!({ "me": ada.account })).await;
+}
+
+async fn send_and_activate(operations: &Operations, luma: &Party, tv_tube: &Party, project: &str) {
+    let (_, audience) = luma.audiences().await.pop_first().unwrap();
+    let sent = json!({ "me": luma.account, "project": project, "audience": audience });
+    operations.press(&luma.client, "Send", sent).await;
+    let received = operations.press(&tv_tube.client, "Received", json!({ "me": tv_tube.account })).await;
+    let query = "query($a: ID!) { account(id: $a) { destinations { nodes { id } } } }";
+    let data = tv_tube.client.query(query, json!({ "a": tv_tube.account })).await;
+    let variables = json!({
+        "me": tv_tube.account, "sent": received["receivedAudiences"]["nodes"][0]["id"],
+        "destination": data["account"]["destinations"]["nodes"][0]["id"], "today": today(),
+    });
+    let activated = operations.press(&tv_tube.client, "Activate", variables).await;
+    assert_eq!(tv_tube.job(&text(&activated["job"]["id"])).await["state"], "DONE");
+}
+
+/// Uploads one of the demo's files of events and loads it; the data set's id.
+async fn load(operations: &Operations, party: &Party, name: &str, file: &Path, project: &str) -> String {
+    let upload = upload(operations, party, std::fs::read(file).unwrap()).await;
+    let variables = json!({ "me": party.account, "project": project, "upload": upload });
+    let payload = operations.press(&party.client, name, variables).await;
+    let id = text(&payload["eventDataSet"]["id"]);
+    party.loaded(&id).await;
+    id
+}
+
+async fn measure(operations: &Operations, demo: &Demo, luma: &Party, tv_tube: &Party, project: &str, files: &Path) {
+    let variables = json!({ "me": tv_tube.account, "project": project, "campaignInFile": "luma-run-further" });
+    let campaign = operations.press(&tv_tube.client, "Campaign", variables).await;
+    load(operations, tv_tube, "Exposures", &files.join("tv-tube-exposures.csv"), project).await;
+    let conversions = load(operations, luma, "Conversions", &files.join("luma-conversions.csv"), project).await;
+    let (from, until) = demo.days();
+    let variables = |party: &Party| {
+        json!({ "me": party.account, "project": project, "campaign": campaign["campaign"]["id"],
+            "conversions": conversions, "from": from, "until": until })
+    };
+    for (party, name) in [(tv_tube, "Summary"), (luma, "Summary"), (luma, "Attribution")] {
+        let mut variables = variables(party);
+        if name == "Summary" {
+            variables.as_object_mut().unwrap().remove("conversions");
+        }
+        let scheduled = operations.press(&party.client, name, variables).await;
+        let report = text(&scheduled["report"]["id"]);
+        party.finished(&report).await;
+        let report = operations.press(&party.client, "Report", json!({ "report": report })).await;
+        assert!(report["summary"]["reach"]["value"].as_u64().unwrap() > 1_000, "{report}");
+        let credited = &report["attribution"]["perEvent"][0]["credited"]["conversions"]["value"];
+        assert_eq!(credited.is_u64(), name == "Attribution", "{report}");
+    }
+    let variables = json!({ "me": luma.account, "project": project });
+    let budget = operations.press(&luma.client, "Budget", variables).await;
+    assert!(budget["privacyBudget"]["spent"].as_f64().unwrap() > 0.0, "{budget}");
+}
+
+async fn brand_to_brand(operations: &Operations, fit: &Party, luma: &Party) {
+    let code = operations.press(&luma.client, "Code", json!({ "me": luma.account })).await;
+    let with_code = json!({ "me": fit.account, "code": code["connectCode"] });
+    assert_eq!(operations.press(&fit.client, "Whose", with_code.clone()).await["name"], "Luma");
+    let invited = operations.press(&fit.client, "InviteByCode", with_code).await;
+    let of = |party: &Party| json!({ "me": party.account, "connection": invited["connection"]["id"] });
+    operations.press(&luma.client, "Accept", of(luma)).await;
+    operations.press(&fit.client, "ProposeBoth", of(fit)).await;
+    operations.press(&luma.client, "Agree", of(luma)).await;
+    let project = operations.press(&fit.client, "Project", of(fit)).await;
+    discover(operations, fit, &text(&project["project"]["id"])).await;
+}
+
+/// What a second start must not change.
+async fn loaded(party: &Party) -> Value {
+    let query = "query($a: ID!) { account(id: $a) { audiences { nodes { id identityCount } }
+        dataConnections { totalCount } destinations { totalCount } } }";
+    party.client.query(query, json!({ "a": party.account })).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_step_runs_as_it_is_written() {
+    let mut gateway = Gateway::start(Kind::Sqlite).await;
+    let operator = gateway.operator();
+    gateway.stop();
+    let demo = Demo::start(&gateway);
+    let operations = Operations::read();
+    let [luma, tv_tube, fit] = ["Luma", "TV Tube", "Fit Apparel"].map(|name| demo.company(name, &operations));
+    let (luma, tv_tube, fit) = (luma.await, tv_tube.await, fit.await);
+
+    from_nothing(&operations, &operator.at(demo.url())).await;
+    let (_, project) = readme(&operations, &luma, &tv_tube).await;
+    let events = json!({ "me": luma.account, "after": "ZTA" });
+    operations.press(&luma.client, "Events", events).await;
+    let variables = json!({ "me": luma.account, "project": project });
+    let overlaps = operations.press(&luma.client, "Overlaps", variables).await;
+    assert!(overlaps["discover"]["overlaps"]["nodes"].as_array().unwrap().len() > 2, "{overlaps}");
+    send_and_activate(&operations, &luma, &tv_tube, &project).await;
+    measure(&operations, &demo, &luma, &tv_tube, &project, &gateway.data().join("demo")).await;
+    brand_to_brand(&operations, &fit, &luma).await;
+    let run = operations.run.lock().unwrap().clone();
+    let left: Vec<_> = operations.documents.keys().filter(|name| !run.contains(*name)).collect();
+    assert!(left.is_empty(), "not run: {left:?}");
+
+    let before = loaded(&luma).await;
+    drop(demo);
+    let again = Demo::start(&gateway);
+    let operations = Operations::read();
+    let same = again.company("Luma", &operations).await;
+    assert_eq!((same.account.clone(), loaded(&same).await), (luma.account, before));
+}
