@@ -18,8 +18,8 @@ pub fn positions(receiver: &Index, wanted: &SlotSet, sender: &Index, selected: &
         let end = receiver.keys().len().min(start + UNIT);
         match_rows(receiver.keys(), start..end, sender.keys(), |first, found| {
             for (row, at) in (first..).zip(found).filter(|(_, at)| **at != NONE) {
-                let mine = my_sets.get(receiver.row_sets()[row]);
-                let theirs = their_sets.get(sender.row_sets()[*at as usize]);
+                let mine = my_sets.get(receiver.row_sets().of(row));
+                let theirs = their_sets.get(sender.row_sets().of(*at as usize));
                 if mine.is_some_and(|set| set.meets(wanted)) && theirs.is_some_and(|set| set.meets(selected)) {
                     rows.insert(row as u32);
                 }

@@ -23,8 +23,6 @@ const WORDS: usize = 8;
 const BLOCKS: usize = WORDS / 2;
 /// Identities whose coins are made at a time: their blocks fill a quarter of a first-level cache.
 const BATCH: usize = 128;
-const COINS: u8 = 1;
-const START_OF_YEAR: u8 = 2;
 
 type Block = Array<u8, aes::cipher::typenum::U16>;
 
@@ -86,21 +84,13 @@ impl ProtectedView {
         Self { level, cipher: Aes128::new(&cipher_key.into()), day: i64::from(today.num_days_from_ce() - epoch) }
     }
 
-    /// The year of each identity's coins; an identity starts its years on a day of its own.
+    /// The year of each identity's coins; an identity starts its years on a day of its own, told by its keyed hash.
     pub(crate) fn years(&self, keys: &[u64], years: &mut Vec<i32>) {
         years.clear();
-        let mut blocks = [Block::default(); BATCH];
-        for keys in keys.chunks(BATCH) {
-            let blocks = &mut blocks[..keys.len()];
-            for (block, key) in blocks.iter_mut().zip(keys) {
-                *block = input(*key, 0, 0, 0, START_OF_YEAR);
-            }
-            self.cipher.encrypt_blocks(blocks);
-            years.extend(blocks.iter().map(|block| {
-                let start = (words(block)[0] % DAYS_OF_YEAR as u64) as i64;
-                (self.day + start).div_euclid(DAYS_OF_YEAR) as i32
-            }));
-        }
+        years.extend(keys.iter().map(|key| {
+            let start = (key % DAYS_OF_YEAR as u64) as i64;
+            (self.day + start).div_euclid(DAYS_OF_YEAR) as i32
+        }));
     }
 
     /// Replaces, for each identity, the truth about the 64 slots of a word by what is shown of it.
@@ -110,7 +100,7 @@ impl ProtectedView {
         for ((keys, years), truth) in batches {
             let blocks = &mut blocks[..keys.len()];
             for ((blocks, key), year) in blocks.iter_mut().zip(keys).zip(years) {
-                *blocks = std::array::from_fn(|counter| input(*key, *year, word, counter as u8, COINS));
+                *blocks = std::array::from_fn(|counter| input(*key, *year, word, counter as u8));
             }
             self.cipher.encrypt_blocks(blocks.as_flattened_mut());
             for (truth, blocks) in truth.iter_mut().zip(blocks) {
@@ -134,8 +124,8 @@ impl ProtectedView {
 }
 
 #[inline]
-fn input(key: u64, year: i32, word: u16, counter: u8, purpose: u8) -> Block {
-    let rest = u64::from(year as u32) | u64::from(word) << 32 | u64::from(counter) << 48 | u64::from(purpose) << 56;
+fn input(key: u64, year: i32, word: u16, counter: u8) -> Block {
+    let rest = u64::from(year as u32) | u64::from(word) << 32 | u64::from(counter) << 48;
     let block = u128::from(key) | u128::from(rest) << 64;
     block.to_le_bytes().into()
 }

@@ -3,9 +3,10 @@
 //! Each step is a plain loop over arrays: what one identity waits for does not hold up the others, and nothing that is
 //! as good as random is branched on.
 
-use super::matching::{NONE, PIECE};
+use super::SELECTIONS_AT_ONCE;
+use super::matching::{NO_POSITIONS, NONE, PIECE, matched_positions};
 use super::selections::SelectionBits;
-use crate::index::Sets;
+use crate::index::{RowSets, Sets};
 use crate::slots::SlotSet;
 
 const ROOM: usize = 1 << 13;
@@ -25,14 +26,36 @@ pub(super) struct Chunk {
     members: Members,
 }
 
-/// By selection, positions of identities.
-struct Members {
-    positions: Box<[u16]>,
-    counts: Box<[usize]>,
+/// Where the identities of a piece are put.
+struct Places<'a> {
+    keys: &'a mut [u64],
+    selections: &'a mut [u64],
+    their_rows: &'a mut [u32],
+    taken: usize,
 }
 
+impl Places<'_> {
+    /// Puts an identity; the next takes its place unless it is selected.
+    #[inline(always)]
+    fn push(&mut self, key: u64, selections: u64, their_row: u32) {
+        self.keys[self.taken] = key;
+        self.selections[self.taken] = selections;
+        self.their_rows[self.taken] = their_row;
+        self.taken += usize::from(selections != 0);
+    }
+}
+
+/// By selection, positions of identities.
+struct Members {
+    positions: Box<[[u16; ROOM]]>,
+    counts: [u32; LISTS],
+}
+
+/// One list for each selection, and one that takes what is in none: the number of trailing zeros of nothing.
+const LISTS: usize = SELECTIONS_AT_ONCE + 1;
+
 impl Chunk {
-    pub(super) fn new(selections: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             count: 0,
             // One place more than there is room, as identities are written before it is known whether they stay.
@@ -41,7 +64,7 @@ impl Chunk {
             their_rows: vec![0; ROOM + 1].into_boxed_slice(),
             matched: vec![0; ROOM + 1],
             matched_sets: Vec::with_capacity(ROOM),
-            members: Members::new(selections),
+            members: Members::new(),
         }
     }
 
@@ -50,38 +73,43 @@ impl Chunk {
         self.count + PIECE <= ROOM
     }
 
-    /// Adds the selected ones of some rows of mine, whether or not they have them.
-    pub(super) fn add_all(&mut self, keys: &[u64], sets: &[u32], found: &[u32], selected: &SelectionBits<'_>) {
-        for ((key, set), row) in keys.iter().zip(sets).zip(found) {
-            self.add(*key, selected.of_set(*set), *row);
-        }
-    }
-
-    /// Adds the selected ones of some rows of mine that they have.
-    pub(super) fn add_matched(&mut self, keys: &[u64], sets: &[u32], found: &[u32], selected: &SelectionBits<'_>) {
-        let mut rows = [0; PIECE];
-        let mut matched = 0;
-        for (row, theirs) in (0u16..).zip(found) {
-            if let Some(place) = rows.get_mut(matched) {
-                *place = row;
+    /// Adds the selected ones of at most a piece of rows of mine; where `matched_only`, of those that they have.
+    pub(super) fn add<S: Copy + Into<u32>>(
+        &mut self,
+        keys: &[u64],
+        sets: &[S],
+        found: &[u32],
+        selected: &SelectionBits<'_>,
+        matched_only: bool,
+    ) {
+        let mut places = self.places();
+        if !matched_only {
+            for ((key, set), row) in keys.iter().zip(sets).zip(found) {
+                places.push(*key, selected.of_set((*set).into()), *row);
             }
-            matched += usize::from(*theirs != NONE);
+        } else {
+            let mut positions = NO_POSITIONS;
+            let matched = matched_positions(found, &mut positions);
+            for row in positions[..matched].iter().map(|row| usize::from(*row)) {
+                places.push(keys[row], selected.of_set(sets[row].into()), found[row]);
+            }
         }
-        for row in rows.into_iter().take(matched).map(usize::from) {
-            self.add(keys[row], selected.of_set(sets[row]), found[row]);
-        }
+        self.count += places.taken;
     }
 
-    #[inline]
-    fn add(&mut self, key: u64, selections: u64, their_row: u32) {
-        self.keys[self.count] = key;
-        self.selections[self.count] = selections;
-        self.their_rows[self.count] = their_row;
-        self.count += usize::from(selections != 0);
+    /// Room for a piece.
+    fn places(&mut self) -> Places<'_> {
+        let room = self.count..=self.count + PIECE;
+        Places {
+            keys: &mut self.keys[room.clone()],
+            selections: &mut self.selections[room.clone()],
+            their_rows: &mut self.their_rows[room],
+            taken: 0,
+        }
     }
 
     /// Sorts the identities by what is asked of them, when the chunk is complete.
-    pub(super) fn arrange(&mut self, their_sets: &[u32]) {
+    pub(super) fn arrange(&mut self, their_sets: RowSets<'_>) {
         let their_rows = &self.their_rows[..self.count];
         let mut matched = 0;
         for (position, row) in (0..).zip(their_rows) {
@@ -90,7 +118,10 @@ impl Chunk {
         }
         let rows = self.matched[..matched].iter().map(|position| their_rows[usize::from(*position)]);
         self.matched_sets.clear();
-        self.matched_sets.extend(rows.map(|row| their_sets[row as usize]));
+        match their_sets {
+            RowSets::Narrow(sets) => self.matched_sets.extend(rows.map(|row| u32::from(sets[row as usize]))),
+            RowSets::Wide(sets) => self.matched_sets.extend(rows.map(|row| sets[row as usize])),
+        }
         self.members.arrange(&self.selections[..self.count]);
     }
 
@@ -101,11 +132,8 @@ impl Chunk {
 
     /// By selection, the positions of the identities in it.
     pub(super) fn members(&self) -> impl Iterator<Item = &[u16]> {
-        self.members
-            .positions
-            .chunks_exact(ROOM)
-            .zip(&self.members.counts)
-            .map(|(positions, count)| &positions[..*count])
+        let lists = self.members.positions.iter().zip(&self.members.counts);
+        lists.map(|(positions, count)| &positions[..*count as usize])
     }
 
     /// The truth about the slots of one word, for each identity; with that about all audiences at slot 0, if wanted.
@@ -127,35 +155,31 @@ impl Chunk {
 }
 
 impl Members {
-    fn new(selections: usize) -> Self {
-        // One list more than there are selections takes what is in none.
-        let lists = selections + 1;
-        Self { positions: vec![0; lists * ROOM].into_boxed_slice(), counts: vec![0; lists].into_boxed_slice() }
+    fn new() -> Self {
+        Self { positions: vec![[0; ROOM]; LISTS].into_boxed_slice(), counts: [0; LISTS] }
     }
 
     fn arrange(&mut self, selections: &[u64]) {
         self.counts.fill(0);
-        let nowhere = self.counts.len() - 1;
         for (position, selections) in (0..).zip(selections) {
             let mut left = *selections;
             for _ in 0..AT_ONCE {
-                let selection = if left == 0 { nowhere } else { left.trailing_zeros() as usize };
-                self.counts[nowhere] = 0;
-                self.add(selection, position);
+                self.add(left.trailing_zeros(), position);
                 left &= left.wrapping_sub(1);
             }
             while left != 0 {
-                self.add(left.trailing_zeros() as usize, position);
+                self.add(left.trailing_zeros(), position);
                 left &= left - 1;
             }
         }
-        self.counts[nowhere] = 0;
+        self.counts[LISTS - 1] = 0;
     }
 
-    #[inline]
-    fn add(&mut self, selection: usize, position: u16) {
-        let count = self.counts[selection];
-        self.positions[selection * ROOM + count] = position;
-        self.counts[selection] = count + 1;
+    #[inline(always)]
+    fn add(&mut self, selection: u32, position: u16) {
+        let count = &mut self.counts[selection as usize];
+        // No selection has more members than there is room; the list of what is in none goes round.
+        self.positions[selection as usize][*count as usize % ROOM] = position;
+        *count += 1;
     }
 }

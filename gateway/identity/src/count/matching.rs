@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch, u64x8};
+use fearless_simd::{Level, dispatch, u32x16, u64x8};
 
 /// No row: indexes have at most 2^32 - 1 of them.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -81,6 +81,47 @@ fn below<S: Simd>(simd: S, window: &[u64; WINDOW], key: u64) -> usize {
     halves.map(|half| u64x8::from_slice(simd, half).simd_lt(key).to_bitmask().count_ones() as usize).sum()
 }
 
+/// Positions in a piece, with room for those that are written ahead.
+pub(crate) type Positions = [u16; PIECE + GROUP];
+pub(crate) const NO_POSITIONS: Positions = [0; PIECE + GROUP];
+const GROUP: usize = 16;
+/// Matches of a group that are written without asking whether there are so many: more are rare.
+const AT_ONCE: usize = 6;
+
+/// Notes which rows of a piece have a match, ascending, and gives how many.
+pub(crate) fn matched_positions(found: &[u32], positions: &mut Positions) -> usize {
+    dispatch!(Level::new(), simd => matched_in_groups(simd, found, positions))
+}
+
+#[inline(always)]
+fn matched_in_groups<S: Simd>(simd: S, found: &[u32], positions: &mut Positions) -> usize {
+    let (groups, rest) = found.as_chunks::<GROUP>();
+    let mut count = 0;
+    for (start, group) in (0u32..).step_by(GROUP).zip(groups) {
+        let none = u32x16::from_slice(simd, group).simd_eq(u32x16::splat(simd, NONE)).to_bitmask() as u32;
+        let mut left = !none & 0xffff;
+        let end = count + left.count_ones() as usize;
+        let places = &mut positions[count..count + GROUP];
+        for place in &mut places[..AT_ONCE] {
+            *place = (start + left.trailing_zeros()) as u16;
+            left &= left.wrapping_sub(1);
+        }
+        for place in &mut places[AT_ONCE..] {
+            if left == 0 {
+                break;
+            }
+            *place = (start + left.trailing_zeros()) as u16;
+            left &= left - 1;
+        }
+        count = end;
+    }
+    for (position, _) in (groups.len() * GROUP..).zip(rest).filter(|(_, row)| **row != NONE) {
+        positions[count] = position as u16;
+        count += 1;
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +151,16 @@ mod tests {
             start in 0usize..100, length in 0usize..300,
         ) {
             check(mine, theirs, start..start + length);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn notes_what_has_a_match(found in prop::collection::vec(prop_oneof![Just(NONE), any::<u32>()], 0..=PIECE)) {
+            let mut positions = NO_POSITIONS;
+            let count = matched_positions(&found, &mut positions);
+            let matched = (0u16..).zip(&found).filter(|(_, row)| **row != NONE).map(|(position, _)| position);
+            prop_assert_eq!(&positions[..count], matched.collect::<Vec<_>>());
         }
     }
 

@@ -9,7 +9,7 @@ mod tally;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::index::Index;
+use crate::index::{Index, RowSets};
 use crate::slots::{Slot, SlotSet};
 use crate::view::View;
 use chunk::Chunk;
@@ -123,7 +123,7 @@ impl<'a> Pass<'a> {
             selected,
             targets,
             tally: Tally::new(selections, targets),
-            chunk: Chunk::new(selections),
+            chunk: Chunk::new(),
             years: Vec::new(),
             shown: Vec::new(),
         }
@@ -138,10 +138,11 @@ impl<'a> Pass<'a> {
                 self.finish_chunk();
             }
             let rows = first..first + found.len();
-            let (keys, sets) = (&mine.keys()[rows.clone()], &mine.row_sets()[rows]);
-            match view {
-                View::Exact => self.chunk.add_matched(keys, sets, found, self.selected),
-                View::Protected(_) => self.chunk.add_all(keys, sets, found, self.selected),
+            let keys = &mine.keys()[rows.clone()];
+            let matched_only = matches!(view, View::Exact);
+            match mine.row_sets() {
+                RowSets::Narrow(sets) => self.chunk.add(keys, &sets[rows], found, self.selected, matched_only),
+                RowSets::Wide(sets) => self.chunk.add(keys, &sets[rows], found, self.selected, matched_only),
             }
         });
         self.finish_chunk();

@@ -8,7 +8,7 @@
 //! | sets | two `u64`: first word of a slot set and a [`SetTail`] | sets |
 //! | words | two `u64`: further words of slot sets and their numbers | words |
 //! | counts | `u64`: rows that have the set | counted; every set after these has one row |
-//! | rows | `u32`: the slot set of each row, by its position | rows |
+//! | rows | the slot set of each row, by its position: `u16`, or `u32` where there are more than 65,536 sets | rows |
 //!
 //! A row's slots are a *set*, written once for the rows that share it, in the order in which sets are first met: the
 //! common ones stand together at the start, and the rare ones in the order of the rows. Word w of a set has the slots
@@ -17,7 +17,7 @@
 use crate::checksum::checksum;
 
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ENTIDX\r\n");
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 pub(crate) const HEADER_BYTES: usize = 64;
 
 /// What a header says.
@@ -67,6 +67,11 @@ impl Header {
         })
     }
 
+    /// Whether the positions of all sets fit into 16 bits.
+    pub(crate) fn narrow(&self) -> bool {
+        self.sets <= 1 << 16
+    }
+
     /// Where the sections are; `None` when they do not fit into memory.
     pub(crate) fn sections(&self) -> Option<Sections> {
         let mut end = HEADER_BYTES;
@@ -79,7 +84,7 @@ impl Header {
         let sets = section(self.sets, 16)?;
         let words = section(self.words, 16)?;
         let counts = section(self.counted, 8)?;
-        let rows = section(self.rows, 4)?;
+        let rows = section(self.rows, if self.narrow() { 2 } else { 4 })?;
         Some(Sections { keys, sets, words, counts, rows, end })
     }
 }

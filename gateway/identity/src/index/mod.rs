@@ -56,6 +56,25 @@ pub(crate) struct Sets<'a> {
     words: &'a [[u64; 2]],
 }
 
+/// The set of each row.
+#[derive(Clone, Copy)]
+pub(crate) enum RowSets<'a> {
+    /// Where there are at most 65,536 sets.
+    Narrow(&'a [u16]),
+    Wide(&'a [u32]),
+}
+
+impl RowSets<'_> {
+    /// The set of a row that there is.
+    #[inline]
+    pub(crate) fn of(&self, row: usize) -> u32 {
+        match self {
+            Self::Narrow(sets) => u32::from(sets[row]),
+            Self::Wide(sets) => sets[row],
+        }
+    }
+}
+
 impl<'a> Sets<'a> {
     /// The slots of a set; `None` where there is no such set.
     #[inline]
@@ -145,8 +164,12 @@ impl Index {
     }
 
     /// The set of each row.
-    pub(crate) fn row_sets(&self) -> &[u32] {
-        bytemuck::cast_slice(&self.map[self.sections.rows.clone()])
+    pub(crate) fn row_sets(&self) -> RowSets<'_> {
+        let bytes = &self.map[self.sections.rows.clone()];
+        match self.header.narrow() {
+            true => RowSets::Narrow(bytemuck::cast_slice(bytes)),
+            false => RowSets::Wide(bytemuck::cast_slice(bytes)),
+        }
     }
 
     /// Each set with the number of rows that have it.
@@ -203,8 +226,8 @@ mod tests {
             let index = Index::open(&path).unwrap();
             prop_assert_eq!(index.rows(), rows.len() as u64);
             prop_assert_eq!(index.keys(), rows.keys().copied().collect::<Vec<_>>());
-            for (set, slots) in index.row_sets().iter().zip(rows.values()) {
-                let words = index.sets().get(*set).unwrap();
+            for (row, slots) in rows.values().enumerate() {
+                let words = index.sets().get(index.row_sets().of(row)).unwrap();
                 let read: BTreeSet<u16> = words.iter().flat_map(|(w, bits)| ones(bits).map(move |b| w * 64 + b)).collect();
                 prop_assert_eq!(&read, slots);
                 prop_assert!(words.iter().all(|(w, bits)| words.word(w) == bits));

@@ -115,6 +115,14 @@ impl IndexWriter {
         Ok(set)
     }
 
+    /// Writes the set of each row, in as many bits as the positions of the sets take.
+    fn write_row_sets(row_sets: Section, narrow: bool, out: &mut impl Write) -> io::Result<()> {
+        if !narrow {
+            return row_sets.copy_to(out);
+        }
+        row_sets.copy_to(&mut Narrowing { out, part: Vec::with_capacity(BUFFER / 2) })
+    }
+
     /// Completes the file and gives the number of rows.
     pub(crate) fn finish(mut self) -> Result<u64, IndexFault> {
         let mut header = Header {
@@ -129,13 +137,33 @@ impl IndexWriter {
         for count in &self.counts {
             self.out.write_all(&count.to_le_bytes())?;
         }
-        self.row_sets.copy_to(&mut self.out)?;
+        Self::write_row_sets(self.row_sets, header.narrow(), &mut self.out)?;
         header.sections = self.out.checksum();
         let mut file = self.out.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header.to_bytes())?;
         file.sync_all()?;
         Ok(self.rows)
+    }
+}
+
+/// Writes the lower halves of little-endian `u32`s, of which it is given whole ones.
+struct Narrowing<'a, W> {
+    out: &'a mut W,
+    part: Vec<u8>,
+}
+
+impl<W: Write> Write for Narrowing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let whole = bytes.len() / 4 * 4;
+        self.part.clear();
+        self.part.extend(bytes[..whole].chunks_exact(4).flat_map(|set| [set[0], set[1]]));
+        self.out.write_all(&self.part)?;
+        Ok(whole)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
