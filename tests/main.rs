@@ -16,6 +16,7 @@ mod introspection;
 mod measuring;
 mod people;
 mod queries_per_request;
+mod repeated_questions;
 mod schema;
 mod sourcing;
 mod startup;

@@ -1,6 +1,6 @@
-//! The identity indexes of accounts, and the threads that count with them.
+//! The identity indexes of accounts, the threads that count with them, and what was counted.
 
-use crate::{secrets::Secrets, settings::Settings};
+use crate::{discover::remembered::Remembered, secrets::Secrets, settings::Settings};
 use entente_domain::{AccountId, GenerationId, MatchKey};
 use entente_identity::{Index, IndexFault, IndexSecret, KeyName, generation};
 use std::{
@@ -35,6 +35,7 @@ pub struct Identities {
     threads: usize,
     turns: Arc<Semaphore>,
     open: Mutex<OpenIndexes>,
+    remembered: Remembered,
 }
 
 impl Identities {
@@ -47,12 +48,18 @@ impl Identities {
             threads: settings.identity_threads(),
             turns: Arc::new(Semaphore::new(settings.identity_threads())),
             open: Mutex::new(HashMap::new()),
+            remembered: Remembered::default(),
         }
     }
 
     /// The key of the hash that indexes are made of.
     pub fn index_secret(&self) -> Arc<IndexSecret> {
         self.index_secret.clone()
+    }
+
+    /// Counts that were made before.
+    pub fn remembered(&self) -> &Remembered {
+        &self.remembered
     }
 
     /// Threads that one count may use.

@@ -3,7 +3,7 @@
 pub use entente_domain::slot::Slot;
 
 /// A set of slots of one account, such as those active at the time of a question.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SlotSet {
     words: Vec<u64>,
 }

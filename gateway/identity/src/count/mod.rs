@@ -19,7 +19,7 @@ pub use table::{Sum, Table};
 use tally::{Tally, Targets};
 
 /// What of my account is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Selection {
     /// Every identity in any active audience.
     All,
@@ -29,7 +29,7 @@ pub enum Selection {
 
 /// What of the observed account it is compared with. Slots that are not active count as empty: whether an audience is
 /// available at all is for the caller to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// All audiences, which has coins of its own.
     All,

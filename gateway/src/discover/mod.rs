@@ -1,27 +1,26 @@
 //! Discover: compares the people of two connected accounts through the view that the observed one grants. Everything
 //! that leaves here was released by the rules; what was counted stays here.
 
-use crate::{
-    gateway::Gateway,
-    graphql::account::coin_purpose,
-    identities::{IdentitiesError, key_name},
-    secrets::SecretsError,
-};
+mod question;
+pub mod remembered;
+
+use crate::{gateway::Gateway, graphql::account::coin_purpose, identities::IdentitiesError, secrets::SecretsError};
 use entente_domain::{
     AccountId, ConnectionId, GenerationId, MatchKey, PrivacyLevel, Refusal, Timestamp,
     audience::Audience,
     connection::Connection,
     discover::{self, Answer, Choice, NotPicked, Rated, Shown, Unavailable},
-    release::{self, Counted, KeyCount, Rules},
-    settings::{Counts, Settings},
+    release::{self, KeyCount, Rules},
+    settings::Settings,
     slot::Slot,
 };
 use entente_identity::{
-    AccountSecret, Index, SlotSet, View,
-    count::{Selection, Sum, Target, count},
+    AccountSecret, SlotSet,
+    count::{Selection, Target},
 };
 use entente_store::StoreError;
-use std::{collections::HashMap, sync::Arc};
+use question::{Question, Tally};
+use std::sync::Arc;
 
 /// How often a comparison is begun again because an account switched to a new generation meanwhile.
 const ATTEMPTS: usize = 5;
@@ -214,11 +213,14 @@ impl Discovery {
         })
     }
 
-    /// Counts one selection against many targets: one merge for each match key.
+    /// Counts one selection against many targets: one merge for each match key, unless it was counted before.
     async fn count(&self, selection: Selection, targets: Vec<Target>) -> Result<Tally, DiscoverError> {
         for _ in 0..ATTEMPTS {
             let generations = self.generations().await?;
             let question = self.question(generations, selection.clone(), targets.clone());
+            if let Some(counts) = question.remembered() {
+                return Ok(counts);
+            }
             let (counts, is_whole) = match self.gateway.identities().compute(move || question.answer()).await? {
                 Ok(answered) => answered,
                 Err(fault) if self.generations().await? == generations => return Err(fault.into()),
@@ -260,119 +262,5 @@ fn target_of(slots: &[Slot]) -> Target {
         [] => Target::All,
         [one] => Target::One(*one),
         several => Target::Any(several.to_vec()),
-    }
-}
-
-/// What was counted.
-struct Tally {
-    /// For each target, each match key.
-    of_targets: Vec<Vec<KeyCount>>,
-    /// Whether there is a key by which both accounts have identities enough to show.
-    have_common_key: bool,
-}
-
-/// A question as it goes to the threads that count; mine first, then theirs.
-struct Question {
-    gateway: Arc<Gateway>,
-    accounts: [AccountId; 2],
-    generations: [Option<GenerationId>; 2],
-    active: [SlotSet; 2],
-    keys: Vec<MatchKey>,
-    selection: Selection,
-    targets: Vec<Target>,
-    rules: Rules,
-    level: PrivacyLevel,
-    secret: Arc<AccountSecret>,
-    now: Timestamp,
-}
-
-impl Question {
-    /// The counts, and whether every index was found.
-    fn answer(&self) -> Result<(Tally, bool), IdentitiesError> {
-        let mut counts = Tally { of_targets: vec![Vec::new(); self.targets.len()], have_common_key: false };
-        let mut is_whole = true;
-        for key in &self.keys {
-            let (mine, theirs) = (self.index(0, key)?, self.index(1, key)?);
-            is_whole &= mine.is_some() && theirs.is_some();
-            counts.have_common_key |= self.is_common(mine.as_deref(), theirs.as_deref());
-            let counted = self.count(key, mine.as_deref(), theirs.as_deref());
-            counts.of_targets.iter_mut().zip(counted).for_each(|(of_target, counted)| of_target.push(counted));
-        }
-        Ok((counts, is_whole))
-    }
-
-    fn index(&self, party: usize, key: &MatchKey) -> Result<Option<Arc<Index>>, IdentitiesError> {
-        match self.generations[party] {
-            Some(generation) => self.gateway.identities().index(self.accounts[party], generation, key),
-            None => Ok(None),
-        }
-    }
-
-    fn is_common(&self, mine: Option<&Index>, theirs: Option<&Index>) -> bool {
-        let shown = |index: Option<&Index>, active: &SlotSet| {
-            index.is_some_and(|i| release::shown_size(i.distinct(active), self.rules.minimum).is_some())
-        };
-        shown(mine, &self.active[0]) && shown(theirs, &self.active[1])
-    }
-
-    /// One key, for each target.
-    fn count(&self, key: &MatchKey, mine: Option<&Index>, theirs: Option<&Index>) -> Vec<KeyCount> {
-        let [my_active, their_active] = &self.active;
-        let (Some(my_index), Some(their_index)) = (mine, theirs) else {
-            let size = mine.map_or(0, |i| i.distinct(&self.selected()));
-            let nobody = Counted { estimate: 0.0, variance: 0.0 };
-            let nothing = || KeyCount { key: key.clone(), mine: size, theirs: 0, counted: nobody };
-            return self.targets.iter().map(|_| nothing()).collect();
-        };
-        let view = match self.rules.counts {
-            Counts::Exact => View::Exact,
-            Counts::Protected => View::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
-        };
-        let selections = std::slice::from_ref(&self.selection);
-        let threads = self.gateway.identities().threads();
-        let table = count(my_index, my_active, selections, their_index, their_active, &self.targets, &view, threads);
-        let sizes = TargetSizes::of(their_index, their_active, &self.targets);
-        let counted = |(target, sum): (&Target, &Sum)| KeyCount {
-            key: key.clone(),
-            mine: sum.n,
-            theirs: sizes.size(target),
-            counted: Counted { estimate: sum.estimate, variance: sum.variance },
-        };
-        self.targets.iter().zip(table.row(0)).map(counted).collect()
-    }
-
-    /// The active slots of my selection.
-    fn selected(&self) -> SlotSet {
-        match &self.selection {
-            Selection::All => self.active[0].clone(),
-            Selection::Any(slots) => slots.iter().copied().filter(|s| self.active[0].contains(*s)).collect(),
-        }
-    }
-}
-
-/// How many distinct identities of theirs the targets have, exactly.
-struct TargetSizes<'a> {
-    index: &'a Index,
-    active: &'a SlotSet,
-    of_slots: HashMap<Slot, u64>,
-}
-
-impl<'a> TargetSizes<'a> {
-    fn of(index: &'a Index, active: &'a SlotSet, targets: &[Target]) -> Self {
-        let has_single = targets.iter().any(|t| matches!(t, Target::One(_)));
-        let of_slots = if has_single { index.slot_sizes().into_iter().collect() } else { HashMap::new() };
-        Self { index, active, of_slots }
-    }
-
-    fn size(&self, target: &Target) -> u64 {
-        match target {
-            Target::All => self.index.distinct(self.active),
-            Target::One(slot) if self.active.contains(*slot) => self.of_slots.get(slot).copied().unwrap_or(0),
-            Target::One(_) => 0,
-            Target::Any(slots) => {
-                let wanted = slots.iter().copied().filter(|s| self.active.contains(*s)).collect();
-                self.index.distinct(&wanted)
-            }
-        }
     }
 }
