@@ -5,7 +5,7 @@ use crate::{
     harness::{Gateway, Kind, on_both_databases},
     measuring::near,
     people::{self, Form},
-    stories::{Party, settings},
+    stories::{ACTIVATE, Party, settings, today},
 };
 use serde_json::json;
 
@@ -58,6 +58,10 @@ on_both_databases! {
         assert_eq!(received[0]["audienceName"], "Running");
         let activation = tv_tube.activate(received[0]["id"].as_str().unwrap(), &destination).await;
         assert_eq!(activation["status"], "DELIVERED", "{activation}");
+        let twice = json!({
+            "accountId": tv_tube.account, "sentAudienceId": received[0]["id"], "destinationId": destination, "on": today(),
+        });
+        assert_eq!(tv_tube.client.refused(ACTIVATE, twice).await, "ALREADY_EXISTS");
         let running_sports_fans: Vec<_> = (10_000..30_000)
             .filter(|p| people::luma(*p).contains(&"Running") && people::tv_tube(*p).contains(&"Sports fans"))
             .map(|p| people::digest(&people::email(p)))

@@ -160,15 +160,14 @@ async fn from_nothing(operations: &Operations, operator: &Client) {
 }
 
 async fn send_and_activate(operations: &Operations, luma: &Party, tv_tube: &Party, project: &str) {
-    let (_, audience) = luma.audiences().await.pop_first().unwrap();
-    let sent = json!({ "me": luma.account, "project": project, "audience": audience });
+    let lumas = operations.press(&luma.client, "Mine", json!({ "me": luma.account })).await;
+    let sent = json!({ "me": luma.account, "project": project, "audience": lumas["audiences"]["nodes"][0]["id"] });
     operations.press(&luma.client, "Send", sent).await;
     let received = operations.press(&tv_tube.client, "Received", json!({ "me": tv_tube.account })).await;
-    let query = "query($a: ID!) { account(id: $a) { destinations { nodes { id } } } }";
-    let data = tv_tube.client.query(query, json!({ "a": tv_tube.account })).await;
+    let tv_tubes = operations.press(&tv_tube.client, "Mine", json!({ "me": tv_tube.account })).await;
     let variables = json!({
         "me": tv_tube.account, "sent": received["receivedAudiences"]["nodes"][0]["id"],
-        "destination": data["account"]["destinations"]["nodes"][0]["id"], "today": today(),
+        "destination": tv_tubes["destinations"]["nodes"][0]["id"], "today": today(),
     });
     let activated = operations.press(&tv_tube.client, "Activate", variables).await;
     assert_eq!(tv_tube.job(&text(&activated["job"]["id"])).await["state"], "DONE");
@@ -212,7 +211,7 @@ async fn measure(operations: &Operations, demo: &Demo, luma: &Party, tv_tube: &P
     assert!(budget["privacyBudget"]["spent"].as_f64().unwrap() > 0.0, "{budget}");
 }
 
-async fn brand_to_brand(operations: &Operations, fit: &Party, luma: &Party) {
+async fn brand_to_brand(operations: &Operations, fit: &Party, luma: &Party, files: &Path) {
     let code = operations.press(&luma.client, "Code", json!({ "me": luma.account })).await;
     let with_code = json!({ "me": fit.account, "code": code["connectCode"] });
     assert_eq!(operations.press(&fit.client, "Whose", with_code.clone()).await["name"], "Luma");
@@ -222,7 +221,13 @@ async fn brand_to_brand(operations: &Operations, fit: &Party, luma: &Party) {
     operations.press(&fit.client, "ProposeBoth", of(fit)).await;
     operations.press(&luma.client, "Agree", of(luma)).await;
     let project = operations.press(&fit.client, "Project", of(fit)).await;
-    discover(operations, fit, &text(&project["project"]["id"])).await;
+    let project = text(&project["project"]["id"]);
+    discover(operations, fit, &project).await;
+    let variables = json!({ "me": fit.account, "project": project, "campaignInFile": "fit-together" });
+    operations.press(&fit.client, "Campaign", variables).await;
+    let exposures = load(operations, fit, "PlainExposures", &files.join("fit-apparel-exposures.csv"), &project).await;
+    let set = operations.press(&fit.client, "DataSet", json!({ "eventDataSet": exposures })).await;
+    assert_eq!((&set["status"], &set["faultsByReason"]), (&json!("ACTIVE"), &json!([])), "{set}");
 }
 
 /// What a second start must not change.
@@ -250,8 +255,9 @@ async fn every_step_runs_as_it_is_written() {
     let overlaps = operations.press(&luma.client, "Overlaps", variables).await;
     assert!(overlaps["discover"]["overlaps"]["nodes"].as_array().unwrap().len() > 2, "{overlaps}");
     send_and_activate(&operations, &luma, &tv_tube, &project).await;
-    measure(&operations, &demo, &luma, &tv_tube, &project, &gateway.data().join("demo")).await;
-    brand_to_brand(&operations, &fit, &luma).await;
+    let files = gateway.data().join("demo");
+    measure(&operations, &demo, &luma, &tv_tube, &project, &files).await;
+    brand_to_brand(&operations, &fit, &luma, &files).await;
     let run = operations.run.lock().unwrap().clone();
     let left: Vec<_> = operations.documents.keys().filter(|name| !run.contains(*name)).collect();
     assert!(left.is_empty(), "not run: {left:?}");

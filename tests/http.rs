@@ -103,6 +103,13 @@ async fn malformed_requests_are_answered_clearly() {
         campaigns { runner { name } } } } } } } } } }";
     let answer = luma.client.ask(huge, json!({})).await;
     assert!(answer["errors"][0]["message"].as_str().unwrap().contains("complex"), "{answer}");
+    let long = format!("{{ {} }}", "a: __typename ".repeat(5_000));
+    assert!(luma.client.ask(&long, json!({})).await["errors"][0]["message"].as_str().unwrap().contains("64 KiB"));
+    let page = "query($a: ID!, $c: String) { account(id: $a) { jobs(after: $c) { totalCount } } }";
+    for cursor in ["", "-1", "x", "AAAA", "01a209f9-cca8-7000-8000-000000000000"] {
+        let answer = luma.client.ask(page, json!({ "a": luma.account, "c": cursor })).await;
+        assert_eq!(answer["errors"][0]["message"], "This is not a cursor.", "{answer}");
+    }
     let unknown = gateway.operator().at(&gateway.url);
     let stranger = crate::harness::Client::new(unknown.base(), "ek_not-a-key");
     let response = stranger.http().post(&url).bearer_auth("ek_not-a-key").json(&json!({ "query": "{ __typename }" }));

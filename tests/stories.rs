@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 pub const INVITE: &str = "mutation($input: InviteInput!) { invite(input: $input) {
     connection { id } userErrors { code field message } } }";
 
+pub const ACTIVATE: &str = "mutation($input: ActivateAudienceInput!) { activateAudience(input: $input) {
+    activation { id } userErrors { code field message } } }";
+
 /// An account with a user who is its ADMIN.
 #[derive(Clone)]
 pub struct Party {
@@ -240,12 +243,10 @@ impl Party {
 
     /// Activates a received audience today and waits for its delivery; the activation.
     pub async fn activate(&self, sent: &str, destination: &str) -> Value {
-        let document = "mutation($input: ActivateAudienceInput!) { activateAudience(input: $input) {
-            activation { id } userErrors { code field message } } }";
         let input = json!({
             "accountId": self.account, "sentAudienceId": sent, "destinationId": destination, "on": today(),
         });
-        let payload = self.client.mutate(document, input).await;
+        let payload = self.client.mutate(ACTIVATE, input).await;
         let id = payload["activation"]["id"].as_str().unwrap();
         let query = "query($id: ID!) { node(id: $id) { ... on Activation {
             id status failure delivered rejected deliveries { nodes { id status added removed rejected } } } } }";

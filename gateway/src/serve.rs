@@ -11,7 +11,7 @@ use crate::{
     telemetry, work,
 };
 use entente_store::Store;
-use std::{future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, num::NonZeroU32, os::unix::fs::DirBuilderExt, pin::Pin, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 /// What is done right after the start, such as loading the demo.
@@ -26,7 +26,8 @@ const GRACE: Duration = Duration::from_secs(7);
 /// Runs the gateway until it is told to stop.
 pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
     telemetry::start(&settings)?;
-    std::fs::create_dir_all(&settings.data)?;
+    // Everything in it is for the gateway alone.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
     let secrets = Secrets::open(&settings.data)?;
     let store = Store::open(&settings.database()).await?;
     let listener =

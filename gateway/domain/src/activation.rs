@@ -242,6 +242,13 @@ pub enum ActivationStatus {
     Failed,
 }
 
+impl ActivationStatus {
+    /// Whether it has delivered or is to deliver.
+    pub const fn stands(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Delivering | Self::Delivered | Self::Paused)
+    }
+}
+
 /// A received audience being delivered to a destination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activation {
@@ -273,10 +280,10 @@ pub struct Activation {
     pub updated_at: Timestamp,
 }
 
-/// Activates a received audience to one of the receiver's destinations.
+/// Activates a received audience to one of the receiver's destinations, unless one of its activations delivers there.
 pub fn activate(
     id: ActivationId,
-    sent: &SentAudience,
+    (sent, activations): (&SentAudience, &[Activation]),
     by: AccountId,
     destination: &Destination,
     on: NaiveDate,
@@ -299,6 +306,10 @@ pub fn activate(
         && (on < from || on > until)
     {
         return Err(Refusal::invalid("on", format!("Access holds from {from} until {until}.")));
+    }
+    if activations.iter().any(|a| a.destination == destination.id && a.status.stands()) {
+        let message = "It is activated to this destination already. Delete that activation to deliver it again.";
+        return Err(Refusal::new(Code::AlreadyExists, message).at("sentAudienceId"));
     }
     let match_keys: Vec<_> = sent.match_keys.iter().filter(|k| destination.match_keys.contains(k)).cloned().collect();
     if match_keys.is_empty() {

@@ -103,6 +103,13 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Whether a character turns the direction of a text or cannot be seen: a name with it may read like another's. Joiners
+/// stay, as Persian, Hindi and emoji are written with them.
+const fn hides(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Checks a text's length in characters after trimming, and that it has no control characters.
 pub fn text(field: &str, value: &str, at_least: usize, at_most: usize) -> Result<String, Refusal> {
     let value = value.trim();
@@ -110,8 +117,30 @@ pub fn text(field: &str, value: &str, at_least: usize, at_most: usize) -> Result
     if length < at_least || length > at_most {
         return Err(Refusal::invalid(field, format!("Between {at_least} and {at_most} characters, not {length}.")));
     }
-    if value.chars().any(|c| c.is_control() && c != '\n') {
-        return Err(Refusal::invalid(field, "Control characters are not allowed."));
+    if value.chars().any(|c| (c.is_control() && c != '\n') || hides(c)) {
+        return Err(Refusal::invalid(field, "Control characters and invisible ones are not allowed."));
     }
     Ok(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_what_can_be_read() {
+        for (value, allowed) in [
+            (" Luma ", true),
+            ("Fit\u{200d}App", true),
+            ("two\nlines", true),
+            ("", false),
+            ("Lu\u{0}ma", false),
+            ("\u{202e}amuL", false),
+            ("\u{200b}", false),
+            ("\u{feff}Luma", false),
+            ("12345678901", false),
+        ] {
+            assert_eq!(text("name", value, 1, 10).is_ok(), allowed, "{value:?}");
+        }
+    }
 }

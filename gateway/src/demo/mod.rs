@@ -22,6 +22,7 @@ const DAYS_PAST: u32 = 7;
 /// Loads the demo; what is there already stays. Prints the keys to act as each company.
 pub fn load(gateway: Arc<Gateway>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
     Box::pin(async move {
+        println!("Loading the demo …");
         let keys = keys::of_companies(&gateway).await?;
         let bars = MultiProgress::new();
         let demo = demo();

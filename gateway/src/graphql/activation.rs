@@ -204,7 +204,7 @@ impl ActivationMutation {
             }
             let destination =
                 loaded.destination.as_ref().ok_or_else(|| Refusal::not_found("destination").at("destinationId"))?;
-            let made = activation::activate(id, &loaded.sent, by, destination, on, at)?;
+            let made = activation::activate(id, (&loaded.sent, &loaded.activations), by, destination, on, at)?;
             let scheduled = NewEvent::of_account(by, AccountEventKind::ActivationScheduled, Subject::Activation(id));
             let job = deliver::job(&made, at);
             Ok(Outcome::of(made).events([scheduled]).job(job))

@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// Audiences that are compared at once.
 const MOST_AUDIENCES: usize = 100;
 /// What one comparison costs, for the complexity of a query.
-pub const COMPARISON: usize = 500;
+pub const COMPARISON: usize = 2_000;
 
 /// Why there is nothing to read.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]

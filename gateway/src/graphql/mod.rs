@@ -84,12 +84,15 @@ pub type Schema = async_graphql::Schema<Query, Mutation, event::Subscriptions>;
 /// How deep a document may nest, and what it may cost: each field is one, each item of a page its fields.
 const DEPTH: usize = 16;
 const COMPLEXITY: usize = 100_000;
+/// Directives of one field.
+const DIRECTIVES: usize = 8;
 
 /// Builds the schema.
 pub fn schema() -> Schema {
     async_graphql::Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
         .limit_depth(DEPTH)
         .limit_complexity(COMPLEXITY)
+        .limit_directives(DIRECTIVES)
         .finish()
 }
 

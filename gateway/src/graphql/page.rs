@@ -1,6 +1,7 @@
 //! Pages: Relay's cursor connections under the name of `Page`, because `Connection` is a word of this domain.
 
 use async_graphql::SimpleObject;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entente_domain::Refusal;
 
 /// Where a page stands in its list.
@@ -69,12 +70,24 @@ pub fn arguments(
         .ok()
         .filter(|n| (1..=LARGEST as u32).contains(n))
         .ok_or_else(|| Refusal::invalid("first", format!("A page has between 1 and {LARGEST} items.")))?;
-    for cursor in [&after, &before].into_iter().flatten() {
-        if cursor.len() > 256 {
-            return Err(Refusal::invalid("after", "This is not a cursor."));
-        }
-    }
-    Ok(Arguments { size, backward, after, before })
+    let place = |field, cursor: Option<String>| match cursor {
+        Some(cursor) => place(&cursor).map(Some).ok_or_else(|| Refusal::invalid(field, "This is not a cursor.")),
+        None => Ok(None),
+    };
+    Ok(Arguments { size, backward, after: place("after", after)?, before: place("before", before)? })
+}
+
+const CURSOR: &str = "cursor:";
+
+/// The cursor of a place in a list: opaque to clients.
+pub fn cursor(place: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{CURSOR}{place}"))
+}
+
+/// The place of a cursor; `None` when it is none.
+fn place(cursor: &str) -> Option<String> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    text.strip_prefix(CURSOR).map(str::to_owned)
 }
 
 /// A part of a list that is in memory; `key` is unique in it.
@@ -137,8 +150,11 @@ macro_rules! page {
                 $node: Clone,
             {
                 let total_count = $crate::graphql::scalar::SafeInt(page.total);
-                let edges: Vec<_> =
-                    page.items.into_iter().map(|(cursor, item)| $edge { cursor: cursor.0, node: node(item) }).collect();
+                let edges: Vec<_> = page
+                    .items
+                    .into_iter()
+                    .map(|(at, item)| $edge { cursor: $crate::graphql::page::cursor(&at.0), node: node(item) })
+                    .collect();
                 let page_info = $crate::graphql::page::PageInfo {
                     has_next_page: page.has_next,
                     has_previous_page: page.has_previous,

@@ -5,12 +5,17 @@ use entente_domain::Refusal;
 use entente_store::Picture;
 
 const LARGEST_LOGO: usize = 256 << 10;
+/// Reading takes as long as the square of the depth.
+const DEEPEST_LOGO: usize = 100;
 const LARGEST_HEADER: usize = 1 << 20;
 
 /// A sanitised SVG: no scripts, no links to elsewhere, no foreign elements.
 pub fn logo(svg: &str) -> Result<String, Refusal> {
     if svg.len() > LARGEST_LOGO {
         return Err(Refusal::invalid("logo", "A logo has at most 256 KiB."));
+    }
+    if depth(svg) > DEEPEST_LOGO {
+        return Err(Refusal::invalid("logo", "A logo nests at most 100 elements deep."));
     }
     let mut filter = svg_hush::Filter::new();
     filter.set_data_url_filter(svg_hush::data_url_filter::allow_standard_images);
@@ -21,6 +26,23 @@ pub fn logo(svg: &str) -> Result<String, Refusal> {
         return Err(Refusal::invalid("logo", "This is not an SVG."));
     }
     Ok(clean)
+}
+
+/// How deep elements nest at most, guessed from tags alone: at least as deep as they do.
+fn depth(svg: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    for (at, _) in svg.match_indices('<') {
+        let rest = &svg[at + 1..];
+        let tag = rest.split('>').next().unwrap_or(rest);
+        match tag.as_bytes().first() {
+            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(b'!' | b'?') => {}
+            _ if tag.ends_with('/') => {}
+            _ => depth += 1,
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// A header picture, known by its first bytes.
@@ -58,6 +80,8 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_refused() {
+        assert!(logo(&"<svg>".repeat(50_000)).is_err());
+        assert_eq!(depth("<?xml?><svg><!-- a --><g><rect/><g/></g><path></path></svg>"), 2);
         for text in ["", "not svg", "<html></html>", "<svg"] {
             assert!(logo(text).is_err(), "{text:?}");
         }

@@ -22,6 +22,9 @@ const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 
+/// What names and aliases a document may have; values belong into variables.
+const LONGEST_DOCUMENT: usize = 64 << 10;
+
 /// What a client wants the answer as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -111,8 +114,10 @@ fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
 
 fn request(json: serde_json::Value) -> Result<Request, &'static str> {
     let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
-    if !fields.get("query").is_some_and(serde_json::Value::is_string) {
-        return Err("`query` is missing or not a string.");
+    match fields.get("query").and_then(serde_json::Value::as_str) {
+        None => return Err("`query` is missing or not a string."),
+        Some(document) if document.len() > LONGEST_DOCUMENT => return Err("The document is longer than 64 KiB."),
+        Some(_) => {}
     }
     if fields.get("operationName").is_some_and(|v| !v.is_string() && !v.is_null()) {
         return Err("`operationName` is not a string.");

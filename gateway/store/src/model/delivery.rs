@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct LoadedActivation {
     /// What was sent.
     pub sent: SentAudience,
+    /// Its activations so far.
+    pub activations: Vec<Activation>,
     /// The destination asked for, whoever's it is; the rule looks.
     pub destination: Option<Destination>,
 }

@@ -93,10 +93,11 @@ pub async fn create(
     }
     lock(conn, "sent_audiences", &sent.to_string()).await?;
     lock(conn, "destinations", &destination.to_string()).await?;
+    let activations = of_sent_audiences(conn, vec![sent]).await?.remove(&sent).unwrap_or_default();
     let sent = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent);
     let sent = sent.ok_or_else(|| Refusal::not_found("received audience").at("sentAudienceId"))?;
     let destination = destinations::by_ids(conn, vec![destination]).await?.remove(&destination);
-    let outcome = rule(&LoadedActivation { sent, destination })?;
+    let outcome = rule(&LoadedActivation { sent, activations, destination })?;
     diesel::insert_into(activations::table).values(ActivationRow::new(&outcome.value)?).execute(conn).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
 }
