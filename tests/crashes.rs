@@ -91,7 +91,7 @@ async fn sourced(party: &Party, csv: &str, mapping: &Value, key: &str) {
     }
 }
 
-/// The first workflow up to the delivery.
+/// The first workflow.
 async fn workflow(luma: &Party, tv_tube: &Party, round: usize) -> String {
     let key = |what: &str| format!("{what} {round}");
     let mapping = json!({
@@ -120,7 +120,8 @@ async fn workflow(luma: &Party, tv_tube: &Party, round: usize) -> String {
     done_once(tv_tube, "acceptSettings", "AcceptSettingsInput", input).await;
     let document = "mutation($input: CreateProjectInput!) { createProject(input: $input) {
         project { id } userErrors { code field message } } }";
-    let input = json!({ "connectionId": connection, "name": "Spring", "useCases": ["DISCOVER", "ACTIVATE"] });
+    let input =
+        json!({ "connectionId": connection, "name": "Spring", "useCases": ["DISCOVER", "ACTIVATE", "MEASURE"] });
     let project = created(luma, document, input, &key("project")).await;
     let query = "query($a: ID!) { account(id: $a) { audiences { nodes { id name } } } }";
     let audiences = read(luma, query, json!({ "a": luma.account })).await;
@@ -143,8 +144,57 @@ async fn workflow(luma: &Party, tv_tube: &Party, round: usize) -> String {
             "SCHEDULED" | "DELIVERING" => tokio::time::sleep(Duration::from_millis(20)).await,
             status => {
                 assert_eq!(status, "DELIVERED", "{data}");
-                return connection;
+                break;
             }
+        }
+    }
+    measured(tv_tube, &project, round).await;
+    connection
+}
+
+/// Enters a campaign, loads its exposures, and reads its summary.
+async fn measured(tv_tube: &Party, project: &str, round: usize) {
+    let key = |what: &str| format!("{what} {round}");
+    let document = "mutation($input: AddCampaignInput!) { addCampaign(input: $input) {
+        campaign { id } userErrors { code field message } } }";
+    let input = json!({ "projectId": project, "externalId": "spring", "name": "Spring" });
+    let campaign = created(tv_tube, document, input, &key("campaign")).await;
+    let csv = people::exposures(2_000..6_000, "spring", "2026-03-02".parse().unwrap(), Form::Hashed);
+    let upload = uploaded(tv_tube, &csv, &key("exposures upload")).await;
+    let document = "mutation($input: LoadExposuresInput!) { loadExposures(input: $input) {
+        eventDataSet { id } userErrors { code field message } } }";
+    let fields = json!([
+        { "column": "hashed_email", "matchKey": { "kind": "HASHED_EMAIL" }, "transformation": "ALREADY_HASHED" },
+    ]);
+    let input = json!({
+        "projectId": project, "name": "Exposures", "uploadId": upload, "fields": fields, "consentAcknowledged": true,
+        "columns": { "time": "time", "campaign": "campaign_id", "kind": "kind" },
+    });
+    let set = created(tv_tube, document, input, &key("exposures")).await;
+    let query = "query($id: ID!) { node(id: $id) { ... on EventDataSet { status rows } } }";
+    while read(tv_tube, query, json!({ "id": set })).await["node"]["status"] != "ACTIVE" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let document = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
+        report { id } userErrors { code field message } } }";
+    let input = json!({
+        "projectId": project, "name": "Spring", "report": { "campaignSummary": true }, "campaignIds": [campaign],
+        "from": "2026-03-02", "until": "2026-03-04",
+    });
+    let report = created(tv_tube, document, input, &key("report")).await;
+    let query = "query($id: ID!) { node(id: $id) { ... on Report { status failure
+        summary { impressions { value } reach { value } } } } }";
+    loop {
+        let report = read(tv_tube, query, json!({ "id": report })).await["node"].take();
+        match report["status"].as_str().unwrap() {
+            "FINISHED" => {
+                let summary = &report["summary"];
+                assert_eq!(summary["impressions"]["value"], 12_000, "each exposure once: {report}");
+                assert_eq!(summary["reach"]["value"], 4_000, "{report}");
+                return;
+            }
+            "FAILED" => panic!("{report}"),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }
