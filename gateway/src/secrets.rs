@@ -4,6 +4,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use entente_domain::AccountId;
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
 use std::{
@@ -123,6 +124,11 @@ pub fn new_token(prefix: &str) -> String {
 /// What is stored of a token or a connect code. They are random, so one round of SHA-256 is enough.
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// The purpose under which an account's coin secret is sealed.
+pub fn coin_purpose(account: AccountId) -> String {
+    format!("coin secret of {account}")
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@
 mod question;
 pub mod remembered;
 
-use crate::{gateway::Gateway, graphql::account::coin_purpose, identities::IdentitiesError, secrets::SecretsError};
+use crate::{
+    gateway::Gateway,
+    identities::IdentitiesError,
+    secrets::{SecretsError, coin_purpose},
+};
 use entente_domain::{
     AccountId, ConnectionId, GenerationId, MatchKey, PrivacyLevel, Refusal, Timestamp,
     audience::Audience,

@@ -416,8 +416,3 @@ impl AccountQuery {
 pub fn code_purpose(account: AccountId) -> String {
     format!("connect code of {account}")
 }
-
-/// The purpose under which an account's coin secret is sealed.
-pub fn coin_purpose(account: AccountId) -> String {
-    format!("coin secret of {account}")
-}

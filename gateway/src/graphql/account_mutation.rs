@@ -3,7 +3,7 @@
 use crate::{
     graphql::{
         access::{authorise, change, gateway, loaders, viewer},
-        account::{Account, PrivacyLevel, Role, code_purpose, coin_purpose},
+        account::{Account, PrivacyLevel, Role, code_purpose},
         fault::{allow, fault, payload},
         loaders::load,
         match_key::{AccountMatchKeyInput, account_keys},
@@ -217,6 +217,6 @@ fn new_code(ctx: &Context<'_>, account: AccountId) -> Result<([u8; 32], Vec<u8>)
 fn new_secrets(ctx: &Context<'_>, account: AccountId) -> Result<AccountSecrets> {
     let (connect_code_hash, connect_code_sealed) = new_code(ctx, account)?;
     let coins: zeroize::Zeroizing<[u8; 32]> = zeroize::Zeroizing::new(rand::random());
-    let coin_secret_sealed = gateway(ctx).secrets().seal(&coin_purpose(account), &*coins).map_err(fault)?;
+    let coin_secret_sealed = gateway(ctx).secrets().seal(&secrets::coin_purpose(account), &*coins).map_err(fault)?;
     Ok(AccountSecrets { connect_code_hash, connect_code_sealed, coin_secret_sealed })
 }
