@@ -7,7 +7,7 @@ use crate::{
     deliveries,
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form},
-    stories::{INVITE, Party, settings},
+    stories::{ACTIVATE, INVITE, Party, settings},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -133,10 +133,8 @@ async fn workflow(luma: &Party, tv_tube: &Party, round: usize) -> String {
         "projectId": project, "audienceId": running, "matchKeys": [{ "kind": "HASHED_EMAIL" }], "schedule": { "once": true },
     });
     let sent = created(luma, document, input, &key("send")).await;
-    let document = "mutation($input: ActivateAudienceInput!) { activateAudience(input: $input) {
-        activation { id } userErrors { code field message } } }";
     let input = json!({ "sentAudienceId": sent, "destinationId": destination, "on": crate::stories::today() });
-    let activation = created(tv_tube, document, input, &key("activate")).await;
+    let activation = created(tv_tube, ACTIVATE, input, &key("activate")).await;
     let query = "query($id: ID!) { node(id: $id) { ... on Activation { status failure delivered } } }";
     loop {
         let data = read(tv_tube, query, json!({ "id": activation })).await;

@@ -3,8 +3,7 @@
 use super::BATCH_ROWS;
 use crate::key_name::KeyName;
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
