@@ -1,20 +1,26 @@
 //! Counting what two accounts have in common: one merge of two sorted indexes, all selections and targets at once.
 
-mod chunk;
+mod block;
+mod columns;
+mod matched;
 mod matching;
 mod selections;
+mod shares;
+mod shown;
 mod table;
 mod tally;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::ops::Range;
 
-use crate::index::{Index, RowSets};
+use crate::index::Index;
 use crate::slots::{Slot, SlotSet};
 use crate::view::View;
-use chunk::Chunk;
+use block::Block;
+use matched::{Matched, Truths};
 pub(crate) use matching::{NONE, match_rows};
 use selections::SelectionBits;
+use shares::share_out;
+pub use shown::Shown;
 pub use table::{Sum, Table};
 use tally::{Tally, Targets};
 
@@ -43,12 +49,12 @@ pub enum Target {
 const SELECTIONS_AT_ONCE: usize = 64;
 /// Rows of mine that a thread takes at a time.
 const UNIT: usize = 1 << 15;
+
 /// Both sides of a comparison, for one match key.
 #[derive(Clone, Copy)]
 struct Sides<'a> {
     mine: &'a Index,
     theirs: &'a Index,
-    their_active: &'a SlotSet,
     view: &'a View,
 }
 
@@ -66,103 +72,94 @@ pub fn count(
     view: &View,
     threads: usize,
 ) -> Table {
-    let sides = Sides { mine, theirs, their_active, view };
+    let sides = Sides { mine, theirs, view };
     let targets = Targets::new(targets);
+    let truths = Truths::new(theirs, their_active, targets.words());
     let mut table = Table::new(targets.len());
     for selections in selections.chunks(SELECTIONS_AT_ONCE) {
         let selected = SelectionBits::new(mine, my_active, selections, threads);
-        let tally = tally_all(sides, &selected, &targets, threads);
+        let begin = || Pass::new(sides, &truths, &selected, &targets);
+        let passes = share_out(threads, units(mine), begin, |pass, rows| pass.take(rows));
+        let mut tally = Tally::new(selections.len(), &targets);
+        passes.into_iter().for_each(|pass| tally.add(&pass.finish()));
         tally.append_to(&mut table, selected.sizes(), view);
     }
     table
 }
 
-fn tally_all<'a>(sides: Sides<'a>, selected: &'a SelectionBits<'a>, targets: &'a Targets, threads: usize) -> Tally<'a> {
-    let units = sides.mine.keys().len().div_ceil(UNIT);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut pass = Pass::new(sides, selected, targets);
-        loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= units {
-                return pass.tally;
-            }
-            pass.unit(unit * UNIT);
-        }
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(units)).map(|_| scope.spawn(work)).collect();
-        let mut total = work();
-        for other in others {
-            match other.join() {
-                Ok(tally) => total.add(&tally),
-                // A panic in a counting thread is a panic of the count.
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        total
-    })
+/// The rows of an index, in the parts that threads take.
+fn units(mine: &Index) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
+    let rows = mine.keys().len();
+    (0..rows.div_ceil(UNIT)).map(move |unit| unit * UNIT..rows.min((unit + 1) * UNIT))
 }
 
 /// What one thread needs for its share.
 struct Pass<'a> {
     sides: Sides<'a>,
+    truths: &'a Truths<'a>,
     selected: &'a SelectionBits<'a>,
-    targets: &'a Targets,
+    matched: Matched,
+    block: Block,
     tally: Tally<'a>,
-    chunk: Chunk,
-    years: Vec<i32>,
-    shown: Vec<u64>,
 }
 
 impl<'a> Pass<'a> {
-    fn new(sides: Sides<'a>, selected: &'a SelectionBits<'a>, targets: &'a Targets) -> Self {
-        let selections = selected.sizes().len();
+    fn new(sides: Sides<'a>, truths: &'a Truths<'a>, selected: &'a SelectionBits<'a>, targets: &'a Targets) -> Self {
         Self {
             sides,
+            truths,
             selected,
-            targets,
-            tally: Tally::new(selections, targets),
-            chunk: Chunk::new(),
-            years: Vec::new(),
-            shown: Vec::new(),
+            matched: Matched::new(),
+            block: Block::new(targets.words().len()),
+            tally: Tally::new(selected.sizes().len(), targets),
         }
     }
 
-    /// Takes the rows of mine from `start`, up to a unit.
-    fn unit(&mut self, start: usize) {
-        let Sides { mine, theirs, view, .. } = self.sides;
-        let end = mine.keys().len().min(start + UNIT);
-        match_rows(mine.keys(), start..end, theirs.keys(), |first, found| {
-            if !self.chunk.has_room() {
-                self.finish_chunk();
-            }
-            let rows = first..first + found.len();
-            let keys = &mine.keys()[rows.clone()];
-            let matched_only = matches!(view, View::Exact);
-            match mine.row_sets() {
-                RowSets::Narrow(sets) => self.chunk.add(keys, &sets[rows], found, self.selected, matched_only),
-                RowSets::Wide(sets) => self.chunk.add(keys, &sets[rows], found, self.selected, matched_only),
-            }
-        });
-        self.finish_chunk();
+    /// Takes some rows of mine.
+    fn take(&mut self, rows: Range<usize>) {
+        let Sides { mine, theirs, .. } = self.sides;
+        match_rows(mine.keys(), rows, theirs.keys(), |first, found| self.take_piece(first, found));
     }
 
-    fn finish_chunk(&mut self) {
-        let Sides { theirs, their_active, view, .. } = self.sides;
-        self.chunk.arrange(theirs.row_sets());
-        if let View::Protected(view) = view {
-            view.years(self.chunk.keys(), &mut self.years);
+    /// Takes rows of mine from `first`, given the row of theirs for each.
+    fn take_piece(&mut self, first: usize, found: &[u32]) {
+        let Sides { mine, theirs, view } = self.sides;
+        if !self.block.has_room(found.len()) {
+            self.finish_block();
         }
-        for (number, word) in self.targets.words().enumerate() {
-            let with_all = word == 0 && self.targets.has_all();
-            self.chunk.look_up(theirs.sets(), their_active, word, with_all, &mut self.shown);
-            if let View::Protected(view) = view {
-                view.show(self.chunk.keys(), &self.years, word, &mut self.shown);
-            }
-            self.tally.add_word(number, &self.shown, &self.chunk);
+        let Self { truths, selected, matched, block, .. } = self;
+        let rows = first..first + found.len();
+        matched.note(found, theirs);
+        match view {
+            // Who is not theirs shows nowhere.
+            View::Exact => block.push(
+                matched.positions().len(),
+                |selections| {
+                    let positions = matched.positions().iter();
+                    selected.of_rows(positions.map(|position| first + usize::from(*position)), selections);
+                },
+                |number, shown| matched.truth_of_matched(truths, number, shown),
+            ),
+            View::Protected(view) => block.push(
+                found.len(),
+                |selections| selected.of_rows(rows.clone(), selections),
+                |number, shown| {
+                    matched.truth_of_all(truths, number, shown);
+                    view.show(&mine.keys()[rows.clone()], truths.word(number), shown);
+                },
+            ),
         }
-        self.tally.finish_chunk(&self.chunk);
-        self.chunk.clear();
+    }
+
+    fn finish_block(&mut self) {
+        if !self.block.is_empty() {
+            self.tally.count(self.block.selections(), |number| self.block.shown(number));
+            self.block.clear();
+        }
+    }
+
+    fn finish(mut self) -> Tally<'a> {
+        self.finish_block();
+        self.tally
     }
 }

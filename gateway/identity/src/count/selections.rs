@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::Selection;
-use crate::index::{Index, SetWords};
+use crate::index::{Index, RowSets, SetWords};
 use crate::slots::{Slot, SlotSet, ones};
 
 /// Sets whose bits are kept; an index with more of them has its bits worked out row by row.
@@ -40,9 +40,18 @@ impl<'a> SelectionBits<'a> {
         &self.sizes
     }
 
+    /// The selections that the identity of each row is in.
+    pub(super) fn of_rows(&self, rows: impl Iterator<Item = usize>, selections: &mut [u64]) {
+        let places = selections.iter_mut().zip(rows);
+        match self.mine.row_sets() {
+            RowSets::Narrow(sets) => places.for_each(|(place, row)| *place = self.of_set(sets[row].into())),
+            RowSets::Wide(sets) => places.for_each(|(place, row)| *place = self.of_set(sets[row])),
+        }
+    }
+
     /// The selections that an identity with this set is in.
     #[inline(always)]
-    pub(super) fn of_set(&self, set: u32) -> u64 {
+    fn of_set(&self, set: u32) -> u64 {
         match self.by_set.get(set as usize) {
             Some(bits) => *bits,
             None => self.of_set_that_is_not_kept(set),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::fixture::{Account, People, account};
-use entente_identity::count::{Selection, Sum, Target, count};
+use entente_identity::count::{Selection, Shown, Sum, Target, count};
 use entente_identity::{Slot, SlotSet, View, positions};
 use proptest::prelude::*;
 
@@ -51,6 +51,13 @@ proptest! {
         let table = count(
             &a.index, &set(&my_active), &selections, &b.index, &set(&their_active), &targets, &View::Exact, threads,
         );
+        let shown = Shown::look(&a.index, &b.index, &set(&their_active), &View::Exact, threads);
+        // Of words without an active slot nothing is kept.
+        let of_active: Vec<_> = targets[..9].to_vec();
+        let again = shown.count(&a.index, &set(&my_active), &selections, &of_active, &View::Exact, threads).unwrap();
+        for (i, of_active) in (0..selections.len()).map(|i| (i, again.row(i))) {
+            prop_assert_eq!(of_active, &table.row(i)[..9]);
+        }
 
         let wanted_mine = std::iter::once(None).chain(selected.iter().map(Some));
         for (i, wanted) in wanted_mine.enumerate() {

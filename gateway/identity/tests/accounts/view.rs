@@ -3,7 +3,7 @@
 use crate::fixture::{Account, People, account, key};
 use chrono::{Days, NaiveDate};
 use entente_domain::PrivacyLevel;
-use entente_identity::count::{Selection, Sum, Table, Target, count};
+use entente_identity::count::{Selection, Shown, Sum, Table, Target, count};
 use entente_identity::{AccountSecret, Slot, SlotSet, View};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -97,6 +97,22 @@ fn the_same_question_has_the_same_answer() {
         let next_year = today().checked_add_days(Days::new(365)).unwrap();
         let later = View::protected(level, &AccountSecret::new([5; 32]), &key(), next_year);
         assert_ne!(ask(&first, &whole, &later, 1), answer);
+    }
+}
+
+#[test]
+fn what_was_looked_up_answers_like_a_count() {
+    let (mine, theirs) = lists(&mut StdRng::seed_from_u64(4), 30_000);
+    let (mine, theirs) = (account(&[&mine]), account(&[&theirs]));
+    let selections = [Selection::All, Selection::Any(vec![Slot(1)]), Selection::Any(vec![Slot(2), Slot(3)])];
+    for level in LEVELS {
+        let view = View::protected(level, &AccountSecret::new([5; 32]), &key(), today());
+        let shown = Shown::look(&mine.index, &theirs.index, &active(), &view, 2);
+        assert!(shown.len_bytes() <= Shown::bytes(&mine.index, &active()));
+        let answered = shown.count(&mine.index, &active(), &selections, &targets(), &view, 2);
+        assert_eq!(answered, Some(ask(&mine, &theirs, &view, 1)));
+        let elsewhere = [Target::One(Slot(900))];
+        assert_eq!(shown.count(&mine.index, &active(), &selections, &elsewhere, &view, 2), None);
     }
 }
 
