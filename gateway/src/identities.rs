@@ -1,6 +1,11 @@
 //! The identity indexes of accounts, the threads that count with them, and what was counted.
 
-use crate::{discover::remembered::Remembered, secrets::Secrets, settings::Settings};
+use crate::{
+    discover::remembered::Remembered,
+    secrets::Secrets,
+    settings::Settings,
+    turns::{LineTooLong, Turns},
+};
 use entente_domain::{AccountId, GenerationId, MatchKey};
 use entente_identity::{Index, IndexFault, IndexSecret, KeyName, generation};
 use std::{
@@ -9,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{sync::Semaphore, task};
+use tokio::task;
 
 /// Why a count could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +25,9 @@ pub enum IdentitiesError {
     /// The generation was replaced and removed since it was looked up: look it up again.
     #[error("this generation of an identity index is gone")]
     Gone,
+    /// The account asks faster than is answered.
+    #[error(transparent)]
+    Busy(#[from] LineTooLong),
     /// The work panicked.
     #[error("identity work ended without an answer")]
     Abandoned,
@@ -33,7 +41,7 @@ pub struct Identities {
     scratch: PathBuf,
     index_secret: Arc<IndexSecret>,
     threads: usize,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     open: Mutex<OpenIndexes>,
     remembered: Remembered,
 }
@@ -46,9 +54,9 @@ impl Identities {
             scratch: settings.data.join("scratch"),
             index_secret: Arc::new(IndexSecret::new(secrets.derive("index keys"))),
             threads: settings.identity_threads(),
-            turns: Arc::new(Semaphore::new(settings.identity_threads())),
+            turns: Turns::new(settings.identity_threads()),
             open: Mutex::new(HashMap::new()),
-            remembered: Remembered::default(),
+            remembered: Remembered::new(settings.discover_memory),
         }
     }
 
@@ -126,12 +134,13 @@ impl Identities {
         Ok(index)
     }
 
-    /// Runs work on identities off the asynchronous threads, when it is its turn.
+    /// Answers a question of an account off the asynchronous threads, when it is its turn.
     pub async fn compute<T: Send + 'static>(
         &self,
+        account: AccountId,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, IdentitiesError> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| IdentitiesError::Abandoned)?;
+        let turn = self.turns.wait(account).await?;
         let done = task::spawn_blocking(move || {
             let _turn = turn;
             work()

@@ -1,5 +1,6 @@
 //! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
 
+mod background;
 pub mod cli;
 mod clock;
 mod demo;
@@ -17,4 +18,5 @@ mod serve;
 mod settings;
 mod sources;
 mod telemetry;
+mod turns;
 mod work;

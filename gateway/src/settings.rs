@@ -51,6 +51,8 @@ pub struct Settings {
     pub upload_limit: u64,
     /// Per key.
     pub requests_per_minute: u32,
+    /// Bytes kept of what shows of people in comparisons.
+    pub discover_memory: u64,
     /// 0: one for each core.
     pub identity_threads: usize,
     /// How log lines are written.

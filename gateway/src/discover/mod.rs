@@ -225,11 +225,12 @@ impl Discovery {
             if let Some(counts) = question.remembered() {
                 return Ok(counts);
             }
-            let (counts, is_whole) = match self.gateway.identities().compute(move || question.answer()).await? {
-                Ok(answered) => answered,
-                Err(fault) if self.generations().await? == generations => return Err(fault.into()),
-                Err(_) => continue,
-            };
+            let (counts, is_whole) =
+                match self.gateway.identities().compute(self.mine.account, move || question.answer()).await? {
+                    Ok(answered) => answered,
+                    Err(fault) if self.generations().await? == generations => return Err(fault.into()),
+                    Err(_) => continue,
+                };
             // A generation that is replaced goes: what was not found may have been there a moment ago.
             if is_whole || self.generations().await? == generations {
                 return Ok(counts);

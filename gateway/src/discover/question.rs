@@ -1,6 +1,6 @@
 //! One question, as it is answered from what was counted before or by counting.
 
-use super::remembered::{Comparison, Kept, Seen};
+use super::remembered::{Comparison, Kept, Look, Seen};
 use crate::{
     gateway::Gateway,
     identities::{IdentitiesError, key_name},
@@ -13,7 +13,7 @@ use entente_domain::{
 };
 use entente_identity::{
     AccountSecret, Index, SlotSet, View,
-    count::{Selection, Sum, Target, count},
+    count::{Selection, Shown, Sum, Table, Target, count},
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -96,7 +96,8 @@ impl Question {
         }
         let (mine, theirs) = (self.index(0, key)?, self.index(1, key)?);
         let is_common = self.is_common(mine.as_deref(), theirs.as_deref());
-        let counted = self.count(key, mine.as_deref(), theirs.as_deref(), &missing);
+        let look = comparison.as_ref().map(|comparison| &comparison.look);
+        let counted = self.count(key, look, mine.as_deref(), theirs.as_deref(), &missing);
         let is_whole = mine.is_some() && theirs.is_some();
         let places = answers.iter_mut().filter(|known| known.is_none());
         for ((place, target), count) in places.zip(missing).zip(counted) {
@@ -116,15 +117,10 @@ impl Question {
             Counts::Exact => Seen::Exact,
             Counts::Protected => Seen::Protected(self.level, self.now.date_naive()),
         };
-        Some(Arc::new(Comparison {
-            accounts: self.accounts,
-            generations: [mine, theirs],
-            key: key.name(),
-            active: self.active.clone(),
-            selection: self.selection.clone(),
-            minimum: self.rules.minimum,
-            view,
-        }))
+        let [my_active, their_active] = self.active.clone();
+        let look = Look { accounts: self.accounts, generations: [mine, theirs], key: key.name(), their_active, view };
+        let (selection, minimum) = (self.selection.clone(), self.rules.minimum);
+        Some(Arc::new(Comparison { look, my_active, selection, minimum }))
     }
 
     fn index(&self, party: usize, key: &MatchKey) -> Result<Option<Arc<Index>>, IdentitiesError> {
@@ -142,21 +138,22 @@ impl Question {
     }
 
     /// One key, for each target.
-    fn count(&self, key: &MatchKey, mine: Option<&Index>, theirs: Option<&Index>, targets: &[Target]) -> Vec<KeyCount> {
-        let [my_active, their_active] = &self.active;
+    fn count(
+        &self,
+        key: &MatchKey,
+        look: Option<&Look>,
+        mine: Option<&Index>,
+        theirs: Option<&Index>,
+        targets: &[Target],
+    ) -> Vec<KeyCount> {
+        let their_active = &self.active[1];
         let (Some(my_index), Some(their_index)) = (mine, theirs) else {
             let size = mine.map_or(0, |i| i.distinct(&self.selected()));
             let nobody = Counted { estimate: 0.0, variance: 0.0 };
             let nothing = || KeyCount { key: key.clone(), mine: size, theirs: 0, counted: nobody };
             return targets.iter().map(|_| nothing()).collect();
         };
-        let view = match self.rules.counts {
-            Counts::Exact => View::Exact,
-            Counts::Protected => View::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
-        };
-        let selections = std::slice::from_ref(&self.selection);
-        let threads = self.gateway.identities().threads();
-        let table = count(my_index, my_active, selections, their_index, their_active, targets, &view, threads);
+        let table = self.table(key, look, my_index, their_index, targets);
         let sizes = TargetSizes::of(their_index, their_active, targets);
         let counted = |(target, sum): (&Target, &Sum)| KeyCount {
             key: key.clone(),
@@ -165,6 +162,23 @@ impl Question {
             counted: Counted { estimate: sum.estimate, variance: sum.variance },
         };
         targets.iter().zip(table.row(0)).map(counted).collect()
+    }
+
+    /// From what was looked up before, or is now and kept; where that takes too much memory, by counting at once.
+    fn table(&self, key: &MatchKey, look: Option<&Look>, mine: &Index, theirs: &Index, targets: &[Target]) -> Table {
+        let [my_active, their_active] = &self.active;
+        let view = match self.rules.counts {
+            Counts::Exact => View::Exact,
+            Counts::Protected => View::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
+        };
+        let (identities, selections) = (self.gateway.identities(), std::slice::from_ref(&self.selection));
+        let threads = identities.threads();
+        let look = look.filter(|_| identities.remembered().has_room(Shown::bytes(mine, their_active)));
+        let look_up = || Shown::look(mine, theirs, their_active, &view, threads);
+        let shown = look.map(|look| identities.remembered().shown(look, look_up));
+        let from_shown = |shown: Arc<Shown>| shown.count(mine, my_active, selections, targets, &view, threads);
+        let counted = || count(mine, my_active, selections, theirs, their_active, targets, &view, threads);
+        shown.and_then(from_shown).unwrap_or_else(counted)
     }
 
     /// The active slots of my selection.

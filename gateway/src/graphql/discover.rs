@@ -1,7 +1,7 @@
 //! Discover: what two accounts have in common.
 
 use crate::{
-    discover::Discovery,
+    discover::{DiscoverError, Discovery},
     graphql::{
         access::{gateway, project_of},
         fault::{fault, refused},
@@ -12,6 +12,7 @@ use crate::{
         scalar::SafeInt,
         settings::Counts,
     },
+    identities::IdentitiesError,
 };
 use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, SimpleObject, Union};
 use entente_domain::{
@@ -251,7 +252,7 @@ impl Discover {
     ) -> Result<OverlapAnswer> {
         let mine = self::mine(mine).map_err(refused)?;
         let theirs = self::theirs(theirs).map_err(refused)?;
-        let answer = self.0.compare(&mine, &theirs).await.map_err(fault)?.map_err(refused)?;
+        let answer = self.0.compare(&mine, &theirs).await.map_err(unanswered)?.map_err(refused)?;
         Ok(OverlapAnswer::of(answer, self.0.rules()))
     }
 
@@ -260,7 +261,7 @@ impl Discover {
     #[graphql(complexity = "COMPARISON + 5 * child_complexity")]
     async fn relevant_audiences(&self) -> Result<Vec<RankedAudience>> {
         let visible = self.0.visible(None);
-        let rated = self.0.rate(&Choice::All, visible).await.map_err(fault)?.map_err(refused)?;
+        let rated = self.0.rate(&Choice::All, visible).await.map_err(unanswered)?.map_err(refused)?;
         let rules = self.0.rules();
         let ranked = (1..).zip(discover::relevant(rated));
         Ok(ranked.map(|(rank, r)| RankedAudience { rank, overlap: AudienceOverlap::of(r, rules) }).collect())
@@ -282,7 +283,7 @@ impl Discover {
         let request = page::arguments(first, after, last, before).map_err(refused)?;
         let listed = page::part_of(self.0.visible(category.as_deref()), |a| a.id.to_string(), &request);
         let (cursors, audiences): (Vec<_>, Vec<_>) = listed.items.into_iter().unzip();
-        let rated = self.0.rate(&mine, audiences).await.map_err(fault)?.map_err(refused)?;
+        let rated = self.0.rate(&mine, audiences).await.map_err(unanswered)?.map_err(refused)?;
         let rules = self.0.rules();
         let page = entente_store::Page {
             items: cursors.into_iter().zip(rated).collect(),
@@ -308,6 +309,17 @@ pub async fn open(
     let keys = chosen_keys(settings, match_keys).map_err(refused)?;
     let discovery = Discovery::open(gateway(ctx), &connection, settings, account, keys).await.map_err(fault)?;
     Ok(Discover(Arc::new(discovery)))
+}
+
+/// Why a question has no answer: the account asks faster than is answered, or something went wrong.
+pub fn unanswered(error: DiscoverError) -> async_graphql::Error {
+    match error {
+        DiscoverError::Identities(IdentitiesError::Busy(_)) => {
+            let message = "Too many questions of this account are waiting for their answers. Ask again in a moment.";
+            refused(Refusal::new(Code::RateLimited, message))
+        }
+        error => fault(error),
+    }
 }
 
 fn usable<'a>(project: &Project, connection: &'a Connection) -> Result<&'a Settings, Refusal> {

@@ -6,7 +6,7 @@ use crate::{
         access::{authorise, change, connection_of, creation, gateway, loaders, may_read, now, project_of},
         collaborator::{Collaborator, collaborator},
         connection::Connection,
-        discover::{COMPARISON, OverlapAnswer, partner_audiences},
+        discover::{COMPARISON, OverlapAnswer, partner_audiences, unanswered},
         fault::{allow, fault, payload},
         id::{global, local},
         loaders::load,
@@ -170,7 +170,7 @@ async fn estimate(ctx: &Context<'_>, sent: &Row) -> Result<OverlapAnswer> {
     let opened = Discovery::open(gateway(ctx), connection, settings, sent.sender, sent.match_keys.clone()).await;
     let theirs = if sent.within.is_empty() { Choice::All } else { Choice::Audiences(sent.within.clone()) };
     let mine = Choice::Audiences(vec![sent.audience]);
-    let answered = opened.map_err(fault)?.compare(&mine, &theirs).await.map_err(fault)?;
+    let answered = opened.map_err(fault)?.compare(&mine, &theirs).await.map_err(unanswered)?;
     // An audience of the receiver that the sender no longer sees is not shown any longer.
     let answer = answered.unwrap_or(Answer::Unavailable(Unavailable::NotShown));
     Ok(OverlapAnswer::of(answer, rules(settings.counts)))
@@ -354,6 +354,6 @@ async fn count(ctx: &Context<'_>, by: AccountId, project: ProjectId, new: &NewSe
     let missing = project::missing(UseCase::Activate, side, settings.activators, present);
     let opened = Discovery::open(gateway, &loaded.connection, settings, by, sent.match_keys).await.map_err(fault)?;
     let within: Vec<_> = loaded.within.iter().map(|a| a.slot).collect();
-    let released = opened.released_keys(audience.slot, &within).await.map_err(fault)?;
+    let released = opened.released_keys(audience.slot, &within).await.map_err(unanswered)?;
     Ok(Some(CountedSend { missing, released }))
 }

@@ -2,7 +2,7 @@
 //! aside, and published by the caller.
 
 use super::Fault;
-use crate::gateway::Gateway;
+use crate::{background, gateway::Gateway};
 use entente_domain::{AccountId, DataConnectionId, GenerationId};
 use entente_identity::generation::{RunSource, write_generation};
 use entente_store::Run;
@@ -33,7 +33,7 @@ pub async fn build(
     let sources = sources(&runs, &gateway.identities().runs(account), replacement);
     let id = GenerationId::new();
     let out = gateway.identities().generation(account, id);
-    let written = tokio::task::spawn_blocking(move || {
+    let written = background::run(move || {
         if let Some(folder) = out.parent() {
             std::fs::create_dir_all(folder)?;
         }

@@ -3,6 +3,7 @@
 
 use super::{Ended, Fault, Task, progress, refresh::upload_of};
 use crate::{
+    background,
     gateway::Gateway,
     sources::{
         csv,
@@ -105,7 +106,7 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<
     let out = folder.join(data_set.id.to_string());
     let (said, heard) = watch::channel(Value::Null);
     let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         // What an attempt left that was cut off before it could say so.
         remove_folder(&out)?;

@@ -1,7 +1,10 @@
 //! Reading an upload into a run.
 
 use super::{Fault, Task, progress, refresh::Unpublished};
-use crate::sources::{csv, mapping, opening};
+use crate::{
+    background,
+    sources::{csv, mapping, opening},
+};
 use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
 use entente_identity::{
     normalise::{self, Form, Take},
@@ -29,7 +32,7 @@ pub async fn read(
     let out = folder.join(&run);
     let (said, heard) = watch::channel(Value::Null);
     let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         let scratch = gateway.identities().scratch()?;
         let mut tell = |Progress { rows, bytes }| {

@@ -5,6 +5,7 @@ use super::{
     Ended, Fault, Task,
     report_plan::{self, Ingredients, Plan},
 };
+use crate::background;
 use chrono::{NaiveTime, TimeDelta};
 use entente_domain::{
     Code, EventDataSetId, JobId, ReportId,
@@ -121,9 +122,9 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
         conversions: plan.conversions.iter().map(folder).collect(),
     };
     let (definition, stop) = (plan.definition.clone(), task.stop.clone());
-    let counting = gateway
-        .identities()
-        .compute(move || measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| stop.is_cancelled()));
+    let counting = background::run(move || {
+        measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| stop.is_cancelled())
+    });
     match counting.await.map_err(Fault::new)? {
         Ok(_) if !still_there(task, &plan).await? => Ok(Ended::Later(task.change(KIND, subject(running)).now)),
         Ok(result) => freeze(task, running, &plan, &result).await,

@@ -3,6 +3,7 @@
 
 use super::{files, sources::Sources};
 use crate::{
+    background,
     gateway::Gateway,
     identities::key_name,
     work::{Fault, Task},
@@ -51,7 +52,7 @@ pub async fn prepare(task: &Task, sources: &Sources, delivery: &Delivery) -> Res
         wanted: sources.wanted(now),
         before: before(&task.gateway, sources).await?,
     };
-    task.gateway.identities().compute(move || work.run()).await.map_err(Fault::new)?
+    background::run(move || work.run()).await.map_err(Fault::new)?
 }
 
 /// The folder of the set that the receiver has so far.
