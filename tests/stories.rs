@@ -50,6 +50,11 @@ impl Party {
         Self { client, account: text("id"), collaborator: text("collaboratorId") }
     }
 
+    /// The same account after its gateway was started again, at another address.
+    pub fn at(&self, gateway: &Gateway) -> Self {
+        Self { client: self.client.at(&gateway.url), ..self.clone() }
+    }
+
     pub async fn connect_code(&self) -> String {
         let data =
             self.client.query("query($a: ID!) { account(id: $a) { connectCode } }", json!({ "a": self.account }));

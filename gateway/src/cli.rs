@@ -1,7 +1,16 @@
 //! The command line.
 
-use crate::{demo, serve, settings::Settings};
+use crate::{
+    demo,
+    secrets::{
+        self, KeyError, KeyPlace, key_place,
+        rotation::{self, Rotation},
+    },
+    serve,
+    settings::Settings,
+};
 use clap::{Parser, Subcommand};
+use entente_store::Store;
 use std::{path::PathBuf, process::ExitCode};
 
 /// Entente, the open data-collaboration gateway.
@@ -35,6 +44,14 @@ enum Command {
     Settings,
     /// Print the GraphQL schema
     Schema,
+    /// The gateway's key, under which every secret in the database is sealed
+    Key {
+        /// A file of settings
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Destination plugins
     Plugin {
         /// A file of settings
@@ -46,6 +63,22 @@ enum Command {
     /// Run one destination plugin for the gateway; the gateway starts this itself
     #[command(hide = true)]
     PluginWorker,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Seal every secret in the database under another key. Gateways that run stop by themselves; start them again
+    ///
+    /// The new key is made, or taken from --new-key or from the environment variable ENTENTE_NEW_GATEWAY_KEY. It takes the
+    /// place of the old one in the key's file. Killed at any point, it is finished by the next start or the next rotation.
+    /// Backups from before open with the key that was backed up with them.
+    Rotate {
+        /// A file that holds the new key
+        #[arg(long, value_name = "FILE")]
+        new_key: Option<PathBuf>,
+    },
+    /// Say whether the key is that of the database, and opens every secret in it; the key itself is never shown
+    Check,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,9 +126,42 @@ fn run(command: Command) -> Outcome {
             print!("{}", crate::graphql::sdl());
             Ok(())
         }
+        Command::Key { config, command } => {
+            let settings = Settings::load(config.as_deref())?;
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(key(&settings, command))
+        }
         Command::Plugin { config, command } => plugin(&Settings::load(config.as_deref())?, command),
         Command::PluginWorker => Ok(()),
     }
+}
+
+async fn key(settings: &Settings, command: KeyCommand) -> Outcome {
+    let place = KeyPlace::of(settings)?;
+    let store = Store::open_existing(&settings.database()).await?;
+    match command {
+        KeyCommand::Rotate { new_key } => {
+            match rotation::rotate(&place, &store, key_place::new_key(new_key.as_deref())?).await? {
+                Rotation::Resealed { from, to, secrets } => {
+                    println!("Sealed {secrets} secrets anew: the gateway key was {from} and is {to} now, in {place}.");
+                }
+                Rotation::Finished { key } => {
+                    println!("An earlier rotation had sealed all secrets under the gateway key {key}: it is finished.");
+                }
+            }
+            if let KeyPlace::Environment(_) = place {
+                println!("Put the new key into {} now, before a gateway starts.", key_place::KEY_VARIABLE);
+            }
+            println!("Gateways that ran stop by themselves; start them again. Back up the new key with the database.");
+        }
+        KeyCommand::Check => {
+            let held = store.gateway_key().await?.ok_or(KeyError::NoSecrets)?;
+            let secrets = secrets::check(&place.key(Some(&held))?, &store).await?;
+            println!(
+                "The gateway key {held} in {place} is that of the database and opens all {secrets} secrets in it."
+            );
+        }
+    }
+    Ok(())
 }
 
 fn plugin(settings: &Settings, command: PluginCommand) -> Outcome {

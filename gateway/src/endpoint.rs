@@ -3,7 +3,7 @@
 use crate::{
     destinations::{contract::WorkerError, registry::RegistryError},
     gateway::Gateway,
-    secrets::SecretsError,
+    secrets::{SecretsError, purpose::of_destination_settings},
 };
 use entente_destination::{DestinationError, Operator};
 use entente_domain::{AccountId, Code, DestinationId, Refusal};
@@ -37,17 +37,13 @@ pub fn operator(gateway: &Gateway, account: AccountId) -> Operator {
 /// Settings as they are stored: with the gateway's key alone they can be read.
 pub fn seal(gateway: &Gateway, destination: DestinationId, settings: &Value) -> Result<Vec<u8>, EndpointError> {
     let plain = Zeroizing::new(serde_json::to_vec(settings)?);
-    Ok(gateway.secrets().seal(&purpose(destination), &plain)?)
+    Ok(gateway.secrets().seal(&of_destination_settings(destination), &plain)?)
 }
 
 /// Settings as a worker gets them.
 pub fn unseal(gateway: &Gateway, destination: DestinationId, sealed: &[u8]) -> Result<Value, EndpointError> {
-    let plain = gateway.secrets().open_sealed(&purpose(destination), sealed)?;
+    let plain = gateway.secrets().open_sealed(&of_destination_settings(destination), sealed)?;
     Ok(serde_json::from_slice(&plain)?)
-}
-
-fn purpose(destination: DestinationId) -> String {
-    format!("destination {destination}")
 }
 
 /// Settings must be an object of a sensible size.

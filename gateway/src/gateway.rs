@@ -100,6 +100,6 @@ impl Gateway {
 
     /// The part of an upload's address that only its creator knows.
     pub fn upload_token(&self, upload: UploadId) -> String {
-        hex::encode(self.secrets.derive::<20>(&format!("upload address {upload}")))
+        hex::encode(self.secrets.upload_token(upload))
     }
 }

@@ -52,7 +52,7 @@ impl Identities {
         Self {
             accounts: settings.data.join("accounts"),
             scratch: settings.data.join("scratch"),
-            index_secret: Arc::new(IndexSecret::new(secrets.derive("index keys"))),
+            index_secret: Arc::new(secrets.index_secret()),
             threads: settings.identity_threads(),
             turns: Turns::new(settings.identity_threads()),
             open: Mutex::new(HashMap::new()),

@@ -6,7 +6,7 @@ use crate::{
     http,
     identities::Identities,
     rates::Rates,
-    secrets::{self, Secrets},
+    secrets::{self, KeyPlace, Secrets},
     settings::Settings,
     telemetry, work,
 };
@@ -26,10 +26,11 @@ const GRACE: Duration = Duration::from_secs(7);
 /// Runs the gateway until it is told to stop.
 pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
     telemetry::start(&settings)?;
+    let key_place = KeyPlace::of(&settings)?;
     // Everything in it is for the gateway alone.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
-    let secrets = Secrets::open(&settings.data)?;
     let store = Store::open(&settings.database()).await?;
+    let secrets = Secrets::open(&key_place, &store).await?;
     let listener =
         TcpListener::bind(settings.listen).await.map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let base_url = settings.base_url(listener.local_addr()?);
@@ -57,12 +58,15 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     };
     tokio::select! {
         signal = stop => signal?,
+        () = gateway.stopping().cancelled() => {}
         () = told => {}
     }
     tracing::info!("stopping");
     gateway.stopping().cancel();
-    let _ = tokio::time::timeout(GRACE, async { tokio::join!(runner, server) }).await;
-    Ok(())
+    match tokio::time::timeout(GRACE, async { tokio::join!(runner, server) }).await {
+        Ok((Ok(Err(sealed)), _)) => Err(format!("{sealed} by now: it was rotated. Start the gateway again").into()),
+        _ => Ok(()),
+    }
 }
 
 /// The operator's token, when this is the first start. Only its hash is kept.

@@ -13,6 +13,9 @@ use std::{
 /// The commented file that holds every setting with its default.
 pub const DEFAULTS: &str = include_str!("../entente.toml");
 
+/// Keys in the environment, which are no settings: settings may be printed.
+const KEYS: [&str; 2] = ["gateway_key", "new_gateway_key"];
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -35,6 +38,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The database's address, or empty.
     pub database_url: String,
+    /// The file of the gateway's key, or empty.
+    pub gateway_key_file: String,
     /// Plugin folders separated by `:`, or empty.
     pub plugins: String,
     /// Root of folders that destinations write to, or empty.
@@ -86,7 +91,7 @@ impl Settings {
         }
         let settings: Self = figment
             .merge(Env::raw().only(&["DATABASE_URL"]))
-            .merge(Env::prefixed("ENTENTE_"))
+            .merge(Env::prefixed("ENTENTE_").ignore(&KEYS))
             .extract()
             .map_err(|e| SettingsError::Unreadable(Box::new(e)))?;
         settings.checked()

@@ -47,6 +47,24 @@ impl Database {
 }
 
 impl Database {
+    /// A copy of what is in it, as a restored backup has it. Nobody may be using it.
+    pub fn copy(&self, from: &Path, to: &Path) -> Self {
+        let copy = Self { kind: self.kind, name: format!("entente_test_{}", uuid::Uuid::now_v7().simple()) };
+        match self.kind {
+            Kind::Sqlite => {
+                // What a gateway that was killed left in the write-ahead log belongs to it.
+                for suffix in ["", "-wal"] {
+                    let file = format!("entente.db{suffix}");
+                    if from.join(&file).exists() {
+                        std::fs::copy(from.join(&file), to.join(&file)).unwrap();
+                    }
+                }
+            }
+            Kind::Postgres => psql(&format!("create database {} template {}", copy.name, self.name)),
+        }
+        copy
+    }
+
     /// Changes the database behind the gateway's back.
     pub fn execute(&self, data: &Path, sql: &str) {
         let done = match self.kind {

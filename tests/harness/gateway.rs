@@ -44,6 +44,47 @@ impl Gateway {
         gateway
     }
 
+    /// What an operator backs up of a gateway that is stopped, and restores elsewhere: database, key and identities. The
+    /// restored one is not started.
+    pub fn restored(&self) -> Self {
+        assert!(self.process.is_none(), "a gateway that runs is not copied file by file");
+        let data = tempfile::tempdir().unwrap();
+        for folder in ["secrets", "accounts"] {
+            let done = Command::new("cp").arg("-a").arg(self.data.path().join(folder)).arg(data.path()).status().unwrap();
+            assert!(done.success());
+        }
+        Self {
+            process: None,
+            url: String::new(),
+            operator: String::new(),
+            database: self.database.copy(self.data.path(), data.path()),
+            data,
+            options: self.options.clone(),
+        }
+    }
+
+    /// Waits for the program to end by itself; whether it says that all went well.
+    pub fn ended(&mut self) -> bool {
+        let mut process = self.process.take().unwrap();
+        let started = Instant::now();
+        loop {
+            match process.try_wait().unwrap() {
+                Some(status) => return status.success(),
+                None => assert!(started.elapsed() < Duration::from_secs(30), "the gateway does not end"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Runs a command of the program, with more in its environment; whether it succeeded, and all that it said.
+    pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String) {
+        let mut command = self.command();
+        command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// Starts the program on what is there.
     pub fn start_again(&mut self) {
         let mut process = self.command().arg("serve").stdout(Stdio::piped()).spawn().unwrap();

@@ -21,6 +21,7 @@ use crate::graphql::{
     scalar::SafeInt,
     sent_audience::{SentAudience, SentAudiencePage},
 };
+use crate::secrets::purpose;
 use async_graphql::{Context, Enum, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use entente_domain::{
@@ -148,7 +149,7 @@ impl Account {
         let gateway = gateway(ctx);
         let mut sealed = gateway.store().connect_codes_sealed(&[self.0.id]).await.map_err(fault)?;
         let sealed = sealed.remove(&self.0.id).ok_or_else(|| fault("an account without a connect code"))?;
-        let code = gateway.secrets().open_sealed(&code_purpose(self.0.id), &sealed).map_err(fault)?;
+        let code = gateway.secrets().open_sealed(&purpose::of_connect_code(self.0.id), &sealed).map_err(fault)?;
         String::from_utf8(code.to_vec()).map_err(fault)
     }
 
@@ -410,9 +411,4 @@ impl AccountQuery {
             Err(_) => Ok(None),
         }
     }
-}
-
-/// The purpose under which a connect code is sealed.
-pub fn code_purpose(account: AccountId) -> String {
-    format!("connect code of {account}")
 }

@@ -3,7 +3,7 @@
 use crate::{
     graphql::{
         access::{authorise, change, gateway, loaders, viewer},
-        account::{Account, PrivacyLevel, Role, code_purpose},
+        account::{Account, PrivacyLevel, Role},
         fault::{allow, fault, payload},
         loaders::load,
         match_key::{AccountMatchKeyInput, account_keys},
@@ -210,7 +210,10 @@ fn first_admin(ctx: &Context<'_>, named: Option<&ID>) -> Result<Result<UserId, R
 
 fn new_code(ctx: &Context<'_>, account: AccountId) -> Result<([u8; 32], Vec<u8>)> {
     let code = ConnectCode::generate();
-    let sealed = gateway(ctx).secrets().seal(&code_purpose(account), code.reveal().as_bytes()).map_err(fault)?;
+    let sealed = gateway(ctx)
+        .secrets()
+        .seal(&secrets::purpose::of_connect_code(account), code.reveal().as_bytes())
+        .map_err(fault)?;
     Ok((secrets::token_hash(code.reveal()), sealed))
 }
 

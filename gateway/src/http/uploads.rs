@@ -1,6 +1,6 @@
 //! Streams of bytes: uploads in, pictures out.
 
-use crate::{gateway::Gateway, http::request_id::RequestId, sources::opening};
+use crate::{gateway::Gateway, http::request_id::RequestId, secrets::purpose::of_upload_key, sources::opening};
 use axum::{
     Extension, Json,
     body::Body,
@@ -79,18 +79,14 @@ fn internal(error: &dyn std::fmt::Display, request_id: &RequestId) -> Response {
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "The upload failed in the gateway.", request_id)
 }
 
-fn purpose(id: UploadId) -> String {
-    format!("upload {id}")
-}
-
 /// A new key for an upload, as the database keeps it.
 pub fn new_sealed_key(gateway: &Gateway, id: UploadId) -> Result<Vec<u8>, crate::secrets::SecretsError> {
-    gateway.secrets().seal(&purpose(id), &*encrypted::new_key())
+    gateway.secrets().seal(&of_upload_key(id), &*encrypted::new_key())
 }
 
 /// The key of an upload, from the database.
 pub fn unseal(gateway: &Gateway, id: UploadId, sealed: &[u8]) -> Result<FileKey, crate::secrets::SecretsError> {
-    let plain = gateway.secrets().open_sealed(&purpose(id), sealed)?;
+    let plain = gateway.secrets().open_sealed(&of_upload_key(id), sealed)?;
     let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| crate::secrets::SecretsError::Sealed)?;
     Ok(Zeroizing::new(key))
 }

@@ -126,8 +126,10 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
     }
 }
 
-/// Works until the gateway stops; then hands back what has not ended.
-pub async fn run(gateway: Arc<Gateway>) {
+/// Works until the gateway stops; then hands back what has not ended. Stops the gateway when its key is no longer that of
+/// the database, which it answers then.
+pub async fn run(gateway: Arc<Gateway>) -> Result<(), StoreError> {
+    let mut ended = Ok(());
     let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
     let mut running = JoinSet::new();
     let mut wakeups = gateway.store().wakeups();
@@ -144,6 +146,11 @@ pub async fn run(gateway: Arc<Gateway>) {
                     continue;
                 }
                 Ok(None) => {}
+                Err(error @ StoreError::AnotherKey { .. }) => {
+                    tracing::error!(message = "the gateway's key was rotated", %error);
+                    gateway.stopping().cancel();
+                    ended = Err(error);
+                }
                 Err(error) => tracing::error!(message = "no job could be leased", %error),
             }
         }
@@ -155,6 +162,7 @@ pub async fn run(gateway: Arc<Gateway>) {
         }
     }
     while running.join_next().await.is_some() {}
+    ended
 }
 
 async fn jobs_wait(wakeups: &mut tokio::sync::broadcast::Receiver<Wakeup>) {

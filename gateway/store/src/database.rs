@@ -20,7 +20,7 @@ use diesel_migrations::MigrationHarness;
 use entente_domain::Refusal;
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 use tokio::sync::broadcast;
@@ -33,6 +33,8 @@ pub struct Database {
     readers: Pool<Conn>,
     writers: Pool<Conn>,
     wakeups: broadcast::Sender<Wakeup>,
+    /// The key that this program seals under, once it has opened the secrets.
+    key: Arc<OnceLock<String>>,
 }
 
 impl Database {
@@ -43,7 +45,13 @@ impl Database {
         wakeups: broadcast::Sender<Wakeup>,
     ) -> Result<Self, StoreError> {
         migrate(url).await?;
-        Ok(Self { readers: pool(url, READERS, &statements)?, writers: pool(url, WRITERS, &statements)?, wakeups })
+        let (readers, writers) = (pool(url, READERS, &statements)?, pool(url, WRITERS, &statements)?);
+        Ok(Self { readers, writers, wakeups, key: Arc::default() })
+    }
+
+    /// From now on nothing is written unless the database is sealed under this key.
+    pub fn seal_under(&self, key: String) {
+        let _set_before = self.key.set(key);
     }
 
     /// Reads.
@@ -62,11 +70,14 @@ impl Database {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
-        let writers = self.writers.clone();
+        let (writers, key) = (self.writers.clone(), self.key.clone());
         in_a_task(async move {
             let conn = &mut *connection(&writers).await?;
             begin(conn).await?;
-            let done = work(conn).await;
+            let done = match hold_key(conn, &key).await {
+                Ok(()) => work(conn).await,
+                Err(fault) => Err(fault),
+            };
             match &done {
                 Ok(_) => Manager::commit_transaction(conn).await?,
                 Err(_) => Manager::rollback_transaction(conn).await?,
@@ -82,11 +93,12 @@ impl Database {
         T: Send + Sync + 'static,
         F: for<'c> FnOnce(&'c mut Conn, &'c Change) -> BoxFuture<'c, Result<Done<T>, Stop>> + Send + 'static,
     {
-        let (writers, wakeups) = (self.writers.clone(), self.wakeups.clone());
+        let (writers, wakeups, key) = (self.writers.clone(), self.wakeups.clone(), self.key.clone());
         in_a_task(async move {
             let conn = &mut *connection(&writers).await?;
             begin(conn).await?;
             let done = async {
+                hold_key(conn, &key).await?;
                 let done = work(conn, &change).await?;
                 if !done.repeated {
                     queries::change::record(conn, &change, &done).await?;
@@ -113,6 +125,14 @@ impl Database {
             }
         })
         .await
+    }
+}
+
+/// Keeps the key from being rotated until the transaction ends, so that no value sealed under an old one is written.
+async fn hold_key(conn: &mut Conn, key: &OnceLock<String>) -> Result<(), StoreError> {
+    match key.get() {
+        Some(key) => queries::sealed::hold_key(conn, key).await,
+        None => Ok(()),
     }
 }
 

@@ -29,6 +29,15 @@ pub enum StoreError {
     /// A value cannot be written.
     #[error("a value cannot be written: {0}")]
     Unwritable(#[from] serde_json::Error),
+    /// The gateway's key was rotated, or never was that of this database.
+    #[error("the database is sealed under the gateway key {found}")]
+    AnotherKey {
+        /// The id of the key that it is sealed under.
+        found: String,
+    },
+    /// A sealed value is damaged.
+    #[error("the database holds {0} that cannot be opened")]
+    Unopened(crate::Sealed),
     /// A batch was acknowledged before the one that precedes it.
     #[error("a batch was acknowledged out of sequence")]
     OutOfSequence,

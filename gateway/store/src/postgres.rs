@@ -21,6 +21,8 @@ pub const WRITERS: usize = 8;
 pub const READERS: usize = 8;
 /// Added to the statement that picks a job, so that workers do not wait for each other.
 pub const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+/// Added to the statement that looks at the gateway's key, which every transaction that writes begins with.
+pub const FOR_KEY_SHARE: &str = "FOR KEY SHARE";
 
 /// Gateways that migrate the same database wait for each other by this lock. An arbitrary number, the same for ever.
 const MIGRATION_LOCK: i64 = 0x656e_7465_6e74_6501;
@@ -39,6 +41,12 @@ pub async fn begin(conn: &mut Conn) -> QueryResult<()> {
 pub async fn lock(conn: &mut Conn, table: &'static str, id: &str) -> QueryResult<()> {
     let statement = format!("SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE");
     diesel::sql_query(statement).bind::<Text, _>(id).execute(conn).await.map(|_| ())
+}
+
+/// Waits for all transactions that write, and keeps others from beginning: they look at the gateway's key first, which this
+/// lock keeps from them. It queues fairly behind them.
+pub async fn lock_writers(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("LOCK TABLE gateway_meta IN EXCLUSIVE MODE").execute(conn).await.map(|_| ())
 }
 
 /// Keeps other gateways from migrating at the same time, until the connection closes.

@@ -25,6 +25,8 @@ pub const WRITERS: usize = 1;
 pub const READERS: usize = 4;
 /// Added to the statement that picks a job; there is one writer.
 pub const SKIP_LOCKED: &str = "";
+/// Added to the statement that looks at the gateway's key; there is one writer.
+pub const FOR_KEY_SHARE: &str = "";
 
 /// Readers never wait for the writer (write-ahead log). With synchronous=NORMAL a commit is in the operating system's
 /// hands before it is acknowledged: killing the process loses nothing; a power failure may lose the last commits, but
@@ -52,6 +54,11 @@ pub async fn begin(conn: &mut Conn) -> QueryResult<()> {
 
 /// Keeps a row from being changed by others until the transaction ends. The writer is alone already.
 pub async fn lock(_conn: &mut Conn, _table: &'static str, _id: &str) -> QueryResult<()> {
+    Ok(())
+}
+
+/// Waits for all transactions that write, and keeps others from beginning. The writer is alone already.
+pub async fn lock_writers(_conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 

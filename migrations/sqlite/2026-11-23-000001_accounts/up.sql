@@ -1,7 +1,13 @@
--- Facts about the gateway itself: the hash of the operator's token, the format of its files.
+-- Facts about the gateway itself: the hash of the operator's token, the id of the key that everything is sealed under.
 CREATE TABLE gateway_meta (
     key TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
+);
+
+-- Secrets that last for ever, such as the one behind the indexes: made at the first start, sealed under the gateway's key.
+CREATE TABLE gateway_secrets (
+    name TEXT NOT NULL PRIMARY KEY,
+    secret_sealed BLOB NOT NULL
 );
 
 CREATE TABLE users (

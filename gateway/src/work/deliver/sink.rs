@@ -5,6 +5,7 @@ use crate::{
         AckSink, Acknowledgement, Settlement, SinkError,
         rows_file::{RowsError, RowsFile},
     },
+    secrets::purpose::of_delivery_state,
     work::{Fault, Task},
 };
 use async_trait::async_trait;
@@ -77,7 +78,7 @@ impl Sink {
     }
 
     fn purpose(&self) -> String {
-        format!("state of delivery {}", self.delivery)
+        of_delivery_state(self.delivery)
     }
 
     fn seal(&self, state: &[u8]) -> Result<Option<Vec<u8>>, SinkError> {

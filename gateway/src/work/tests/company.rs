@@ -7,7 +7,7 @@ use crate::{
     http::{request_id::RequestId, uploads::unseal},
     identities::Identities,
     rates::Rates,
-    secrets::Secrets,
+    secrets::{GatewayKey, KeyPlace, Secrets},
     settings::Settings,
     sources::opening,
     work::{KINDS, LEASE, Task, one},
@@ -36,8 +36,8 @@ pub struct Company {
 async fn gateway(data: &TempDir) -> Arc<Gateway> {
     let mut settings: Settings = toml::from_str(crate::settings::DEFAULTS).unwrap();
     settings.data = data.path().to_owned();
-    let secrets = Secrets::open(data.path()).unwrap();
     let store = Store::open(&settings.database()).await.unwrap();
+    let secrets = Secrets::open(&KeyPlace::Environment(GatewayKey::random()), &store).await.unwrap();
     let allow_list = AllowList::new(data.path().join("plugins.toml"));
     let destinations = Arc::new(Registry::new(vec![], allow_list, Workers::of_this_program().unwrap()));
     let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();

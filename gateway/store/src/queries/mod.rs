@@ -28,6 +28,7 @@ pub mod publication;
 pub mod refreshes;
 pub mod reports;
 pub mod schema;
+pub mod sealed;
 pub mod secrets;
 pub mod sent_audiences;
 pub mod slots;

@@ -10,6 +10,7 @@ mod gateway;
 mod jobs;
 mod measurement;
 mod projects;
+mod sealed;
 mod sources;
 mod users;
 
@@ -51,7 +52,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let wakeups = broadcast::Sender::new(WAITING_WAKEUPS);
         let statements = Arc::new(AtomicU64::new(0));
-        let database = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let database = if is_postgres(url) {
             let opened = postgres::database::Database::open(url, statements.clone(), wakeups.clone());
             Database::Postgres(opened.await?)
         } else {
@@ -60,6 +61,16 @@ impl Store {
             Database::Sqlite(opened.await?)
         };
         Ok(Self { database, wakeups, statements })
+    }
+
+    /// Opens a database as [`Store::open`] does, but makes none where there is none.
+    #[boxed]
+    pub async fn open_existing(url: &str) -> Result<Self, StoreError> {
+        let path = url.strip_prefix("sqlite://").unwrap_or(url);
+        if !is_postgres(url) && !std::path::Path::new(path).exists() {
+            return Err(StoreError::Open(format!("there is no {path}")));
+        }
+        Self::open(url).await
     }
 
     /// Receives a hint after each commit of this process. Who lags or runs beside other gateways looks again each second.
@@ -75,6 +86,10 @@ impl Store {
     fn wake(&self, wakeup: Wakeup) {
         let _nobody_waits = self.wakeups.send(wakeup);
     }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 /// Reads with the queries of the open database.

@@ -10,6 +10,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+
+    gateway_secrets (name) {
+        name -> Text,
+        secret_sealed -> Binary,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
     use super::super::super::super::Instant;
 

@@ -29,6 +29,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     event_data_sets,
     events,
     gateway_meta,
+    gateway_secrets,
     generations,
     idempotency,
     jobs,

@@ -1,0 +1,41 @@
+//! What the gateway sealed: values that the database never holds in clear.
+
+use entente_domain::{AccountId, DeliveryId, DestinationId, UploadId};
+use std::fmt;
+
+/// A sealed value: what it is, and of what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sealed {
+    /// A lasting secret of the gateway itself, by its name.
+    GatewaySecret(String),
+    /// An account's connect code.
+    ConnectCode(AccountId),
+    /// The secret that the coins of an account's people are made from.
+    CoinSecret(AccountId),
+    /// The key of an upload's file.
+    UploadKey(UploadId),
+    /// A destination's settings.
+    DestinationSettings(DestinationId),
+    /// What a plugin keeps of a delivery.
+    DeliveryState(DeliveryId),
+}
+
+impl fmt::Display for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GatewaySecret(name) => write!(f, "a gateway secret ({name})"),
+            Self::ConnectCode(account) => write!(f, "a connect code (of account {account})"),
+            Self::CoinSecret(account) => write!(f, "a coin secret (of account {account})"),
+            Self::UploadKey(upload) => write!(f, "the key of an upload ({upload})"),
+            Self::DestinationSettings(destination) => write!(f, "settings of a destination ({destination})"),
+            Self::DeliveryState(delivery) => write!(f, "the state of a delivery ({delivery})"),
+        }
+    }
+}
+
+/// A sealed value could not be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Unopened;
+
+/// Looks at a sealed value; answers what it is replaced by, or `None` to leave it.
+pub type VisitSealed = Box<dyn FnMut(&Sealed, &[u8]) -> Result<Option<Vec<u8>>, Unopened> + Send>;
