@@ -1,7 +1,7 @@
-//! With exact counts agreed on, answers equal what DuckDB counts on the same files.
+//! With exact counts agreed on, answers equal what DuckDB counts on the same files; with one side's wish alone they do not.
 
 use crate::{
-    harness::{Gateway, Kind, tool_is_there},
+    harness::{Gateway, Kind, on_both_databases, tool_is_there},
     people::{self, Form},
     stories::{Party, settings},
 };
@@ -80,4 +80,38 @@ async fn visible(party: &Party, project: &str) -> std::collections::BTreeMap<Str
     let nodes = data["project"]["discover"]["overlaps"]["nodes"].as_array().unwrap();
     let text = |n: &Value, f: &str| n["audience"][f].as_str().unwrap().to_owned();
     nodes.iter().map(|n| (text(n, "name"), text(n, "id"))).collect()
+}
+
+on_both_databases! {
+    /// Exact counts need the yes of both sides to the very settings that have them.
+    async fn exact_counts_are_agreed_on_by_both(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let fit = Party::create(&gateway, "Fit Apparel", "ADVERTISER").await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        fit.source(people::customers(0..10_000, Form::Hashed, people::luma), Form::Hashed).await;
+        luma.source(people::customers(2_000..12_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
+        let connection = fit.invite_by_code(&luma.connect_code().await).await;
+        luma.accept_invite(&connection).await;
+        let mut exact = settings("BOTH");
+        exact["counts"] = json!("EXACT");
+        let wished = fit.propose(&connection, exact).await;
+        let document = "mutation($input: RejectSettingsInput!) { rejectSettings(input: $input) {
+            userErrors { code field message } } }";
+        let input = json!({
+            "accountId": luma.account, "connectionId": connection, "settingsVersion": wished, "reason": "Protected, please.",
+        });
+        luma.client.mutate(document, input).await;
+        let version = fit.propose(&connection, settings("BOTH")).await;
+        let document = "mutation($input: AcceptSettingsInput!) { acceptSettings(input: $input) {
+            userErrors { code field message } } }";
+        let input = json!({ "accountId": luma.account, "connectionId": connection, "settingsVersion": wished });
+        assert_eq!(luma.client.refused(document, input).await, "SETTINGS_CHANGED");
+        luma.accept_settings(&connection, version).await;
+        let project = fit.create_project(&connection, "Sisters").await;
+        for side in [&fit, &luma] {
+            let answer = side.compare(&project, json!({ "all": true }), json!({ "all": true })).await;
+            assert_eq!(answer["counts"], "PROTECTED", "{answer}");
+            assert!(answer["standardError"].as_f64().unwrap() > 0.0, "{answer}");
+        }
+    }
 }

@@ -4,13 +4,10 @@ use crate::{
     coins::Pair,
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form},
+    stories::Party,
 };
 use serde_json::json;
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::Stdio, time::Instant};
 
 fn key_file(gateway: &Gateway) -> PathBuf {
     gateway.data().join("secrets").join("gateway.key")
@@ -68,7 +65,6 @@ on_both_databases! {
 
         let old = key_of(&gateway);
         let said = done(&gateway, ROTATE, &[]);
-        // Two of the gateway; code and coins of two accounts; three uploads, of which two are still there; a destination.
         assert!(said.contains("secrets anew"), "{said}");
         assert_ne!(key_of(&gateway), old);
         assert!(!next_file(&gateway).exists());
@@ -100,7 +96,7 @@ on_both_databases! {
     /// A gateway that runs while the key is rotated writes nothing under the old one, says so and ends.
     async fn a_running_gateway_stops_when_its_key_is_rotated(kind: Kind) {
         let mut gateway = Gateway::start(kind).await;
-        let luma = crate::stories::Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
         let code = luma.connect_code().await;
         done(&gateway, ROTATE, &[]);
         assert!(!gateway.ended(), "a supervisor starts it again");
@@ -114,7 +110,7 @@ on_both_databases! {
     /// Whatever moment a rotation dies at, the next start, check or rotation finds a key that opens the database.
     async fn a_rotation_that_is_killed_leaves_a_working_installation(kind: Kind) {
         let mut gateway = Gateway::start(kind).await;
-        let luma = crate::stories::Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
         let code = luma.connect_code().await;
         gateway.stop();
         let started = Instant::now();
@@ -207,7 +203,7 @@ on_both_databases! {
         let (old, new) = ("0f".repeat(32), "Hx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8=");
         let options = Options { settings: vec![("ENTENTE_GATEWAY_KEY", old.clone())] };
         let mut gateway = Gateway::start_with(kind, options).await;
-        crate::stories::Party::create(&gateway, "Luma", "ADVERTISER").await;
+        Party::create(&gateway, "Luma", "ADVERTISER").await;
         gateway.stop();
         assert!(!gateway.data().join("secrets").exists());
         assert!(done(&gateway, CHECK, &[]).contains("opens all 4 secrets"));
@@ -236,5 +232,4 @@ async fn commands_about_the_key_make_no_database() {
         assert!(said.contains("there is no"), "{said}");
     }
     assert!(!elsewhere.exists());
-    tokio::time::sleep(Duration::ZERO).await;
 }

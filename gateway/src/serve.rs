@@ -63,8 +63,9 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     }
     tracing::info!("stopping");
     gateway.stopping().cancel();
-    match tokio::time::timeout(GRACE, async { tokio::join!(runner, server) }).await {
-        Ok((Ok(Err(sealed)), _)) => Err(format!("{sealed} by now: it was rotated. Start the gateway again").into()),
+    let (worked, _) = tokio::join!(tokio::time::timeout(GRACE, runner), tokio::time::timeout(GRACE, server));
+    match worked {
+        Ok(Ok(Err(sealed))) => Err(format!("{sealed} by now: it was rotated. Start the gateway again").into()),
         _ => Ok(()),
     }
 }

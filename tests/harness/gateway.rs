@@ -50,7 +50,8 @@ impl Gateway {
         assert!(self.process.is_none(), "a gateway that runs is not copied file by file");
         let data = tempfile::tempdir().unwrap();
         for folder in ["secrets", "accounts"] {
-            let done = Command::new("cp").arg("-a").arg(self.data.path().join(folder)).arg(data.path()).status().unwrap();
+            let done =
+                Command::new("cp").arg("-a").arg(self.data.path().join(folder)).arg(data.path()).status().unwrap();
             assert!(done.success());
         }
         Self {

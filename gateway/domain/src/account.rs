@@ -1,7 +1,7 @@
 //! Accounts: one collaborator, a brand in one role.
 
 use crate::{
-    AccountId, PrivacyLevel, Refusal, Timestamp,
+    AccountId, Code, PrivacyLevel, Refusal, Timestamp,
     match_key::{self, AccountMatchKey, MatchKey},
     refusal::text,
 };
@@ -116,8 +116,6 @@ pub struct AccountChange {
     pub contact_email: Option<String>,
     /// All match keys, as they should be.
     pub match_keys: Option<Vec<AccountMatchKey>>,
-    /// May only be raised.
-    pub privacy_level: Option<PrivacyLevel>,
 }
 
 /// Changes an account. `keys_in_use` are those of its data connections and of its live connections.
@@ -139,18 +137,21 @@ pub fn update(
     if let Some(keys) = change.match_keys {
         next.match_keys = checked_keys(match_key::change(&account.match_keys, keys, keys_in_use)?)?;
     }
-    if let Some(level) = change.privacy_level {
-        if level < account.privacy_level {
-            return Err(Refusal::invalid(
-                "privacyLevel",
-                "It can be raised but not lowered: what has been shown under it would be shown more clearly.",
-            ));
-        }
-        next.privacy_level = level;
-    }
     next.version += 1;
     next.updated_at = now;
     Ok(next)
+}
+
+/// Raises an account's privacy level. It is never lowered: the coins of two levels are drawn apart, so who has seen the same
+/// people through both knows more of them than either level tells, and an account that went back and forth would only
+/// add to that. What was read under the lower level has been read.
+pub fn raise_privacy_level(account: &Account, level: PrivacyLevel, now: Timestamp) -> Result<Account, Refusal> {
+    if level < account.privacy_level {
+        let message = "The privacy level can be raised, not lowered: others would see the same people through another set of \
+                       coins, and with it more clearly than either level tells.";
+        return Err(Refusal::new(Code::PrivacyLevelLowered, message).at("privacyLevel"));
+    }
+    Ok(Account { privacy_level: level, version: account.version + 1, updated_at: now, ..account.clone() })
 }
 
 fn checked_keys(keys: Vec<AccountMatchKey>) -> Result<Vec<AccountMatchKey>, Refusal> {
@@ -183,4 +184,37 @@ pub fn email_address(field: &str, value: &str) -> Result<String, Refusal> {
         return Err(Refusal::invalid(field, "This is not an e-mail address."));
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::MatchKeyKind;
+    use chrono::DateTime;
+
+    #[test]
+    fn the_privacy_level_only_rises() {
+        use PrivacyLevel::{Standard, Strong};
+        let now = DateTime::UNIX_EPOCH;
+        for (from, to, allowed) in
+            [(Standard, Standard, true), (Standard, Strong, true), (Strong, Strong, true), (Strong, Standard, false)]
+        {
+            let profile = Profile {
+                name: "Luma".into(),
+                description: String::new(),
+                industry: String::new(),
+                contact_email: "team@example.com".into(),
+            };
+            let match_keys =
+                vec![AccountMatchKey { key: MatchKey::of(MatchKeyKind::HashedEmail), provider_account_id: None }];
+            let new =
+                NewAccount { profile, role: Role::Advertiser, region: "US".into(), match_keys, privacy_level: from };
+            let luma = create(AccountId::new(), new, now).unwrap();
+            match raise_privacy_level(&luma, to, now) {
+                Ok(raised) => assert_eq!((allowed, raised.privacy_level, raised.version), (true, to, 2)),
+                Err(refusal) => assert_eq!((allowed, refusal.code), (false, Code::PrivacyLevelLowered)),
+            }
+        }
+    }
 }

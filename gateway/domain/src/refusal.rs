@@ -55,6 +55,8 @@ pub enum Code {
     BudgetExhausted,
     /// Too many questions in too little time.
     RateLimited,
+    /// The privacy level of an account can be raised, not lowered.
+    PrivacyLevelLowered,
     /// The last ADMIN of an account cannot go.
     LastAdmin,
     /// A limit of this gateway is reached.

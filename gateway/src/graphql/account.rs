@@ -25,7 +25,7 @@ use crate::secrets::purpose;
 use async_graphql::{Context, Enum, ID, Object, Result};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, DataConnectionId,
+    DataConnectionId,
     access::{Act, MemberRole as DomainMemberRole},
     account::{Account as Row, Role as DomainRole},
     privacy::PrivacyLevel as DomainPrivacyLevel,

@@ -64,12 +64,20 @@ struct UpdateAccountInput {
     contact_email: Option<String>,
     /// All match keys, as they should be. A key in use can neither be changed nor removed.
     match_keys: Option<Vec<AccountMatchKeyInput>>,
-    /// May only be raised.
-    privacy_level: Option<PrivacyLevel>,
     /// The logo, as the text of an SVG; it is sanitised.
     logo: Option<String>,
     /// The header picture, a PNG, JPEG or WebP of up to 1 MiB, in Base64.
     header_picture: Option<String>,
+}
+
+/// Raises the privacy level. It is never lowered again: the coins of two levels are drawn apart, so who has seen the same
+/// people through both knows more of them than either level tells. What others have read under the lower level stays read.
+#[derive(InputObject)]
+struct RaisePrivacyLevelInput {
+    /// The account.
+    account_id: ID,
+    /// The level from now on; one that is lower is refused with PRIVACY_LEVEL_LOWERED.
+    privacy_level: PrivacyLevel,
 }
 
 /// Replaces the connect code. The old one stops working for new invites at once; connections stay.
@@ -90,6 +98,14 @@ payload! {
 payload! {
     /// The account, or why it was not edited.
     UpdateAccountPayload {
+        /// As it is now.
+        account: Account,
+    }
+}
+
+payload! {
+    /// The account, or why its level is not another.
+    RaisePrivacyLevelPayload {
         /// As it is now.
         account: Account,
     }
@@ -158,7 +174,6 @@ impl AccountMutation {
             industry: input.industry,
             contact_email: input.contact_email,
             match_keys: allow!(input.match_keys.map(account_keys).transpose()),
-            privacy_level: input.privacy_level.map(Into::into),
         };
         let id = authorised.account;
         let change = change(ctx, authorised, "updateAccount", Some(Subject::Account(id)))?;
@@ -178,6 +193,26 @@ impl AccountMutation {
             allow!(store.set_header_picture(change, id, header).await.map_err(fault)?);
         }
         Ok(UpdateAccountPayload { account, user_errors: vec![] })
+    }
+
+    /// Raises the privacy level, at once and for ever: every answer about this account's people is read through the coins of
+    /// the new level from now on. Its sizes and what was agreed on stay as they are. For ADMIN and MANAGER.
+    async fn raise_privacy_level(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: RaisePrivacyLevelInput,
+    ) -> Result<RaisePrivacyLevelPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let id = authorised.account;
+        let change = change(ctx, authorised, "raisePrivacyLevel", Some(Subject::Account(id)))?;
+        let (at, level) = (change.now, input.privacy_level.into());
+        let rule = move |loaded: &entente_store::LoadedAccount| {
+            let next = account::raise_privacy_level(&loaded.account, level, at)?;
+            let event = NewEvent::of_account(id, AccountEventKind::AccountUpdated, Subject::Account(id));
+            Ok(Outcome::of(next).events([event]))
+        };
+        let raised = gateway(ctx).store().change_account(change, id, Box::new(rule)).await.map_err(fault)?;
+        Ok(RaisePrivacyLevelPayload { account: Some(Account(allow!(raised))), user_errors: vec![] })
     }
 
     /// Replaces the connect code. For ADMIN and MANAGER.

@@ -77,3 +77,70 @@ async fn reseal(store: &Store, present: GatewayKey, next: GatewayKey) -> Result<
     let secrets = store.reseal(&from, &to, Box::new(visit)).await?;
     Ok(Rotation::Resealed { from, to, secrets })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::secrets::{Secrets, check};
+    use std::{os::unix::fs::PermissionsExt, path::Path};
+
+    async fn store(folder: &Path) -> Store {
+        Store::open(folder.join("entente.db").to_str().unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_new_key_opens_what_the_old_one_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys").join("gateway.key");
+        let (place, store) = (KeyPlace::File(KeyFile::new(path.clone())), store(folder.path()).await);
+        assert!(matches!(rotate(&place, &store, None).await, Err(KeyError::NoSecrets)));
+        let secrets = Secrets::open(&place, &store).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let old = place.key(None).unwrap();
+        let index_key = |s: &Secrets| s.index_secret().key(&entente_identity::Digest([7; 32]));
+
+        let rotated = rotate(&place, &store, None).await.unwrap();
+        let new = place.key(None).unwrap();
+        assert_eq!(rotated, Rotation::Resealed { from: old.id(), to: new.id(), secrets: 2 });
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(check(&new, &store).await.unwrap(), 2);
+        // The store that the old key was opened with writes nothing any longer.
+        assert!(matches!(Secrets::open(&place, &store).await, Err(KeyError::Another { .. })));
+        let store = self::store(folder.path()).await;
+        for (name, sealed) in store.gateway_secrets(&new.id(), Vec::new()).await.unwrap() {
+            assert!(old.open_sealed(&purpose::of_gateway_secret(&name), &sealed).is_err(), "{name}");
+        }
+        let again = Secrets::open(&place, &store).await.unwrap();
+        assert_eq!(index_key(&again), index_key(&secrets), "what lasts stays");
+        let upload = entente_domain::UploadId::new();
+        assert_eq!(again.upload_token(upload), secrets.upload_token(upload));
+    }
+
+    #[tokio::test]
+    async fn two_rotations_at_once_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = KeyFile::new(folder.path().join("gateway.key"));
+        let store = store(folder.path()).await;
+        let place = KeyPlace::File(KeyFile::new(file.path().to_owned()));
+        Secrets::open(&place, &store).await.unwrap();
+        let lock = file.try_lock().unwrap();
+        assert!(matches!(rotate(&place, &store, None).await, Err(KeyError::Busy)));
+        drop(lock);
+        rotate(&place, &store, None).await.unwrap();
+    }
+
+    #[test]
+    fn those_who_make_a_key_at_once_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets").join("gateway.key");
+        let make = || KeyFile::new(path.clone()).read_or_make().unwrap().id();
+        let ids: Vec<String> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+        let left = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left aside");
+    }
+}

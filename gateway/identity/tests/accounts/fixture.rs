@@ -39,20 +39,24 @@ pub fn account(files: &[&People]) -> Account {
     Account { index, generation, _dir: dir }
 }
 
+/// A file of ids and the audiences that they are in.
+pub fn plan() -> SourcePlan {
+    SourcePlan {
+        delimiter: b',',
+        mappings: vec![Mapping { column: "id".to_owned(), key: key(), form: Form::CrmId, take: Take::Transform }],
+        audience: AudienceFrom::Column("audience".to_owned()),
+        memory: DEFAULT_MEMORY,
+    }
+}
+
 /// One run, from a file whose audiences are named by their slots.
 pub fn run(dir: &Path, name: &str, people: &People) -> RunSource {
     let mut file = String::from("id,audience\n");
     for (person, slots) in people {
         slots.iter().for_each(|slot| writeln!(file, "person-{person},{slot}").unwrap());
     }
-    let plan = SourcePlan {
-        delimiter: b',',
-        mappings: vec![Mapping { column: "id".to_owned(), key: key(), form: Form::CrmId, take: Take::Transform }],
-        audience: AudienceFrom::Column("audience".to_owned()),
-        memory: DEFAULT_MEMORY,
-    };
     let run = dir.join(name);
-    let sourced = source_csv(&mut file.as_bytes(), &plan, dir, &secret(), &run, &mut |_| Control::Continue).unwrap();
+    let sourced = source_csv(&mut file.as_bytes(), &plan(), dir, &secret(), &run, &mut |_| Control::Continue).unwrap();
     let slots = sourced.audiences.iter().map(|audience| Some(Slot(audience.name.parse().unwrap()))).collect();
     RunSource { run, slots }
 }

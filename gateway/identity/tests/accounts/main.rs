@@ -5,4 +5,5 @@ mod counting;
 mod deliveries;
 mod fixture;
 mod generations;
+mod secrecy;
 mod view;

@@ -90,6 +90,28 @@ async fn a_refreshed_connect_code_replaces_the_old_one(db: Database) {
     assert_eq!(db.store.coin_secret_sealed(luma).await.unwrap().unwrap(), [2]);
 }
 
+/// Coins belong to the account, not to who acts for it: a client that changes hands takes its secret along.
+async fn the_coin_secret_stays_whoever_the_members_are(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let other = account(&db, "Fit Apparel", Role::Advertiser).await;
+    for (account, secret) in [(luma, "0a"), (other, "0b")] {
+        let literal = if db.url.starts_with("postgres") { format!("'\\x{secret}'") } else { format!("x'{secret}'") };
+        db.execute(&format!("UPDATE accounts SET coin_secret_sealed = {literal} WHERE id = '{account}'"))
+            .await
+            .unwrap();
+    }
+    let names = ["Runners", "Cyclists"];
+    let slots = |account| db.store.slots_for(change(account, "refresh"), account, names.map(str::to_owned).to_vec());
+    let before = done(slots(luma).await);
+    let agency = user(&db, "Agency").await;
+    let hand_over = move |m: &[Member]| Ok(Outcome::of(vec![Member { user: agency, ..m[0].clone() }]));
+    done(db.store.change_members(change(luma, "addMember"), luma, Box::new(hand_over)).await);
+    done(db.store.refresh_connect_code(change(luma, "refreshConnectCode"), luma, hash(), vec![9]).await);
+    assert_eq!(db.store.coin_secret_sealed(luma).await.unwrap().unwrap(), [0x0a]);
+    assert_eq!(db.store.coin_secret_sealed(other).await.unwrap().unwrap(), [0x0b]);
+    assert_eq!(done(slots(luma).await), before);
+}
+
 async fn pictures_are_kept(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let header = Picture { content_type: "image/png".into(), bytes: vec![1, 2, 3] };
@@ -119,6 +141,7 @@ on_both!(
     a_token_is_found_in_one_statement,
     the_last_admin_stays,
     a_refreshed_connect_code_replaces_the_old_one,
+    the_coin_secret_stays_whoever_the_members_are,
     pictures_are_kept,
     keys_are_in_use_by_mappings_and_connections,
 );

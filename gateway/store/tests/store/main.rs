@@ -13,5 +13,7 @@ mod jobs;
 mod migrations;
 mod pages;
 mod reports;
+mod sealed;
+mod slots;
 mod sourcing;
 mod world;
