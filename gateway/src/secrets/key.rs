@@ -59,7 +59,7 @@ impl GatewayKey {
 
     /// The key as it is written into a file: hex digits.
     pub fn text(&self) -> Zeroizing<String> {
-        Zeroizing::new(hex::encode(&*self.0))
+        Zeroizing::new(hex::encode(self.0.as_slice()))
     }
 
     /// A name of the key that tells nothing of it: 16 hex digits.
