@@ -16,8 +16,10 @@ fn first() -> Vec<(String, Vec<u8>)> {
     vec![("index keys".to_owned(), vec![5])]
 }
 
+type Visited = Vec<(Sealed, Vec<u8>)>;
+
 /// Collects what is visited, and replaces each value by one byte more of it.
-fn longer(seen: &Arc<Mutex<Vec<(Sealed, Vec<u8>)>>>) -> VisitSealed {
+fn longer(seen: &Arc<Mutex<Visited>>) -> VisitSealed {
     let seen = seen.clone();
     Box::new(move |sealed, value| {
         seen.lock().unwrap().push((sealed.clone(), value.to_vec()));
