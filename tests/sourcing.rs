@@ -5,12 +5,31 @@ use crate::{
     people::{self, Form, digest, email},
     stories::Party,
 };
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const HEADER: &str = "hashed_email,hashed_phone,audience\n";
 
 fn row(person: u32) -> String {
     format!("{},,Running\n", digest(&email(person)))
+}
+
+/// The rows of a simple CSV file as Parquet; an empty field is a missing value.
+fn parquet(csv: &str) -> Vec<u8> {
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let column = |i: usize| -> ArrayRef {
+        let values = rows[1..].iter().map(|row| Some(row[i]).filter(|value| !value.is_empty()));
+        Arc::new(values.collect::<StringArray>())
+    };
+    let batch = RecordBatch::try_from_iter(rows[0].iter().enumerate().map(|(i, name)| (*name, column(i)))).unwrap();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut file = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    file
 }
 
 /// Files that are refused as a whole, and a word of the reason.
@@ -31,6 +50,9 @@ fn refused() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("UTF-16", utf16, "UTF-16"),
         ("NUL bytes", text(format!("{HEADER}{}\0\0\0\n", row(1))), "NUL"),
         ("malformed quoting", text(format!("{HEADER}\"{}", row(1))), "quot"),
+        ("a Parquet file that is cut short", b"PAR1\x15\x04\x15\x20".to_vec(), "cut short"),
+        ("a Parquet file without its columns", parquet("mail,audience\na@b.cd,Running\n"), "hashed_email"),
+        ("an encrypted Parquet file", b"PARE\0\0\0\0PARE".to_vec(), "encrypted"),
         ("a zip named .csv", b"PK\x03\x04\x14\x00\x00\x00\x08\x00".to_vec(), "ZIP"),
         ("a very long line", text(long_line), "long"),
         ("no row that counts", text(format!("{HEADER}nothing,,Running\n")), ""),
@@ -157,5 +179,44 @@ on_both_databases! {
         assert!(text.contains("Running") && text.contains("email"), "{text}");
         assert!(!text.to_lowercase().contains("example.com") && !text.contains("+1202"), "{text}");
         assert_eq!(data["uploadPreview"]["rows"].as_array().unwrap().len(), 10);
+    }
+}
+
+on_both_databases! {
+    /// Rows count alike, whether they come as CSV or as Parquet, and no plain identifier reaches the disk.
+    async fn parquet_is_a_source_like_csv(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let csv = people::customers(0..4_000, Form::Plain, people::luma).replacen('\n', "\nnobody,,Running\n", 1);
+        let mut seen = vec![];
+        for (name, file) in [("Luma", csv.clone().into_bytes()), ("Fit Apparel", parquet(&csv))] {
+            let party = Party::create(&gateway, name, "ADVERTISER").await;
+            let upload = party.upload(file).await;
+            let query = "query($a: ID!, $u: ID!) { uploadPreview(accountId: $a, uploadId: $u) {
+                delimiter columns { name columnType } estimatedRows rows } }";
+            let preview = party.client.query(query, json!({ "a": party.account, "u": upload })).await;
+            let (data_connection, job) = party.create_data_connection(&upload, Form::Plain).await;
+            let job = party.job(&job).await;
+            assert_eq!(job["state"], "DONE", "{name}: {job}");
+            let query = "query($a: ID!, $id: ID!) {
+                account(id: $a) { audiences(first: 100) { nodes { name identityCount } } }
+                node(id: $id) { ... on DataConnection { lastRefresh {
+                    rows acceptedRows faultsByReason { reason count }
+                    rowFaults(first: 10) { nodes { row column reason } } } } } }";
+            let sourced = party.client.query(query, json!({ "a": party.account, "id": data_connection })).await;
+            seen.push((preview["uploadPreview"].clone(), sourced));
+        }
+        let [(csv_preview, from_csv), (preview, from_parquet)] = seen.try_into().unwrap();
+        assert_eq!(from_csv, from_parquet);
+        let refresh = &from_parquet["node"]["lastRefresh"];
+        assert_eq!((&refresh["rows"], &refresh["acceptedRows"]), (&json!(4_801), &json!(4_800)));
+        assert_eq!(from_parquet["account"]["audiences"]["nodes"].as_array().unwrap().len(), 3);
+        assert_eq!((&csv_preview["delimiter"], &preview["delimiter"]), (&json!(","), &Value::Null));
+        for same in ["columns", "estimatedRows", "rows"] {
+            assert_eq!(csv_preview[same], preview[same], "{same}");
+        }
+        for file in crate::deliveries::files(gateway.data()) {
+            let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).to_lowercase();
+            assert!(!text.contains("person7@example"), "{}", file.display());
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! 64 KiB, each sealed with ChaCha20-Poly1305 under its number; the last one says that it is the last, so that a file that
 //! was cut short does not read as a whole one.
 
+use crate::random_access::{BLOCK, RandomAccess};
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit, Nonce,
     aead::{Aead, Payload},
@@ -11,12 +12,14 @@ use chacha20poly1305::{
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = BLOCK;
 const TAG: usize = 16;
 const SALT: usize = 32;
 
@@ -118,65 +121,99 @@ impl Drop for EncryptedWriter {
     }
 }
 
-/// Reads a file as plain bytes; nothing of it is written anywhere.
-pub struct EncryptedReader {
+/// A file that was written by [`EncryptedWriter`], of which any part can be read; nothing of it is written anywhere.
+///
+/// Each chunk is authenticated before any byte of it is given, and only the chunks asked for are read.
+pub struct EncryptedFile {
     cipher: ChaCha20Poly1305,
-    file: BufReader<File>,
-    ahead: Vec<u8>,
+    file: File,
+    chunks: u64,
+    size: u64,
+}
+
+impl EncryptedFile {
+    /// Opens a file with its key.
+    pub fn open(path: &Path, key: &FileKey) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut salt = [0; SALT];
+        file.read_exact(&mut salt)?;
+        let sealed = file.metadata()?.len().checked_sub(SALT as u64).ok_or_else(damaged)?;
+        let chunks = sealed.div_ceil((CHUNK + TAG) as u64);
+        let size = sealed.checked_sub(chunks * TAG as u64).filter(|_| chunks > 0).ok_or_else(damaged)?;
+        // The last chunk has room for its tag; all others are full by this count.
+        if size.div_ceil(CHUNK as u64).max(1) != chunks {
+            return Err(damaged());
+        }
+        Ok(Self { cipher: cipher(key, &salt), file, chunks, size })
+    }
+
+    /// The plain bytes of a chunk.
+    fn chunk(&self, number: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+        let last = number + 1 == self.chunks;
+        let plain = if last { (self.size - number * CHUNK as u64) as usize } else { CHUNK };
+        let mut sealed = vec![0; plain + TAG];
+        self.file.read_exact_at(&mut sealed, SALT as u64 + number * (CHUNK + TAG) as u64)?;
+        let payload = Payload { msg: &sealed, aad: &[u8::from(last)] };
+        self.cipher.decrypt(&nonce(number), payload).map(Zeroizing::new).map_err(|_| damaged())
+    }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the stored file is damaged")
+}
+
+impl RandomAccess for EncryptedFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_part(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if offset.checked_add(out.len() as u64).is_none_or(|end| end > self.size) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (mut at, mut out) = (offset, out);
+        while !out.is_empty() {
+            let plain = self.chunk(at / CHUNK as u64)?;
+            let part = &plain[(at % CHUNK as u64) as usize..];
+            let take = part.len().min(out.len());
+            out[..take].copy_from_slice(&part[..take]);
+            at += take as u64;
+            out = &mut out[take..];
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file as plain bytes, from its start to its end.
+pub struct EncryptedReader {
+    file: Arc<EncryptedFile>,
     plain: Zeroizing<Vec<u8>>,
     read: usize,
     number: u64,
-    done: bool,
 }
 
 impl EncryptedReader {
     /// Opens a file with its key.
     pub fn open(path: &Path, key: &FileKey) -> io::Result<Self> {
-        let mut file = BufReader::with_capacity(CHUNK + TAG, File::open(path)?);
-        let mut salt = [0; SALT];
-        file.read_exact(&mut salt)?;
-        let ahead = next_chunk(&mut file)?;
-        Ok(Self {
-            cipher: cipher(key, &salt),
-            file,
-            ahead,
-            plain: Zeroizing::new(Vec::new()),
-            read: 0,
-            number: 0,
-            done: false,
-        })
+        let file = Arc::new(EncryptedFile::open(path, key)?);
+        Ok(Self { file, plain: Zeroizing::new(Vec::new()), read: 0, number: 0 })
     }
 
-    fn open_next(&mut self) -> io::Result<()> {
-        let following = next_chunk(&mut self.file)?;
-        let sealed = std::mem::replace(&mut self.ahead, following);
-        let last = self.ahead.is_empty();
-        let payload = Payload { msg: &sealed, aad: &[u8::from(last)] };
-        let plain = self
-            .cipher
-            .decrypt(&nonce(self.number), payload)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the stored file is damaged"))?;
-        self.plain = Zeroizing::new(plain);
-        self.read = 0;
-        self.number += 1;
-        self.done = last;
-        Ok(())
+    /// The file itself, of which any part can be read.
+    pub fn file(&self) -> Arc<EncryptedFile> {
+        self.file.clone()
     }
-}
-
-fn next_chunk(file: &mut BufReader<File>) -> io::Result<Vec<u8>> {
-    let mut chunk = Vec::with_capacity(CHUNK + TAG);
-    file.by_ref().take((CHUNK + TAG) as u64).read_to_end(&mut chunk)?;
-    Ok(chunk)
 }
 
 impl Read for EncryptedReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.read == self.plain.len() {
-            if self.done {
+            if self.number == self.file.chunks {
                 return Ok(0);
             }
-            self.open_next()?;
+            self.plain = self.file.chunk(self.number)?;
+            self.read = 0;
+            self.number += 1;
         }
         let take = out.len().min(self.plain.len() - self.read);
         out[..take].copy_from_slice(&self.plain[self.read..self.read + take]);
@@ -227,5 +264,30 @@ mod tests {
             let read = EncryptedReader::open(&path, &key).and_then(|mut reader| reader.read_to_end(&mut back));
             assert!(read.is_err());
         }
+    }
+    #[test]
+    fn any_part_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain: Vec<u8> = (0..3 * CHUNK as u32 + 77).map(|i| (i / 7) as u8).collect();
+        let (path, key) = written(folder.path(), &plain);
+        let file = EncryptedFile::open(&path, &key).unwrap();
+        assert_eq!(file.size().unwrap(), plain.len() as u64);
+        for (start, length) in
+            [(0, 0), (0, 1), (CHUNK - 1, 2), (CHUNK, CHUNK), (5, 2 * CHUNK), (plain.len() - 77, 77), (plain.len(), 0)]
+        {
+            let mut part = vec![0; length];
+            file.read_part(start as u64, &mut part).unwrap();
+            assert!(part == plain[start..start + length], "{length} bytes from {start}");
+        }
+        for start in [plain.len() as u64, u64::MAX] {
+            assert!(file.read_part(start, &mut [0]).is_err());
+        }
+        // A part is refused when its own chunk was changed, and only then.
+        let mut flipped = std::fs::read(&path).unwrap();
+        flipped[SALT + CHUNK + TAG + 5] ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        let file = EncryptedFile::open(&path, &key).unwrap();
+        assert!(file.read_part(0, &mut [0; 9]).is_ok());
+        assert!(file.read_part(CHUNK as u64, &mut [0]).is_err());
     }
 }

@@ -16,6 +16,7 @@ mod key_name;
 pub mod measure;
 pub mod normalise;
 mod positions;
+pub mod random_access;
 mod run;
 mod sealed;
 mod slots;

@@ -52,7 +52,7 @@ pub struct Mapping {
     audience_column: Option<String>,
     /// The audience that all rows belong to; null when a column names it.
     audience_name: Option<String>,
-    /// What separates the columns.
+    /// What separates the columns of CSV. Parquet has no delimiter.
     delimiter: String,
 }
 
@@ -181,7 +181,7 @@ struct MappingInput {
     fields: Vec<FieldMappingInput>,
     /// Which audience a row belongs to.
     audience: AudienceSourceInput,
-    /// What separates the columns: one punctuation character or a tab.
+    /// What separates the columns of CSV: one punctuation character or a tab. Parquet has no delimiter.
     #[graphql(default_with = "String::from(\",\")")]
     delimiter: String,
 }

@@ -29,7 +29,7 @@ pub enum Transformation {
 /// A column that feeds a match key.
 #[derive(Clone, SimpleObject)]
 pub struct FieldMapping {
-    /// Its name in the header.
+    /// Its name in the file.
     column: String,
     /// The match key that it feeds.
     match_key: MatchKey,
@@ -46,7 +46,7 @@ impl From<DomainMapping> for FieldMapping {
 /// Says which match key a column feeds.
 #[derive(Clone, Debug, InputObject)]
 pub struct FieldMappingInput {
-    /// Its name in the header.
+    /// Its name in the file.
     pub column: String,
     /// The match key that it feeds; one of the account's. Several columns may feed the same.
     pub match_key: MatchKeyInput,
@@ -95,7 +95,7 @@ impl From<DomainConsent> for Consent {
 /// A row of a file, or a value of one, that was not taken. Never says the value.
 #[derive(Clone, SimpleObject)]
 pub struct RowFault {
-    /// Number of the row: 1 is the first below the header.
+    /// Number of the row: 1 is the first below the header, or the first of a Parquet file.
     row: SafeInt,
     /// The column; null when it is about the whole row.
     column: Option<String>,

@@ -35,7 +35,7 @@ impl Upload {
         global(self.0.id)
     }
 
-    /// As its sender named it.
+    /// As its sender named it. What the file is, CSV or Parquet, is seen from the file itself.
     async fn file_name(&self) -> &str {
         &self.0.file_name
     }
@@ -98,6 +98,8 @@ pub enum ColumnType {
     Uuid,
     /// IPv4 addresses.
     Ipv4,
+    /// Lists, structures or maps, as Parquet can have them; such a column cannot be mapped.
+    Nested,
     /// Anything else.
     Text,
 }
@@ -111,14 +113,14 @@ pub struct PreviewColumn {
     column_type: ColumnType,
 }
 
-/// A look at the first megabyte of an upload. Nothing of it is stored.
+/// A look at the beginning of an upload, CSV or Parquet. Nothing of it is stored.
 #[derive(SimpleObject)]
 pub struct UploadPreview {
-    /// The delimiter that was given, or else the one that was found.
-    delimiter: String,
-    /// The columns, in the order of the header.
+    /// The delimiter that was given, or else the one that was found; null for Parquet, which has none.
+    delimiter: Option<String>,
+    /// The columns, in the order of the file.
     columns: Vec<PreviewColumn>,
-    /// Rows of the whole file, estimated from its first megabyte; exact for smaller files.
+    /// Rows of the whole file: exact for Parquet and for CSV of up to a megabyte, else estimated from the first megabyte.
     estimated_rows: SafeInt,
     /// The first 10 rows, a text for each column; what looks like an identifier is `***`.
     rows: Vec<Vec<String>>,
@@ -131,7 +133,7 @@ impl From<Preview> for UploadPreview {
             column_type: c.column_type.into(),
         };
         Self {
-            delimiter: char::from(preview.delimiter).to_string(),
+            delimiter: preview.delimiter.map(|delimiter| char::from(delimiter).to_string()),
             columns: preview.columns.into_iter().map(column).collect(),
             estimated_rows: SafeInt(preview.estimated_rows),
             rows: preview.rows,
@@ -204,9 +206,8 @@ impl UploadQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The account that acts.")] account_id: ID,
         #[graphql(desc = "The upload.")] upload_id: ID,
-        #[graphql(desc = "One punctuation character or a tab; found by itself when it is left out.")] delimiter: Option<
-            String,
-        >,
+        #[graphql(desc = "For CSV. One punctuation character or a tab; found by itself when it is left out.")]
+        delimiter: Option<String>,
     ) -> Result<UploadPreview> {
         let account = authorise(ctx, &account_id, Act::Manage)?.map_err(refused)?.account;
         let id = local::<UploadId>(&upload_id, "uploadId").map_err(refused)?;
@@ -214,8 +215,8 @@ impl UploadQuery {
         let upload = load(&loaders(ctx).uploads, id).await?;
         usable(upload.as_ref(), account).map_err(refused)?;
         let gone = || refused(csv::gone().at("uploadId"));
-        let mut opened = opening::open(gateway(ctx), id).await.map_err(fault)?.ok_or_else(gone)?;
-        let read = tokio::task::spawn_blocking(move || preview(&mut opened.reader, delimiter, opened.bytes));
+        let opened = opening::open(gateway(ctx), id).await.map_err(fault)?.ok_or_else(gone)?;
+        let read = tokio::task::spawn_blocking(move || preview(opened.reader.file(), delimiter));
         match read.await.map_err(fault)? {
             Ok(preview) => Ok(preview.into()),
             Err(unread) => Err(unreadable(&unread)),

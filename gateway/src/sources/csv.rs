@@ -1,4 +1,4 @@
-//! What is said of a file that cannot be read as CSV.
+//! What is said of a file that cannot be read.
 
 use entente_domain::{Code, Refusal};
 use entente_identity::source::SourceFault;
@@ -33,7 +33,7 @@ fn sentence(fault: &str) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use entente_identity::source::FileKind;
+    use entente_identity::source::{FileKind, ParquetFault};
 
     #[test]
     fn what_is_wrong_with_a_file_is_a_sentence() {
@@ -42,6 +42,7 @@ mod tests {
             (SourceFault::NotCsv(FileKind::Zip), "The file is a zip archive or a spreadsheet, not CSV."),
             (SourceFault::WrongDelimiter { given: ',', found: ';' }, "The delimiter is ';', not ','."),
             (SourceFault::NulByte { row: 7 }, "NUL byte in row 7."),
+            (SourceFault::Parquet(ParquetFault::CutShort), "The Parquet file is cut short."),
             (
                 SourceFault::Io(io::ErrorKind::InvalidData.into()),
                 "The stored upload is damaged; upload the file again.",

@@ -8,7 +8,7 @@ use crate::{
 use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
 use entente_identity::{
     normalise::{self, Form, Take},
-    source::{Control, Progress, Sourced, source_csv},
+    source::{Control, Progress, Sourced, source},
 };
 use entente_store::{NewRowFault, RowsRead};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub async fn read(
     upload: UploadId,
 ) -> Result<(String, Sourced), Unpublished> {
     let gateway = task.gateway.clone();
-    let Some(mut opened) = opening::open(&gateway, upload).await? else {
+    let Some(opened) = opening::open(&gateway, upload).await? else {
         return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
     };
     let account = gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
@@ -39,7 +39,7 @@ pub async fn read(
             said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
             if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
         };
-        source_csv(&mut opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+        source(opened.reader.file(), &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
     });
     let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
     match read {
@@ -97,6 +97,7 @@ mod tests {
         data_connection::{AudienceSource, FieldMapping, Mapping, Transformation},
     };
     use entente_identity::IndexSecret;
+    use std::sync::Arc;
 
     fn sourced(file: &str) -> Sourced {
         let mapping = Mapping {
@@ -112,7 +113,8 @@ mod tests {
         let plan = mapping::source_plan(&mapping, "DE");
         let secret = IndexSecret::new([7; 16]);
         let out = folder.path().join("run");
-        source_csv(&mut file.as_bytes(), &plan, folder.path(), &secret, &out, &mut |_| Control::Continue).unwrap()
+        source(Arc::new(file.as_bytes().to_vec()), &plan, folder.path(), &secret, &out, &mut |_| Control::Continue)
+            .unwrap()
     }
 
     #[test]

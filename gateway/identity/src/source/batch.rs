@@ -12,8 +12,15 @@ pub(super) struct Batch {
     ends: Box<[usize]>,
     rows: Vec<Span>,
     first: u64,
+    /// The row that is being added field by field, behind those that are complete.
+    open: Span,
+    open_text: usize,
 }
 
+/// A row longer than [`MAX_ROW_BYTES`], or of more than [`MAX_COLUMNS`] fields.
+pub(super) struct RowFull;
+
+#[derive(Default)]
 struct Span {
     text: usize,
     ends: usize,
@@ -34,7 +41,45 @@ impl Batch {
             ends: vec![0; FULL_ENDS + MAX_COLUMNS].into_boxed_slice(),
             rows: Vec::new(),
             first: 0,
+            open: Span::default(),
+            open_text: 0,
         }
+    }
+
+    /// Begins anew; the next row has this number.
+    pub(super) fn clear(&mut self, first: u64) {
+        self.rows.clear();
+        (self.first, self.open, self.open_text) = (first, Span::default(), 0);
+    }
+
+    /// Whether no more rows should be added.
+    pub(super) fn is_full(&self) -> bool {
+        self.open.text >= FULL_TEXT || self.open.ends >= FULL_ENDS
+    }
+
+    /// Whether it has no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds a field to the row that was begun. Until the batch is full there is room for a row of any length.
+    pub(super) fn push_field(&mut self, field: &[u8]) -> Result<(), RowFull> {
+        let (start, length) = (self.open_text, self.open_text + field.len());
+        if length > MAX_ROW_BYTES || self.open.fields == MAX_COLUMNS {
+            return Err(RowFull);
+        }
+        self.text[self.open.text + start..self.open.text + length].copy_from_slice(field);
+        self.ends[self.open.ends + self.open.fields] = length;
+        self.open_text = length;
+        self.open.fields += 1;
+        Ok(())
+    }
+
+    /// Completes the row that was begun.
+    pub(super) fn end_row(&mut self) {
+        let next = Span { text: self.open.text + self.open_text, ends: self.open.ends + self.open.fields, fields: 0 };
+        self.rows.push(std::mem::replace(&mut self.open, next));
+        self.open_text = 0;
     }
 
     /// Replaces the batch's rows by the next of the file. `false` when there are none.

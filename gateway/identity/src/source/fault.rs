@@ -6,6 +6,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::parquet::ParquetFault;
 use crate::normalise;
 
 /// How many faulty rows are listed one by one; all of them are counted.
@@ -17,7 +18,7 @@ pub enum SourceFault {
     /// No bytes, or nothing but line ends.
     #[error("the file is empty")]
     Empty,
-    /// A header and nothing below it.
+    /// A header and nothing below it, or a Parquet file without rows.
     #[error("the file has a header but no rows")]
     NoRows,
     /// Not text but a file of another kind, whatever its name says.
@@ -82,6 +83,9 @@ pub enum SourceFault {
     /// No row has as many fields as the header.
     #[error("no row has as many fields as the header")]
     FieldCounts,
+    /// What is wrong with a Parquet file.
+    #[error("{0}")]
+    Parquet(#[from] ParquetFault),
     /// More audiences than one file may name.
     #[error("the audience column names more than 1,000 audiences")]
     TooManyAudiences,
@@ -163,6 +167,7 @@ impl SourceFault {
             Self::RowTooLong { .. } => "ROW_TOO_LONG",
             Self::TooManyFields { .. } => "TOO_MANY_FIELDS",
             Self::FieldCounts => "FIELD_COUNTS",
+            Self::Parquet(fault) => fault.name(),
             Self::TooManyAudiences => "TOO_MANY_AUDIENCES",
             Self::Plan(_) => "PLAN_INVALID",
             Self::Cancelled => "CANCELLED",

@@ -1,4 +1,4 @@
-//! The header of a CSV file, and what a wrong one says about the file.
+//! The names of columns: the header of a CSV file, and what a wrong one says about the file.
 
 use csv_core::{ReadRecordResult, ReaderBuilder};
 
@@ -15,13 +15,26 @@ pub(super) fn columns(header: &Row) -> Result<Vec<String>, SourceFault> {
         let name = std::str::from_utf8(header.field(position)).map_err(|_| SourceFault::HeaderNotUtf8)?.trim();
         columns.push(name.to_owned());
     }
+    check_names(columns.iter().map(String::as_str))?;
+    Ok(columns)
+}
+
+/// Refuses two columns of one name.
+pub(super) fn check_names<'a>(columns: impl Iterator<Item = &'a str>) -> Result<(), SourceFault> {
     let mut named: Vec<(&str, usize)> =
-        columns.iter().enumerate().filter(|(_, name)| !name.is_empty()).map(|(i, name)| (name.as_str(), i)).collect();
+        columns.enumerate().filter(|(_, name)| !name.is_empty()).map(|(i, name)| (name, i)).collect();
     named.sort_unstable();
     match named.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(SourceFault::DuplicateHeader { first: pair[0].1 + 1, second: pair[1].1 + 1 }),
-        None => Ok(columns),
+        None => Ok(()),
     }
+}
+
+/// The position of a column.
+pub(super) fn position(columns: &[String], name: &str) -> Result<usize, SourceFault> {
+    let name = name.trim();
+    let found = columns.iter().position(|column| column == name);
+    found.ok_or_else(|| SourceFault::MissingColumn { column: name.to_owned() })
 }
 
 /// Refuses a header without a wanted column; says so if another delimiter would split it as wanted.

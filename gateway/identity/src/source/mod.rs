@@ -6,6 +6,7 @@ mod fault;
 mod first_bytes;
 mod header;
 mod masking;
+mod parquet;
 mod plan;
 mod preview;
 mod quoting;
@@ -17,7 +18,8 @@ mod tests;
 
 pub use audience_names::{MAX_AUDIENCE_NAME, MAX_AUDIENCES};
 pub use fault::{FileKind, LISTED_FAULTS, ListedFault, QuotingFault, RowFault, RowFaults, SourceFault};
+pub use parquet::ParquetFault;
 pub use plan::{AudienceFrom, DEFAULT_MEMORY, Mapping, PlanFault, SourcePlan, check_delimiter};
-pub use preview::{ColumnPreview, ColumnType, PREVIEW_BYTES, Preview, preview};
+pub use preview::{ColumnPreview, ColumnType, PREVIEW_BYTES, Preview, preview, preview_csv};
 pub use rows::{MAX_COLUMNS, MAX_ROW_BYTES, Row, RowReader};
-pub use sourcing::{Control, KeyCount, Progress, Sourced, SourcedAudience, source_csv};
+pub use sourcing::{Control, KeyCount, Progress, Sourced, SourcedAudience, source, source_csv};

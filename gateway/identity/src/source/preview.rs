@@ -1,30 +1,35 @@
-//! A look at a file before it is sourced: its first megabyte, nothing stored, identifiers hidden.
+//! A look at a file before it is sourced: little of it is read, nothing stored, identifiers hidden.
 
 use std::io::Read;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use memchr::memrchr;
 
 use super::fault::{QuotingFault, SourceFault};
 use super::header::guess_delimiter;
 use super::masking::{MASK, header_tells, is_date, is_instant, looks_like_identifier};
+use super::parquet;
 use super::plan::check_delimiter;
 use super::rows::{Row, RowReader};
 use crate::normalise::is_uuid;
+use crate::random_access::{FromStart, RandomAccess};
 
-/// How much of a file a preview reads.
+/// How much of a CSV file a preview reads. Of a Parquet file it reads the footer and at most 16 MiB of pages.
 pub const PREVIEW_BYTES: u64 = 1 << 20;
-const SHOWN_ROWS: usize = 10;
+/// The most rows that a preview shows.
+pub(super) const SHOWN_ROWS: usize = 10;
 const SHOWN_CHARS: usize = 100;
 
 /// What a preview shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
-    /// The delimiter that was given, or else guessed.
-    pub delimiter: u8,
-    /// The columns, in the order of the header.
+    /// The delimiter that was given, or else guessed; `None` for a Parquet file, which has none.
+    pub delimiter: Option<u8>,
+    /// The columns, in the order of the file.
     pub columns: Vec<ColumnPreview>,
-    /// Rows of the whole file, estimated from the part that was read; exact for a file of at most a megabyte.
+    /// Rows of the whole file, estimated from the part that was read; exact for Parquet and for a file of at most a
+    /// megabyte.
     pub estimated_rows: u64,
     /// The first rows, a text per column; what looks like an identifier is `***`.
     pub rows: Vec<Vec<String>>,
@@ -62,6 +67,8 @@ pub enum ColumnType {
     Uuid,
     /// IPv4 addresses.
     Ipv4,
+    /// Lists, structures or maps; such a column cannot be mapped.
+    Nested,
     /// Anything else.
     Text,
 }
@@ -93,13 +100,23 @@ impl ColumnType {
             Self::Digest => value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()),
             Self::Uuid => is_uuid(value.as_bytes()),
             Self::Ipv4 => value.parse::<Ipv4Addr>().is_ok(),
-            Self::Text | Self::Empty => false,
+            Self::Nested | Self::Text | Self::Empty => false,
         }
     }
 }
 
-/// Reads the first megabyte of a file of `total_bytes`. Faults are those of sourcing, as far as that part shows them.
-pub fn preview(reader: &mut dyn Read, delimiter: Option<u8>, total_bytes: u64) -> Result<Preview, SourceFault> {
+/// Reads the beginning of a file, CSV or Parquet. Faults are those of sourcing, as far as that part shows them. The
+/// delimiter is for CSV.
+pub fn preview(file: Arc<dyn RandomAccess>, delimiter: Option<u8>) -> Result<Preview, SourceFault> {
+    if parquet::is_parquet(&*file)? {
+        return parquet::preview(&file);
+    }
+    let size = file.size()?;
+    preview_csv(&mut FromStart::new(file)?, delimiter, size)
+}
+
+/// Reads the first megabyte of a CSV file of `total_bytes`.
+pub fn preview_csv(reader: &mut dyn Read, delimiter: Option<u8>, total_bytes: u64) -> Result<Preview, SourceFault> {
     let mut first = Vec::new();
     reader.take(PREVIEW_BYTES).read_to_end(&mut first)?;
     let whole = total_bytes <= first.len() as u64;
@@ -110,7 +127,7 @@ pub fn preview(reader: &mut dyn Read, delimiter: Option<u8>, total_bytes: u64) -
     check_delimiter(delimiter)?;
     let mut read = first.as_slice();
     let mut reader = RowReader::open(&mut read, delimiter, &[])?;
-    let mut columns: Vec<Column> = reader.columns().iter().map(|name| Column::new(name)).collect();
+    let mut columns: Vec<SeenColumn> = reader.columns().iter().map(|name| SeenColumn::new(name)).collect();
     let (mut rows, mut shown) = (0, Vec::new());
     let mut row = Row::default();
     loop {
@@ -132,25 +149,26 @@ pub fn preview(reader: &mut dyn Read, delimiter: Option<u8>, total_bytes: u64) -
     }
     let scaled = u128::from(rows) * u128::from(total_bytes) / first.len() as u128;
     let estimated_rows = if whole { rows } else { u64::try_from(scaled).unwrap_or(u64::MAX) };
-    let columns = columns.into_iter().map(Column::finish).collect();
-    Ok(Preview { delimiter, columns, estimated_rows, rows: shown })
+    let columns = columns.into_iter().map(|column| column.finish(None)).collect();
+    Ok(Preview { delimiter: Some(delimiter), columns, estimated_rows, rows: shown })
 }
 
 /// What is learnt about a column row by row.
-struct Column {
+pub(super) struct SeenColumn {
     name: String,
     hidden: bool,
     possible: Vec<ColumnType>,
     empty: bool,
 }
 
-impl Column {
-    fn new(name: &str) -> Self {
+impl SeenColumn {
+    pub(super) fn new(name: &str) -> Self {
         let shown = if looks_like_identifier(name) { MASK } else { name };
         Self { name: shown.to_owned(), hidden: header_tells(name), possible: TYPES.to_vec(), empty: true }
     }
 
-    fn see(&mut self, value: &str) {
+    /// Takes note of a value.
+    pub(super) fn see(&mut self, value: &str) {
         let value = value.trim();
         if !value.is_empty() {
             self.empty = false;
@@ -158,7 +176,8 @@ impl Column {
         }
     }
 
-    fn show(&self, field: &[u8]) -> String {
+    /// A value as it may be shown.
+    pub(super) fn show(&self, field: &[u8]) -> String {
         let value = String::from_utf8_lossy(field);
         if !value.trim().is_empty() && (self.hidden || looks_like_identifier(&value)) {
             return MASK.to_owned();
@@ -166,11 +185,13 @@ impl Column {
         value.chars().take(SHOWN_CHARS).collect()
     }
 
-    fn finish(self) -> ColumnPreview {
-        let column_type = match self.possible.first() {
+    /// What was learnt; a type that is declared needs no values.
+    pub(super) fn finish(self, declared: Option<ColumnType>) -> ColumnPreview {
+        let column_type = match (declared, self.possible.first()) {
+            (Some(declared), _) => declared,
             _ if self.empty => ColumnType::Empty,
-            Some(column_type) => *column_type,
-            None => ColumnType::Text,
+            (None, Some(column_type)) => *column_type,
+            (None, None) => ColumnType::Text,
         };
         ColumnPreview { name: self.name, column_type }
     }

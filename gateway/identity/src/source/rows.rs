@@ -118,9 +118,7 @@ impl<'r> RowReader<'r> {
 
     /// Position of a column.
     pub fn column(&self, name: &str) -> Result<usize, SourceFault> {
-        let name = name.trim();
-        let found = self.columns.iter().position(|column| column == name);
-        found.ok_or_else(|| SourceFault::MissingColumn { column: name.to_owned() })
+        header::position(&self.columns, name)
     }
 
     /// Rows read so far, without the header.

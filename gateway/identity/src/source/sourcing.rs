@@ -1,13 +1,16 @@
-//! From a CSV file to a run: one thread parses, the other normalises, hashes and sorts.
+//! From a file to a run: one thread parses, the other normalises, hashes and sorts.
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use super::audience_names::AudienceNames;
 use super::batch::{Batch, BatchRow};
 use super::fault::{RowFault, RowFaults, SourceFault};
+use super::header;
+use super::parquet::{self, ParquetRows};
 use super::plan::{AudienceFrom, Mapping, SourcePlan};
 use super::rows::RowReader;
 use super::sorter::{Entry, Sorter};
@@ -15,6 +18,7 @@ use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
 use crate::key_name::KeyName;
 use crate::normalise::{self, Form, Take};
+use crate::random_access::{FromStart, RandomAccess};
 use crate::run::RunWriter;
 
 const BATCHES: usize = 4;
@@ -24,8 +28,41 @@ const BATCHES: usize = 4;
 pub struct Progress {
     /// Rows read.
     pub rows: u64,
-    /// Bytes read.
+    /// Bytes of the file that are done.
     pub bytes: u64,
+}
+
+/// What yields the rows of a file, whatever its format.
+pub(super) trait Rows {
+    /// Replaces a batch's rows by the next of the file; `false` when there are none.
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceFault>;
+
+    /// The names of the fields that rows have.
+    fn columns(&self) -> &[String];
+
+    /// Rows read so far.
+    fn rows(&self) -> u64;
+
+    /// Bytes of the file that are done.
+    fn bytes(&self) -> u64;
+}
+
+impl Rows for RowReader<'_> {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceFault> {
+        batch.fill(self)
+    }
+
+    fn columns(&self) -> &[String] {
+        self.columns()
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes()
+    }
 }
 
 /// What the caller wants next.
@@ -40,13 +77,13 @@ pub enum Control {
 /// What a file yielded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sourced {
-    /// Rows below the header.
+    /// Rows in the file, without a header.
     pub rows: u64,
     /// Rows of which at least one identity was taken.
     pub accepted_rows: u64,
     /// What was wrong with the others, and with single values of these.
     pub faults: RowFaults,
-    /// Names in the header, by position.
+    /// The columns that faults name by position: those in the header, of a Parquet file those that are mapped.
     pub columns: Vec<String>,
     /// The audiences, by their ordinal in the run.
     pub audiences: Vec<SourcedAudience>,
@@ -72,10 +109,27 @@ pub struct KeyCount {
     pub identities: u64,
 }
 
-/// Reads a CSV file into a run at `out`, a directory that does not exist yet and appears only when all went well.
-/// Spills go below `scratch`, an existing directory. `progress` is called after every batch of about half a megabyte.
+/// Reads a file, CSV or Parquet by its first bytes, into a run at `out`, a directory that does not exist yet and appears
+/// only when all went well. Spills go below `scratch`, an existing directory. `progress` is called after every batch of
+/// about half a megabyte.
 ///
 /// A file of which no row is accepted yields an empty run: whether that may replace anything is the caller's rule.
+pub fn source(
+    file: Arc<dyn RandomAccess>,
+    plan: &SourcePlan,
+    scratch: &Path,
+    secret: &IndexSecret,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Sourced, SourceFault> {
+    if !parquet::is_parquet(&*file)? {
+        return source_csv(&mut FromStart::new(file)?, plan, scratch, secret, out, progress);
+    }
+    plan.check()?;
+    source_rows(&mut ParquetRows::open(file, plan)?, plan, scratch, secret, out, progress)
+}
+
+/// Reads CSV into a run, as [`source`] does.
 pub fn source_csv(
     reader: &mut dyn Read,
     plan: &SourcePlan,
@@ -86,7 +140,18 @@ pub fn source_csv(
 ) -> Result<Sourced, SourceFault> {
     plan.check()?;
     let mut rows = RowReader::open(reader, plan.delimiter, &plan.wanted())?;
-    let columns = Columns::of(plan, &rows)?;
+    source_rows(&mut rows, plan, scratch, secret, out, progress)
+}
+
+fn source_rows(
+    rows: &mut dyn Rows,
+    plan: &SourcePlan,
+    scratch: &Path,
+    secret: &IndexSecret,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Sourced, SourceFault> {
+    let columns = Columns::of(plan, rows.columns())?;
     let scratch = tempfile::Builder::new().prefix("source-").tempdir_in(scratch)?;
     let sorter = Sorter::new(plan.memory, scratch.path());
 
@@ -95,7 +160,7 @@ pub fn source_csv(
         let (empty_sender, empty) = channel();
         let width = rows.columns().len();
         let taker = scope.spawn(move || Taker::new(columns, width, secret, sorter).take_all(full, empty_sender));
-        let parsed = parse(&mut rows, full_sender, empty, progress);
+        let parsed = parse(rows, full_sender, empty, progress);
         let taken = taker.join().map_err(|_| std::io::Error::other("the sorting thread failed"))?;
         // Where both stopped, the taker stopped first: it is why the parser could not hand on its batch.
         let taken = taken?;
@@ -109,7 +174,7 @@ pub fn source_csv(
         return Err(SourceFault::FieldCounts);
     }
     let bytes = rows.bytes();
-    let sourced = taken.write_run(plan, &rows, out)?;
+    let sourced = taken.write_run(plan, rows, out)?;
     match progress(Progress { rows: rows.rows(), bytes }) {
         Control::Continue => Ok(sourced.publish()?),
         Control::Cancel => Err(SourceFault::Cancelled),
@@ -117,14 +182,14 @@ pub fn source_csv(
 }
 
 fn parse(
-    rows: &mut RowReader<'_>,
+    rows: &mut dyn Rows,
     full: SyncSender<Batch>,
     empty: Receiver<Batch>,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<(), SourceFault> {
     loop {
         let mut batch = empty.try_recv().unwrap_or_else(|_| Batch::new());
-        if !batch.fill(rows)? {
+        if !rows.fill(&mut batch)? {
             return Ok(());
         }
         if full.send(batch).is_err() {
@@ -136,7 +201,7 @@ fn parse(
     }
 }
 
-/// The plan, by positions in the header.
+/// The plan, by positions in a row.
 struct Columns {
     mapped: Vec<Mapped>,
     audience: Option<usize>,
@@ -151,17 +216,17 @@ struct Mapped {
 }
 
 impl Columns {
-    fn of(plan: &SourcePlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
+    fn of(plan: &SourcePlan, names: &[String]) -> Result<Self, SourceFault> {
         let keys = plan.keys();
         let mapped = |mapping: &Mapping| {
             let match_key = keys.iter().position(|key| *key == mapping.key).unwrap_or(0) as u16;
-            let column = rows.column(&mapping.column)?;
+            let column = header::position(names, &mapping.column)?;
             Ok(Mapped { column, match_key, form: mapping.form, take: mapping.take })
         };
         let mapped = plan.mappings.iter().map(mapped).collect::<Result<_, SourceFault>>()?;
         let (audience, fixed_audience) = match &plan.audience {
             AudienceFrom::Fixed(name) => (None, Some(name.clone())),
-            AudienceFrom::Column(column) => (Some(rows.column(column)?), None),
+            AudienceFrom::Column(column) => (Some(header::position(names, column)?), None),
         };
         Ok(Self { mapped, audience, fixed_audience })
     }
@@ -275,7 +340,7 @@ impl Unpublished {
 }
 
 impl Taken<'_> {
-    fn write_run(self, plan: &SourcePlan, rows: &RowReader<'_>, out: &Path) -> Result<Unpublished, SourceFault> {
+    fn write_run(self, plan: &SourcePlan, rows: &dyn Rows, out: &Path) -> Result<Unpublished, SourceFault> {
         let keys = plan.keys();
         let aside = Aside::directory(out)?;
         let mut counts = vec![vec![0; keys.len()]; self.audiences.len()];

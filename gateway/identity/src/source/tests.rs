@@ -240,8 +240,8 @@ mod previews {
         let file = "email;audience;score;seen;customer no;empty\n\
             alice@example.com;Runners;1.5;2026-01-31;17;\n\
             bob@example.com;alice@example.com;2;2026-02-01;18;\n";
-        let preview = preview(&mut file.as_bytes(), None, file.len() as u64).unwrap();
-        assert_eq!(preview.delimiter, b';');
+        let preview = preview_csv(&mut file.as_bytes(), None, file.len() as u64).unwrap();
+        assert_eq!(preview.delimiter, Some(b';'));
         assert_eq!(preview.estimated_rows, 2);
         let types: Vec<_> = preview.columns.iter().map(|column| (column.name.as_str(), column.column_type)).collect();
         assert_eq!(
@@ -262,7 +262,7 @@ mod previews {
     #[test]
     fn a_header_that_is_a_person_is_hidden() {
         let file = "alice@example.com,Runners\nbob@example.com,Runners\n";
-        let preview = preview(&mut file.as_bytes(), None, file.len() as u64).unwrap();
+        let preview = preview_csv(&mut file.as_bytes(), None, file.len() as u64).unwrap();
         assert_eq!(preview.columns[0].name, "***");
     }
 
@@ -270,7 +270,7 @@ mod previews {
     fn rows_are_estimated_from_the_first_megabyte() {
         let row = "someone@example.com,\"two\nlines\"\n";
         let file = format!("email,note\n{}", row.repeat(200_000));
-        let preview = preview(&mut file.as_bytes(), Some(b','), file.len() as u64).unwrap();
+        let preview = preview_csv(&mut file.as_bytes(), Some(b','), file.len() as u64).unwrap();
         assert!(preview.estimated_rows.abs_diff(200_000) < 100, "{}", preview.estimated_rows);
         assert_eq!(preview.rows.len(), 10);
     }
@@ -285,7 +285,7 @@ mod previews {
             (b"a,b\n\"1,2\n", "MALFORMED_QUOTING"),
             (b"a,b\n1,\0\n", "NUL_BYTE"),
         ] {
-            assert_eq!(preview(&mut &file[..], None, file.len() as u64).unwrap_err().name(), name);
+            assert_eq!(preview_csv(&mut &file[..], None, file.len() as u64).unwrap_err().name(), name);
         }
     }
 }

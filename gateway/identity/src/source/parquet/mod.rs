@@ -1,0 +1,147 @@
+//! Parquet files as a source beside CSV.
+//!
+//! Every byte of a file may be hostile. What the footer and the headers of pages say is read by code of this module, which
+//! checks it against the file and against limits before anything is allocated or decoded by it; pages of mapped columns
+//! alone are then decoded by the crate `parquet`, some hundred values at a time.
+
+mod compression;
+mod delta;
+mod fault;
+mod footer;
+mod header;
+mod pages;
+mod preview;
+mod reading;
+mod schema;
+mod thrift;
+mod values;
+
+use std::sync::Arc;
+
+pub use fault::ParquetFault;
+use footer::{Footer, Group};
+use pages::{Current, Held, Pages};
+pub(super) use preview::preview;
+use reading::Reading;
+use schema::{Column, Single};
+use values::Values;
+
+use super::batch::{Batch, RowFull};
+use super::fault::SourceFault;
+use super::header::check_names;
+use super::plan::SourcePlan;
+use super::sourcing::Rows;
+use crate::random_access::RandomAccess;
+
+/// Whether a file is Parquet, by its first bytes; an encrypted one is too.
+pub(super) fn is_parquet(file: &dyn RandomAccess) -> Result<bool, SourceFault> {
+    let mut first = [0; footer::MAGIC.len()];
+    if file.size()? < first.len() as u64 {
+        return Ok(false);
+    }
+    file.read_part(0, &mut first)?;
+    Ok(first == *footer::MAGIC || first == *footer::MAGIC_ENCRYPTED)
+}
+
+/// Reads the mapped columns of a Parquet file as rows.
+pub(super) struct ParquetRows {
+    file: Arc<dyn RandomAccess>,
+    size: u64,
+    names: Vec<String>,
+    columns: Vec<(Single, Reading)>,
+    groups: std::vec::IntoIter<Group>,
+    /// Of the row group that is read.
+    values: Vec<Values>,
+    /// Rows of it that were not read.
+    group_left: u64,
+    rows: u64,
+    rows_in_file: u64,
+    held: Arc<Held>,
+}
+
+impl ParquetRows {
+    /// Reads the footer, and refuses a file of which the mapped columns cannot be read.
+    pub(super) fn open(file: Arc<dyn RandomAccess>, plan: &SourcePlan) -> Result<Self, SourceFault> {
+        let footer = Footer::read(&file)?;
+        check_names(footer.columns().iter().map(|column| column.name.as_str()))?;
+        let wanted = plan.wanted();
+        let is_wanted = |column: &&Column| wanted.iter().any(|name| name.trim() == column.name);
+        let read: Vec<&Column> = footer.columns().iter().filter(is_wanted).collect();
+        let missing = wanted.iter().find(|name| !read.iter().any(|column| column.name == name.trim()));
+        if let Some(missing) = missing {
+            return Err(SourceFault::MissingColumn { column: missing.trim().to_owned() });
+        }
+        let columns = read.iter().map(|column| Reading::of(column, plan)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            size: file.size()?,
+            file,
+            names: read.iter().map(|column| column.name.clone()).collect(),
+            columns,
+            groups: footer.groups(&read)?.into_iter(),
+            values: Vec::new(),
+            group_left: 0,
+            rows: 0,
+            rows_in_file: footer.rows,
+            held: Arc::new(Held::of_at_most(u64::MAX)),
+        })
+    }
+
+    /// Goes to the next row group; `false` when there is none.
+    fn next_group(&mut self) -> Result<bool, SourceFault> {
+        // Those of the group before give back what they hold.
+        self.values.clear();
+        let Some(group) = self.groups.next() else { return Ok(false) };
+        for ((single, _), chunk) in self.columns.iter().zip(&group.chunks) {
+            let current = Arc::<Current>::default();
+            let pages = Pages::new(self.file.clone(), *single, *chunk, group.rows, current.clone(), self.held.clone());
+            self.values.push(Values::new(*single, pages, current)?);
+        }
+        self.group_left = group.rows;
+        Ok(true)
+    }
+
+    /// Adds as many rows as all columns have ready.
+    fn add_rows(&mut self, batch: &mut Batch) -> Result<(), SourceFault> {
+        let mut ready = self.group_left;
+        for values in &mut self.values {
+            ready = ready.min(values.ready()? as u64);
+        }
+        for _ in 0..ready {
+            if batch.is_full() {
+                break;
+            }
+            self.rows += 1;
+            self.group_left -= 1;
+            for ((_, reading), values) in self.columns.iter().zip(&mut self.values) {
+                let written = reading.write(values.next(), batch);
+                written.map_err(|RowFull| SourceFault::RowTooLong { row: self.rows, quoted: false })?;
+            }
+            batch.end_row();
+        }
+        Ok(())
+    }
+}
+
+impl Rows for ParquetRows {
+    fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceFault> {
+        batch.clear(self.rows + 1);
+        while !batch.is_full() && (self.group_left > 0 || self.next_group()?) {
+            self.add_rows(batch)?;
+        }
+        Ok(!batch.is_empty())
+    }
+
+    fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Columns that are not mapped are not read: the part of the file that is done, by rows.
+    fn bytes(&self) -> u64 {
+        let done = u128::from(self.size) * u128::from(self.rows) / u128::from(self.rows_in_file.max(1));
+        u64::try_from(done).unwrap_or(self.size)
+    }
+}
