@@ -295,12 +295,16 @@ mod tests {
         assert_eq!(identity(Form::CrmId, Take::Transform, "\u{2003}".as_bytes()), Ok(None));
     }
 
+    /// All regions with a numbering plan, found by their codes.
+    fn regions() -> Vec<Region> {
+        let codes = ('A'..='Z').flat_map(|first| ('A'..='Z').map(move |second| format!("{first}{second}")));
+        codes.filter_map(|code| Region::from_code(&code).ok()).collect()
+    }
+
     fn forms() -> impl Strategy<Value = Form> {
-        prop::sample::select(vec![
+        let others = prop::sample::select(vec![
             Form::HashedEmail,
-            GB,
             ABROAD,
-            Form::HashedPhone { region: Some(Region::US) },
             Form::HashedIpv4,
             Form::Idfa,
             Form::Gaid,
@@ -308,15 +312,50 @@ mod tests {
             Form::CrmId,
             Form::LoyaltyId,
             Form::PartnerId,
-        ])
+        ]);
+        let phones = prop::sample::select(regions()).prop_map(|region| Form::HashedPhone { region: Some(region) });
+        prop_oneof![2 => others, 1 => phones]
+    }
+
+    /// Texts of any kind, and such as are nearly what a form wants.
+    fn values() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "\\PC{0,40}",
+            " ?[A-Za-z.İßΣǅﬁ]{1,9}@[A-ZÀ-Þ]{1,5}\\.[a-zİ]{2,3} ?",
+            "\\PC{1,8}@\\PC{1,8}\\.\\PC{1,4}",
+            "\\+?[0-9 ()-]{5,18}",
+            "[+＋]?[0-9０-９٠-٩ ().-]{5,18}",
+            "[0-9]{1,3}(\\.[0-9]{1,3}){3}",
+            "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        ]
+    }
+
+    #[test]
+    fn an_example_of_each_region_is_idempotent() {
+        assert!(regions().len() > 200);
+        let mut valid = 0;
+        for region in regions() {
+            let form = Form::HashedPhone { region: Some(region) };
+            for national in ["020 7946 0018", "(650) 253-0000", "030 901820", "02 9374 4000", "12345678", "0912345678"]
+            {
+                if let Ok(once) = normalise(form, national) {
+                    valid += 1;
+                    assert!(
+                        once.starts_with('+') && once[1..].bytes().all(|b| b.is_ascii_digit()),
+                        "{region:?} {once}"
+                    );
+                    assert_eq!(normalise(form, &once), Ok(once.clone()), "{region:?}");
+                    assert_eq!(normalise(ABROAD, &once), Ok(once), "{region:?}");
+                }
+            }
+        }
+        assert!(valid > 100, "{valid}");
     }
 
     proptest! {
         #[test]
-        fn normalising_twice_changes_nothing(
-            form in forms(),
-            value in prop_oneof!["\\PC{0,40}", " ?[A-Za-z.İßΣ]{1,9}@[A-Z]{1,5}\\.[a-zİ]{2,3} ?", "\\+?[0-9 ()-]{5,18}", "[0-9]{1,3}(\\.[0-9]{1,3}){3}"],
-        ) {
+        fn normalising_twice_changes_nothing(form in forms(), value in values()) {
             if let Ok(once) = normalise(form, &value) {
                 prop_assert_eq!(normalise(form, &once), Ok(once.clone()));
             }
