@@ -30,10 +30,10 @@ const MAX_HEADER: usize = 1 << 20;
 const USUAL_HEADER: usize = 256;
 /// Bytes that are read at once.
 const READ_AHEAD: usize = 4 * BLOCK;
-/// Values of which each may be as long as its page are decoded at most this many bytes at a time.
-const MAX_DECODED: usize = 16 << 20;
+/// Values that have bytes of their own are decoded at most this many bytes at a time, or one by one.
+const MAX_DECODED: usize = 4 << 20;
 /// The most values that are decoded at a time.
-pub(super) const MAX_BLOCK: usize = 1_024;
+const MAX_BLOCK: usize = 1_024;
 
 /// The most bytes of pages that are decompressed of one file.
 const MAX_DECOMPRESSED: u64 = 64 << 30;
@@ -206,13 +206,15 @@ impl Pages {
         let encoding = if values.is_empty() { Encoding::PLAIN } else { page.encoding };
         let lengths = delta::claimed(encoding, values).ok().filter(|claimed| *claimed <= u64::from(page.values));
         let lengths = lengths.ok_or(ParquetFault::Damaged("a page has unsound lengths"))?;
-        self.page_bytes = buf.len() as u64 + lengths * 2 * size_of::<i32>() as u64;
-        self.hold(self.page_bytes)?;
-        let block = match encoding {
-            Encoding::DELTA_BYTE_ARRAY => (MAX_DECODED / buf.len().max(1)).clamp(1, MAX_BLOCK),
-            _ => MAX_BLOCK,
+        // With these encodings each value that is decoded has bytes of its own, beside those of its page.
+        let each = match encoding {
+            Encoding::DELTA_BYTE_ARRAY => buf.len(),
+            Encoding::BYTE_STREAM_SPLIT => usize::try_from(self.single.length).unwrap_or(0),
+            _ => 0,
         };
-        let block = block.min((MAX_DECODED / usize::try_from(self.single.length).unwrap_or(0).max(1)).max(1));
+        let block = MAX_DECODED.checked_div(each).map_or(MAX_BLOCK, |block| block.clamp(1, MAX_BLOCK));
+        self.page_bytes = buf.len() as u64 + lengths * 2 * size_of::<i32>() as u64 + (block * each) as u64;
+        self.hold(self.page_bytes)?;
         self.current.values.store(u64::from(page.values), Relaxed);
         self.current.block.store(block as u64, Relaxed);
         Ok(match page.kind {
