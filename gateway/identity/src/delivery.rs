@@ -56,20 +56,39 @@ pub fn write_set(index: &Index, digests: &Path, rows: &RoaringBitmap, out: &Path
     if rows.max().is_some_and(|last| u64::from(last) >= index.rows()) {
         return Err(DeliveryFault::Mismatch);
     }
-    let (aside, file) = Aside::file(out)?;
-    let mut set = SealedWriter::new(file)?;
-    let mut taken = 0;
-    for_each_digest(digests, rows, index.rows(), |row, digest| {
-        set.write_all(&keys[row as usize].to_le_bytes())?;
-        taken += 1;
-        set.write_all(digest)
-    })?;
-    if taken != rows.len() {
+    let mut set = SetWriter::create(out)?;
+    for_each_digest(digests, rows, index.rows(), |row, digest| set.push(keys[row as usize], digest))?;
+    if set.taken != rows.len() {
         return Err(DeliveryFault::Mismatch);
     }
-    set.seal(MAGIC, taken)?;
-    aside.publish()?;
-    Ok(taken)
+    Ok(set.finish()?)
+}
+
+/// Writes a set from identities by ascending hash.
+pub(crate) struct SetWriter {
+    aside: Aside,
+    set: SealedWriter,
+    taken: u64,
+}
+
+impl SetWriter {
+    pub(crate) fn create(out: &Path) -> io::Result<Self> {
+        let (aside, file) = Aside::file(out)?;
+        Ok(Self { aside, set: SealedWriter::new(file)?, taken: 0 })
+    }
+
+    pub(crate) fn push(&mut self, key: u64, digest: &[u8]) -> io::Result<()> {
+        self.set.write_all(&key.to_le_bytes())?;
+        self.taken += 1;
+        self.set.write_all(digest)
+    }
+
+    /// Puts the set in its place, and gives the number of its identities.
+    pub(crate) fn finish(self) -> io::Result<u64> {
+        self.set.seal(MAGIC, self.taken)?;
+        self.aside.publish()?;
+        Ok(self.taken)
+    }
 }
 
 /// Gives the digest of each of the rows, ascending. Row groups without any of them are not read.
@@ -154,13 +173,14 @@ pub fn write_changes(keys: &[KeyChange], out: &Path) -> Result<Changes, Delivery
 }
 
 /// Reads a set in its order.
-struct SetReader {
+pub(crate) struct SetReader {
     input: Option<SealedReader>,
-    head: Option<(u64, [u8; 32])>,
+    /// The next identity: its hash and its digest.
+    pub(crate) head: Option<(u64, [u8; 32])>,
 }
 
 impl SetReader {
-    fn open(path: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
         let input = path.map(|path| SealedReader::new(File::open(path)?, MAGIC)).transpose()?;
         let mut reader = Self { input, head: None };
         reader.advance()?;
@@ -168,7 +188,7 @@ impl SetReader {
     }
 
     /// Moves on, and gives the digest that was at the head.
-    fn advance(&mut self) -> io::Result<Option<[u8; 32]>> {
+    pub(crate) fn advance(&mut self) -> io::Result<Option<[u8; 32]>> {
         let Some(input) = &mut self.input else {
             return Ok(None);
         };

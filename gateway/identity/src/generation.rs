@@ -19,6 +19,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use thiserror::Error;
 
 use crate::aside::Aside;
+use crate::crosswalk::{CrosswalkSource, derive_run};
 use crate::index::{Index, IndexFault, IndexWriter};
 use crate::key_name::KeyName;
 use crate::run::{RunReader, RunRecord};
@@ -95,16 +96,32 @@ pub fn digests_path(generation: &Path, key: &KeyName) -> PathBuf {
 
 /// Merges runs into a generation at `out`, a directory that does not exist yet and appears only when it is complete.
 pub fn write_generation(sources: &[RunSource], out: &Path) -> Result<Generation, GenerationFault> {
+    write_generation_through(sources, &[], out)
+}
+
+/// The same with crosswalks: each identity that the runs have under a crosswalk's join key passes its slots on to those
+/// that it is linked with, under the linked key. What was passed on is not passed on again.
+pub fn write_generation_through(
+    sources: &[RunSource],
+    crosswalks: &[CrosswalkSource],
+    out: &Path,
+) -> Result<Generation, GenerationFault> {
     if sources.iter().any(|source| source.slots.contains(&Some(Slot::ALL))) {
         return Err(GenerationFault::SlotOfAll);
     }
     let aside = Aside::directory(out)?;
+    let derived = tempfile::Builder::new().prefix("derived-").tempdir_in(aside.path())?;
+    let mut all = sources.to_vec();
+    for (number, crosswalk) in crosswalks.iter().enumerate() {
+        all.push(derive_run(sources, crosswalk, &derived.path().join(number.to_string()))?);
+    }
     let mut keys = Vec::new();
-    for key in keys_of(sources)? {
-        if let Some(written) = write_key(sources, key, aside.path())? {
+    for key in keys_of(&all)? {
+        if let Some(written) = write_key(&all, key, aside.path())? {
             keys.push(written);
         }
     }
+    derived.close()?;
     aside.publish()?;
     Ok(Generation { keys })
 }
@@ -142,8 +159,8 @@ fn write_key(sources: &[RunSource], key: KeyName, dir: &Path) -> Result<Option<G
     Ok(Some(GenerationKey { key, identities, slots }))
 }
 
-/// Gives each identity of a match key that is in any slot once: its hash, digest, and slots ascending.
-fn merge(
+/// Gives each identity of a match key that is in any slot once, by ascending hash: its hash, digest, and slots ascending.
+pub(crate) fn merge(
     sources: &[RunSource],
     key: &KeyName,
     mut take: impl FnMut(u64, &[u8; 32], &[Slot]) -> Result<(), GenerationFault>,

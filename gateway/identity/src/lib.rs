@@ -1,12 +1,13 @@
 //! Identities: from files to sorted indexes, and from two indexes to counts, deliveries and measurements.
 //!
 //! A file is [sourced](source::source_csv) into a run, the runs of an account are merged into a
-//! [generation](generation::write_generation), and the [`Index`] of one account is compared with that of another by
+//! [generation](generation::write_generation), to which [crosswalks](crosswalk) add what they link, and the [`Index`] of one account is compared with that of another by
 //! [`count`](count::count), through the [`View`] that the observed account grants.
 
 mod aside;
 mod checksum;
 pub mod count;
+pub mod crosswalk;
 pub mod delivery;
 mod digest;
 pub mod encrypted;
@@ -21,6 +22,7 @@ mod run;
 mod sealed;
 mod slots;
 pub mod source;
+mod spill;
 mod view;
 
 pub use digest::{AccountSecret, Digest, IndexSecret, Key64};

@@ -22,7 +22,6 @@ mod reconcile;
 mod report;
 mod run;
 mod sample;
-mod spill;
 mod stored;
 mod summary;
 #[cfg(test)]

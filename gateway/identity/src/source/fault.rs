@@ -188,6 +188,9 @@ pub enum RowFault {
     /// No match key has a usable value.
     #[error("no usable identity")]
     NoIdentity,
+    /// A row of a crosswalk without a usable identity on one of its sides.
+    #[error("a side without a usable identity")]
+    NoLink,
     /// The audience column is empty.
     #[error("no audience")]
     AudienceMissing,
@@ -203,6 +206,7 @@ impl RowFault {
             Self::Value(fault) => fault.name(),
             Self::FieldCount => "FIELD_COUNT",
             Self::NoIdentity => "NO_IDENTITY",
+            Self::NoLink => "NO_LINK",
             Self::AudienceMissing => "AUDIENCE_MISSING",
             Self::AudienceInvalid => "AUDIENCE_INVALID",
         }

@@ -7,9 +7,9 @@ use super::row::{Identities, Misread, RowFields, optional_column, optional_micro
 use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
 use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
-use crate::measure::spill::{Rank, Sorter};
 use crate::measure::stored::{ConversionRows, KeyFiles, conversions_path};
 use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::spill::{Rank, Sorter};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::path::Path;

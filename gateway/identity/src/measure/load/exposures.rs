@@ -9,9 +9,9 @@ use crate::aside::Aside;
 use crate::digest::IndexSecret;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::Kind;
-use crate::measure::spill::Sorter;
 use crate::measure::stored::{ExposureRows, KeyFiles, exposures_path};
 use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::spill::Sorter;
 use std::io::Read;
 use std::path::Path;
 

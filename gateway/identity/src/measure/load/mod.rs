@@ -19,10 +19,10 @@ pub(crate) use pack::Unpacked;
 pub use plan::{ConversionPlan, ExposurePlan};
 
 use super::instant::DAY;
-use super::spill::Rank;
 use super::stored::WrittenKey;
 use crate::key_name::KeyName;
 use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::spill::Rank;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
