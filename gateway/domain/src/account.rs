@@ -118,7 +118,7 @@ pub struct AccountChange {
     pub match_keys: Option<Vec<AccountMatchKey>>,
 }
 
-/// Changes an account. `keys_in_use` are those of its data connections and of its live connections.
+/// Changes an account. `keys_in_use` are those of its data connections, its crosswalks and its live connections.
 pub fn update(
     account: &Account,
     change: AccountChange,

@@ -4,6 +4,7 @@ use crate::{
     AccountId, ActivationId, AudienceId, Code, ConnectionId, DestinationId, ProjectId, Refusal, SentAudienceId,
     Timestamp,
     connection::{Connection, State},
+    crosswalk::{self, Crosswalk},
     match_key::MatchKey,
     project::Project,
     refusal::text,
@@ -262,8 +263,10 @@ pub struct Activation {
     pub destination: DestinationId,
     /// From this UTC day on.
     pub on: NaiveDate,
-    /// Delivered by these keys.
+    /// Matched by these keys, and delivered by them unless it is delivered as another.
     pub match_keys: Vec<MatchKey>,
+    /// Delivered as this key of the receiver, through its crosswalks.
+    pub deliver_as: Option<MatchKey>,
     /// Where it is.
     pub status: ActivationStatus,
     /// Why it failed, for the receiver.
@@ -281,11 +284,13 @@ pub struct Activation {
 }
 
 /// Activates a received audience to one of the receiver's destinations, unless one of its activations delivers there.
+/// With `deliver_as`, matched identities are delivered as another key, through the receiver's crosswalks.
 pub fn activate(
     id: ActivationId,
     (sent, activations): (&SentAudience, &[Activation]),
     by: AccountId,
     destination: &Destination,
+    (deliver_as, crosswalks): (Option<MatchKey>, &[Crosswalk]),
     on: NaiveDate,
     now: Timestamp,
 ) -> Result<Activation, Refusal> {
@@ -311,11 +316,10 @@ pub fn activate(
         let message = "It is activated to this destination already. Delete that activation to deliver it again.";
         return Err(Refusal::new(Code::AlreadyExists, message).at("sentAudienceId"));
     }
-    let match_keys: Vec<_> = sent.match_keys.iter().filter(|k| destination.match_keys.contains(k)).cloned().collect();
-    if match_keys.is_empty() {
-        return Err(Refusal::new(Code::MatchKeyUnavailable, "The destination takes none of the match keys sent.")
-            .at("destinationId"));
-    }
+    let match_keys = match &deliver_as {
+        Some(key) => through_crosswalks(&sent.match_keys, key, destination, crosswalks)?,
+        None => as_they_are(&sent.match_keys, destination)?,
+    };
     Ok(Activation {
         id,
         sent: sent.id,
@@ -323,6 +327,7 @@ pub fn activate(
         destination: destination.id,
         on,
         match_keys,
+        deliver_as,
         status: ActivationStatus::Scheduled,
         failure: None,
         delivered: 0,
@@ -331,4 +336,27 @@ pub fn activate(
         created_at: now,
         updated_at: now,
     })
+}
+
+fn as_they_are(sent: &[MatchKey], destination: &Destination) -> Result<Vec<MatchKey>, Refusal> {
+    let taken: Vec<_> = sent.iter().filter(|k| destination.match_keys.contains(k)).cloned().collect();
+    if taken.is_empty() {
+        let message = "The destination takes none of the match keys sent.";
+        return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("destinationId"));
+    }
+    Ok(taken)
+}
+
+fn through_crosswalks(
+    sent: &[MatchKey],
+    deliver_as: &MatchKey,
+    destination: &Destination,
+    crosswalks: &[Crosswalk],
+) -> Result<Vec<MatchKey>, Refusal> {
+    let matched = crosswalk::deliverable(sent, deliver_as, crosswalks)?;
+    if !destination.match_keys.contains(deliver_as) {
+        let message = format!("The destination does not take {}.", deliver_as.name());
+        return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("deliverAs"));
+    }
+    Ok(matched)
 }

@@ -155,6 +155,7 @@ mod tests {
             destination: DestinationId::new(),
             on: day(on),
             match_keys: vec![],
+            deliver_as: None,
             status,
             failure: None,
             delivered: 0,

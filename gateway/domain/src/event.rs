@@ -1,8 +1,8 @@
 //! Events: what subscribers of an account receive.
 
 use crate::{
-    AccountId, ActivationId, AudienceId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, ProjectId,
-    ReportId, SentAudienceId, Timestamp,
+    AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
+    ProjectId, ReportId, SentAudienceId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,14 @@ pub enum AccountEventKind {
     DataConnectionRefreshFailed,
     /// A data connection and its audiences are gone.
     DataConnectionDeleted,
+    /// A crosswalk was created.
+    CrosswalkCreated,
+    /// Its links were replaced.
+    CrosswalkLoaded,
+    /// It could not be loaded; the links that were there stay.
+    CrosswalkLoadFailed,
+    /// A crosswalk and its links are gone.
+    CrosswalkDeleted,
     /// An audience was edited.
     AudienceUpdated,
     /// A project was created.
@@ -88,6 +96,8 @@ pub enum Subject {
     Account(AccountId),
     /// A data connection.
     DataConnection(DataConnectionId),
+    /// A crosswalk.
+    Crosswalk(CrosswalkId),
     /// An audience.
     Audience(AudienceId),
     /// A connection.

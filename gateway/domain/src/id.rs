@@ -49,6 +49,8 @@ ids! {
     ApiKeyId,
     /// A configured source of audiences.
     DataConnectionId,
+    /// A table that links one match key to another.
+    CrosswalkId,
     /// A streamed file, waiting to be sourced.
     UploadId,
     /// A named set of identities.

@@ -10,6 +10,7 @@ pub mod audience;
 pub mod connect_code;
 pub mod connection;
 pub mod conversion_event;
+pub mod crosswalk;
 pub mod data_connection;
 pub mod delivery;
 pub mod destination_settings;

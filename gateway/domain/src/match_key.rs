@@ -141,7 +141,10 @@ pub fn change(
         if before.is_some() && before != after {
             return Err(Refusal::new(
                 crate::Code::MatchKeyInUse,
-                format!("{} is used by a data connection or a connection; it can only be added to.", used.name()),
+                format!(
+                    "{} is used by a data connection, a crosswalk or a connection; it can only be added to.",
+                    used.name()
+                ),
             )
             .at("matchKeys"));
         }

@@ -29,8 +29,10 @@ pub enum Code {
     ConnectCodeInvalid,
     /// A match key is not one that both accounts have.
     MatchKeyUnavailable,
-    /// The match key is used by a data connection or a connection and cannot be changed or removed.
+    /// The match key is used by a data connection, a crosswalk or a connection and cannot be changed or removed.
     MatchKeyInUse,
+    /// No crosswalk with links leads to the match key.
+    CrosswalkMissing,
     /// The use case is not agreed on in the connection's settings.
     UseCaseUnavailable,
     /// Too few people; nothing was done.

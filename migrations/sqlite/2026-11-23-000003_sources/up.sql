@@ -30,6 +30,25 @@ CREATE TABLE data_connections (
 );
 CREATE INDEX data_connections_by_account ON data_connections (account_id, id);
 
+-- Which identities of one match key belong with which of another; links_id is the folder of what was loaded last.
+CREATE TABLE crosswalks (
+    id TEXT NOT NULL PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    name TEXT NOT NULL,
+    join_side TEXT NOT NULL,
+    linked_side TEXT NOT NULL,
+    delimiter TEXT NOT NULL,
+    consent TEXT NOT NULL,
+    status TEXT NOT NULL,
+    failure TEXT,
+    links_id TEXT,
+    counts TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
+CREATE INDEX crosswalks_by_account ON crosswalks (account_id, id);
+
 -- What the last good refresh of a data connection left on disk: its index is merged from these.
 CREATE TABLE runs (
     data_connection_id TEXT NOT NULL PRIMARY KEY,
@@ -41,7 +60,7 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_account ON runs (account_id);
 
--- The history of loading files: of data connections and of event data sets.
+-- The history of loading files: of data connections, crosswalks and event data sets.
 CREATE TABLE refreshes (
     job_id TEXT NOT NULL PRIMARY KEY,
     account_id TEXT NOT NULL REFERENCES accounts (id),

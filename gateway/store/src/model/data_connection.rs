@@ -1,7 +1,8 @@
 //! Data connections, and the history of loading files.
 
 use entente_domain::{
-    AccountId, DataConnectionId, EventDataSetId, JobId, Timestamp, account::Account, data_connection::DataConnection,
+    AccountId, CrosswalkId, DataConnectionId, EventDataSetId, JobId, Timestamp, account::Account,
+    data_connection::DataConnection,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct LoadedDataConnection {
 pub enum SourceId {
     /// Audiences.
     DataConnection(DataConnectionId),
+    /// Links.
+    Crosswalk(CrosswalkId),
     /// Exposures or conversions.
     EventDataSet(EventDataSetId),
 }
@@ -28,6 +31,7 @@ impl std::fmt::Display for SourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::DataConnection(id) => id.fmt(f),
+            Self::Crosswalk(id) => id.fmt(f),
             Self::EventDataSet(id) => id.fmt(f),
         }
     }
@@ -65,7 +69,7 @@ pub struct Refresh {
     pub job: JobId,
     /// Whose it is.
     pub account: AccountId,
-    /// The id of the data connection or the event data set.
+    /// The id of the data connection, the crosswalk or the event data set.
     pub source: String,
     /// Where it is.
     pub status: RefreshStatus,
@@ -87,7 +91,7 @@ pub struct Refresh {
     pub finished_at: Option<Timestamp>,
 }
 
-/// How a refresh failed, or an event data set was loaded.
+/// How a refresh failed, or a crosswalk or an event data set was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshEnd {
     /// The job that did it.

@@ -3,6 +3,7 @@
 use entente_domain::{
     AccountId, ActivationId, DeliveryId, DestinationId, GenerationId, Timestamp,
     activation::{Activation, Destination, SentAudience},
+    crosswalk::Crosswalk,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub struct LoadedActivation {
     pub activations: Vec<Activation>,
     /// The destination asked for, whoever's it is; the rule looks.
     pub destination: Option<Destination>,
+    /// The receiver's crosswalks.
+    pub crosswalks: Vec<Crosswalk>,
 }
 
 /// Where a delivery is.
@@ -65,6 +68,9 @@ pub struct Delivery {
     pub removed: u64,
     /// Rows that the destination rejected.
     pub rejected: u64,
+    /// Matched identities that were not delivered for want of a link; `None` when no crosswalk is used, or before the
+    /// rows were made.
+    pub without_link: Option<u64>,
     /// Where the set that was delivered lies: the next delivery of a recurring activation is told apart by it.
     pub set_ref: Option<String>,
     /// Why it failed, for the receiver.

@@ -1,8 +1,13 @@
 //! Versions of an account's identity index, and the runs that they are merged from.
 
 use crate::RowsRead;
-use entente_domain::{AccountId, DataConnectionId, GenerationId, JobId, Timestamp, slot::Slot};
+use entente_domain::{
+    AccountId, CrosswalkId, DataConnectionId, GenerationId, JobId, Timestamp, crosswalk::LinkCounts, slot::Slot,
+};
 use std::collections::BTreeMap;
+
+/// Distinct identities of audiences by match key name.
+pub type AudienceSizes = BTreeMap<Slot, BTreeMap<String, u64>>;
 
 /// A version of an account's identity index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +71,29 @@ pub struct Publication {
     pub read: RowsRead,
 }
 
+/// The links of a crosswalk that are to become what everybody's audiences are compared through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinksPublication {
+    /// The crosswalk.
+    pub crosswalk: CrosswalkId,
+    /// The job that read the file.
+    pub job: JobId,
+    /// The generation that was current when this one was built; another one by now is a conflict.
+    pub built_from: Option<GenerationId>,
+    /// The new generation.
+    pub generation: GenerationId,
+    /// Distinct identities of the whole account, by match key name.
+    pub account_identities: BTreeMap<String, u64>,
+    /// Of each of its audiences.
+    pub audience_sizes: AudienceSizes,
+    /// Where the links lie: a name that is safe in a path.
+    pub links: String,
+    /// How much is linked.
+    pub counts: LinkCounts,
+    /// What became of the rows.
+    pub read: RowsRead,
+}
+
 /// A generation that leaves out what is no longer there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RebuiltGeneration {
@@ -77,4 +105,6 @@ pub struct RebuiltGeneration {
     pub generation: GenerationId,
     /// Distinct identities of the whole account, by match key name.
     pub account_identities: BTreeMap<String, u64>,
+    /// Of each of its audiences.
+    pub audience_sizes: AudienceSizes,
 }

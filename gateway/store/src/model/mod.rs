@@ -32,7 +32,9 @@ pub use delivery::{
     NewDelivery, NewRejectedRow, RejectedRow,
 };
 pub use destination::DestinationSettings;
-pub use generation::{Generation, Publication, RebuiltGeneration, RefreshedAudience, Run};
+pub use generation::{
+    AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
+};
 pub use job::{Job, JobState};
 pub use member::Member;
 pub use project::LoadedProject;

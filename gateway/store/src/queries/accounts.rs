@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    idempotency, members,
+    crosswalks, idempotency, members,
     paging::page,
     schema::{accounts, connections, data_connections},
 };
@@ -200,7 +200,8 @@ pub(super) fn containing(text: &str) -> String {
     pattern
 }
 
-/// Match keys that cannot be changed: those that data connections map, and those that live connections name.
+/// Match keys that cannot be changed: those that data connections map, that crosswalks link, and that live connections
+/// name.
 pub async fn keys_in_use(conn: &mut Conn, id: AccountId) -> Read<Vec<MatchKey>> {
     let mut keys = BTreeSet::new();
     let mappings: Vec<String> = data_connections::table
@@ -212,6 +213,7 @@ pub async fn keys_in_use(conn: &mut Conn, id: AccountId) -> Read<Vec<MatchKey>> 
         let mapping: Mapping = columns::from_json(&mapping, "mapping")?;
         keys.extend(mapping.fields.into_iter().map(|f| f.match_key));
     }
+    keys.extend(crosswalks::all(conn, id).await?.into_iter().flat_map(|c| [c.join.match_key, c.linked.match_key]));
     let live: Vec<State> = State::ALL.into_iter().filter(|s| s.is_live()).collect();
     let live = live.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let settings: Vec<(Option<String>, Option<String>)> = connections::table

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    destinations, idempotency, jobs,
+    crosswalks, destinations, idempotency, jobs,
     paging::page,
     schema::{activations, sent_audiences as sent_rows},
     sent_audiences,
@@ -28,6 +28,7 @@ struct ActivationRow {
     destination_id: String,
     on_day: NaiveDate,
     match_keys: String,
+    deliver_as: Option<String>,
     status: String,
     failure: Option<String>,
     delivered: i64,
@@ -46,6 +47,7 @@ impl ActivationRow {
             destination_id: a.destination.to_string(),
             on_day: a.on,
             match_keys: columns::json(&a.match_keys)?,
+            deliver_as: a.deliver_as.as_ref().map(columns::json).transpose()?,
             status: columns::name(&a.status)?,
             failure: a.failure.clone(),
             delivered: columns::stored(a.delivered),
@@ -68,6 +70,7 @@ impl TryFrom<ActivationRow> for Activation {
             destination: columns::id(&row.destination_id)?,
             on: row.on_day,
             match_keys: columns::from_json(&row.match_keys, "match keys")?,
+            deliver_as: row.deliver_as.map(|key| columns::from_json(&key, "match key")).transpose()?,
             status: columns::from_name(&row.status, "status")?,
             failure: row.failure,
             delivered: columns::count(row.delivered)?,
@@ -97,7 +100,8 @@ pub async fn create(
     let sent = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent);
     let sent = sent.ok_or_else(|| Refusal::not_found("received audience").at("sentAudienceId"))?;
     let destination = destinations::by_ids(conn, vec![destination]).await?.remove(&destination);
-    let outcome = rule(&LoadedActivation { sent, activations, destination })?;
+    let crosswalks = crosswalks::all(conn, sent.receiver).await?;
+    let outcome = rule(&LoadedActivation { sent, activations, destination, crosswalks })?;
     diesel::insert_into(activations::table).values(ActivationRow::new(&outcome.value)?).execute(conn).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
 }

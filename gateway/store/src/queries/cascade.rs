@@ -9,7 +9,8 @@ use crate::columns;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    AudienceId, ConnectionId, DestinationId, Timestamp, activation::ActivationStatus, report::ReportStatus,
+    AudienceId, ConnectionId, DestinationId, MatchKey, Timestamp, activation::ActivationStatus, crosswalk::Crosswalk,
+    report::ReportStatus,
 };
 
 /// A connection ended: its projects go, what was sent in it is revoked.
@@ -116,6 +117,42 @@ pub async fn destination_deleted(conn: &mut Conn, id: DestinationId, now: Timest
         ))
         .returning(activations::id)
         .get_results(conn)
+        .await?;
+    jobs::cancel_about(conn, ended, now).await
+}
+
+/// A crosswalk goes: nothing is delivered through it any longer. What was delivered stays there.
+pub async fn crosswalk_deleted(conn: &mut Conn, crosswalk: &Crosswalk, now: Timestamp) -> Read<()> {
+    let waiting = [ActivationStatus::Scheduled, ActivationStatus::Delivering, ActivationStatus::Paused];
+    let waiting = waiting.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
+    let between = [ActivationStatus::Delivered, ActivationStatus::SkippedBelowThreshold];
+    let between = between.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
+    let recurring =
+        sent_audiences::table.filter(sent_audiences::recurring_until.is_not_null()).select(sent_audiences::id);
+    let goes_on = activations::status.eq_any(between).and(activations::sent_audience_id.eq_any(recurring));
+    let through_any: Vec<(String, String, Option<String>)> = activations::table
+        .filter(activations::account_id.eq(crosswalk.account.to_string()))
+        .filter(activations::deliver_as.is_not_null())
+        .filter(activations::status.eq_any(waiting).or(goes_on))
+        .select((activations::id, activations::match_keys, activations::deliver_as))
+        .load(conn)
+        .await?;
+    let mut ended = Vec::new();
+    for (id, matched, deliver_as) in through_any {
+        let matched: Vec<MatchKey> = columns::from_json(&matched, "match keys")?;
+        let deliver_as: MatchKey = columns::from_json(&deliver_as.unwrap_or_default(), "match key")?;
+        if matched.iter().any(|key| crosswalk.is_between(key, &deliver_as)) {
+            ended.push(id);
+        }
+    }
+    diesel::update(activations::table.filter(activations::id.eq_any(&ended)))
+        .set((
+            activations::status.eq(columns::name(&ActivationStatus::Failed)?),
+            activations::failure.eq("The crosswalk that it is delivered through was deleted."),
+            activations::version.eq(activations::version + 1),
+            activations::updated_at.eq(now),
+        ))
+        .execute(conn)
         .await?;
     jobs::cancel_about(conn, ended, now).await
 }

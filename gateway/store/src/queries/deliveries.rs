@@ -33,6 +33,7 @@ pub(super) struct DeliveryRow {
     added: i64,
     removed: i64,
     rejected: i64,
+    without_link: Option<i64>,
     set_ref: Option<String>,
     failure: Option<String>,
     started_at: Timestamp,
@@ -53,6 +54,7 @@ impl DeliveryRow {
             added: columns::stored(d.added),
             removed: columns::stored(d.removed),
             rejected: columns::stored(d.rejected),
+            without_link: d.without_link.map(columns::stored),
             set_ref: d.set_ref.clone(),
             failure: d.failure.clone(),
             started_at: d.started_at,
@@ -77,6 +79,7 @@ impl TryFrom<DeliveryRow> for Delivery {
             added: columns::count(row.added)?,
             removed: columns::count(row.removed)?,
             rejected: columns::count(row.rejected)?,
+            without_link: row.without_link.map(columns::count).transpose()?,
             set_ref: row.set_ref,
             failure: row.failure,
             started_at: row.started_at,
@@ -144,6 +147,7 @@ pub async fn begin(
         added: 0,
         removed: 0,
         rejected: 0,
+        without_link: None,
         set_ref: None,
         failure: None,
         started_at: change.now,
@@ -154,6 +158,15 @@ pub async fn begin(
         Refusal::new(Code::WrongState, "A delivery of this activation runs already.")
     })?;
     Ok(done.with(delivery))
+}
+
+/// How many matched identities were not delivered because they had no link to the key that is delivered.
+pub async fn note_without_link(conn: &mut Conn, id: DeliveryId, identities: u64) -> Read<()> {
+    diesel::update(deliveries::table.find(id.to_string()))
+        .set(deliveries::without_link.eq(columns::stored(identities)))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch that

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Conn, lock},
-    Changed, Done, Read,
+    Changed, Done, Read, audience_sizes,
     change::conflict,
     schema::{accounts, deliveries, generations, runs},
 };
@@ -94,8 +94,9 @@ pub async fn switch(
 /// Publishes a generation that leaves out what is no longer there.
 pub async fn rebuild(conn: &mut Conn, change: &Change, rebuilt: RebuiltGeneration, jobs: Vec<NewJob>) -> Changed<()> {
     lock(conn, "accounts", &rebuilt.account.to_string()).await?;
-    let RebuiltGeneration { account, built_from, generation, account_identities } = rebuilt;
+    let RebuiltGeneration { account, built_from, generation, account_identities, audience_sizes } = rebuilt;
     switch(conn, account, built_from, generation, &account_identities, change.now).await?;
+    audience_sizes::write(conn, account, &audience_sizes).await?;
     Ok(Done::now(Outcome { value: (), events: Vec::new(), jobs }))
 }
 

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod activations;
 pub mod api_keys;
+pub mod audience_sizes;
 pub mod audiences;
 pub mod audit;
 pub mod budgets;
@@ -10,6 +11,7 @@ pub mod campaigns;
 pub mod cascade;
 pub mod change;
 pub mod connections;
+pub mod crosswalks;
 pub mod data_connections;
 pub mod deliveries;
 pub mod destinations;

@@ -55,8 +55,8 @@ async fn sent(db: &Database) -> Sent {
     done(db.store.create_destination(by, destination, receiver, settings, Box::new(rule)).await);
     let rule = move |loaded: &entente_store::LoadedActivation| {
         let destination = loaded.destination.as_ref().unwrap();
-        let made =
-            activation::activate(activation, (&loaded.sent, &loaded.activations), receiver, destination, day, at(5))?;
+        let so_far = (&loaded.sent, loaded.activations.as_slice());
+        let made = activation::activate(activation, so_far, receiver, destination, (None, &[]), day, at(5))?;
         let about = Some(Subject::Activation(activation));
         Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "deliver", "lane", receiver) }))
     };

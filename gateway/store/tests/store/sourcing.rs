@@ -197,6 +197,7 @@ async fn a_deleted_data_connection_takes_its_audiences(db: Database) {
         built_from: Some(current),
         generation: entente_domain::GenerationId::new(),
         account_identities: Default::default(),
+        audience_sizes: Default::default(),
     };
     done(db.store.publish_rebuilt_generation(change(luma, "rebuild"), rebuilt, Vec::new()).await);
     assert!(db.store.forget_generation(current).await.unwrap());

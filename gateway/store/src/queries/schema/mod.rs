@@ -22,6 +22,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     campaigns,
     connections,
+    crosswalks,
     data_connections,
     deliveries,
     destinations,

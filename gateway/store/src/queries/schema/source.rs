@@ -40,6 +40,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    crosswalks (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        join_side -> Text,
+        linked_side -> Text,
+        delimiter -> Text,
+        consent -> Text,
+        status -> Text,
+        failure -> Nullable<Text>,
+        links_id -> Nullable<Text>,
+        counts -> Text,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
     use super::super::super::super::Instant;
 
