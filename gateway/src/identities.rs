@@ -94,6 +94,11 @@ impl Identities {
         self.accounts.join(account.to_string()).join("runs")
     }
 
+    /// Where the links of an account's crosswalks lie.
+    pub fn crosswalks(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("crosswalks")
+    }
+
     /// Where the generations of an account lie.
     pub fn generations(&self, account: AccountId) -> PathBuf {
         self.accounts.join(account.to_string()).join("generations")

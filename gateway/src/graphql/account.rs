@@ -7,6 +7,7 @@ use crate::graphql::{
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
+    crosswalk::{Crosswalk, CrosswalkPage},
     data_connection::{DataConnection, DataConnectionPage},
     destination::{Destination, DestinationPage},
     event_data_set::{EventDataSet, EventDataSetPage},
@@ -230,6 +231,22 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().data_connections_of_account(self.0.id, request).await.map_err(fault)?;
         Ok(DataConnectionPage::of(page, DataConnection))
+    }
+
+    /// Its crosswalks, newest first.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn crosswalks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<CrosswalkPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().crosswalks_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(CrosswalkPage::of(page, Crosswalk))
     }
 
     /// Exposures and conversions that it loaded, newest first.

@@ -9,7 +9,7 @@ use crate::{
         id::{global, local},
         job::Job,
         loaders::load,
-        match_key::MatchKey,
+        match_key::{MatchKey, MatchKeyInput},
         page::{self, page},
         scalar::{Date, SafeInt},
         sent_audience::SentAudience,
@@ -92,9 +92,14 @@ impl Activation {
         Date(self.0.on)
     }
 
-    /// The match keys by which it is delivered.
+    /// The match keys by which identities are matched, and delivered unless it is delivered as another.
     async fn match_keys(&self) -> Vec<MatchKey> {
         self.0.match_keys.iter().cloned().map(Into::into).collect()
+    }
+
+    /// The match key as which identities are delivered, through crosswalks; null when it is that by which they match.
+    async fn deliver_as(&self) -> Option<MatchKey> {
+        self.0.deliver_as.clone().map(Into::into)
     }
 
     /// Rows that the destination took, over all deliveries.
@@ -149,6 +154,9 @@ struct ActivateAudienceInput {
     destination_id: ID,
     /// The UTC day from which it is delivered.
     on: Date,
+    /// Another match key of the account, as which matched identities are delivered: as each that a crosswalk links them
+    /// with; those without a link are left out. By the key that they match by unless it is said.
+    deliver_as: Option<MatchKeyInput>,
     /// The same key within 24 hours returns the first result.
     idempotency_key: Option<String>,
 }
@@ -196,6 +204,8 @@ impl ActivationMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let sent = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));
         let destination = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
+        let deliver_as = input.deliver_as.map(|key| key.key().map_err(|r| r.at("deliverAs"))).transpose();
+        let deliver_as = allow!(deliver_as);
         let change = allow!(creation(ctx, authorised, "activateAudience", input.idempotency_key)?);
         let (id, at, by, on) = (ActivationId::new(), change.now, authorised.account, input.on.0);
         let rule = move |loaded: &LoadedActivation| {
@@ -204,7 +214,9 @@ impl ActivationMutation {
             }
             let destination =
                 loaded.destination.as_ref().ok_or_else(|| Refusal::not_found("destination").at("destinationId"))?;
-            let made = activation::activate(id, (&loaded.sent, &loaded.activations), by, destination, on, at)?;
+            let so_far = (&loaded.sent, loaded.activations.as_slice());
+            let delivered = (deliver_as, loaded.crosswalks.as_slice());
+            let made = activation::activate(id, so_far, by, destination, delivered, on, at)?;
             let scheduled = NewEvent::of_account(by, AccountEventKind::ActivationScheduled, Subject::Activation(id));
             let job = deliver::job(&made, at);
             Ok(Outcome::of(made).events([scheduled]).job(job))

@@ -353,7 +353,7 @@ impl DataConnectionMutation {
         let rule = move |loaded: &LoadedDataConnection| {
             own(loaded, account)?;
             let event = event(account, AccountEventKind::DataConnectionDeleted, id);
-            Ok(Outcome::of(()).events([event]).job(rebuild::job(account, id, at)))
+            Ok(Outcome::of(()).events([event]).job(rebuild::job(account, Subject::DataConnection(id), at)))
         };
         let deleted = gateway(ctx).store().delete_data_connection(change, id, Box::new(rule)).await.map_err(fault)?;
         allow!(deleted.map_err(about_data_connection));

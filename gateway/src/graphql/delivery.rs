@@ -78,6 +78,12 @@ impl Delivery {
         SafeInt(self.0.rejected)
     }
 
+    /// Matched identities that were not delivered because no crosswalk links them with the key that is delivered; null when
+    /// they are delivered by the key that they match by, and before they were looked up.
+    async fn without_link(&self) -> Option<SafeInt> {
+        self.0.without_link.map(SafeInt)
+    }
+
     /// Which rows the destination did not take, with its reasons; those that are kept.
     #[graphql(complexity = "page::cost(first, last, child_complexity)")]
     async fn rejected_rows(

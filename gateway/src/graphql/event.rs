@@ -67,6 +67,14 @@ pub enum AccountEventKind {
     DataConnectionRefreshFailed,
     /// A data connection and its audiences are gone.
     DataConnectionDeleted,
+    /// A crosswalk was created.
+    CrosswalkCreated,
+    /// Its links were replaced.
+    CrosswalkLoaded,
+    /// It could not be loaded; the links that were there stay.
+    CrosswalkLoadFailed,
+    /// A crosswalk and its links are gone.
+    CrosswalkDeleted,
     /// An audience was edited.
     AudienceUpdated,
     /// A project was created.

@@ -32,6 +32,8 @@ pub enum UserErrorCode {
     MatchKeyUnavailable,
     /// The match key is in use and can neither be changed nor removed.
     MatchKeyInUse,
+    /// No crosswalk with links leads to the match key.
+    CrosswalkMissing,
     /// The use case is not agreed on.
     UseCaseUnavailable,
     /// Too few people; nothing was done.

@@ -34,6 +34,7 @@ global! {
     AccountId => "Account", "account";
     ApiKeyId => "ApiKey", "API key";
     DataConnectionId => "DataConnection", "data connection";
+    CrosswalkId => "Crosswalk", "crosswalk";
     UploadId => "Upload", "upload";
     AudienceId => "Audience", "audience";
     ConnectionId => "Connection", "connection";

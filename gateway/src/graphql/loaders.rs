@@ -5,12 +5,13 @@ use crate::graphql::fault::fault;
 use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
-    AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId,
-    JobId, ProjectId, ReportId, SentAudienceId, UploadId, UserId,
+    AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId,
+    EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId, UploadId, UserId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
     audience::Audience,
     connection::Connection,
+    crosswalk::Crosswalk,
     data_connection::DataConnection,
     event_data::EventDataSet,
     project::{Campaign, Project},
@@ -91,10 +92,12 @@ pub struct Loaders {
     pub audiences_of_data_connections: By<DataConnectionId, Page<Audience>>,
     /// Uploads by id.
     pub uploads: By<UploadId, Upload>,
-    /// The latest refreshes of data connections and event data sets.
+    /// The latest refreshes of data connections, crosswalks and event data sets.
     pub latest_refreshes: By<SourceId, Refresh>,
     /// Data connections by id.
     pub data_connections: By<DataConnectionId, DataConnection>,
+    /// Crosswalks by id.
+    pub crosswalks: By<CrosswalkId, Crosswalk>,
     /// Destinations by id.
     pub destinations: By<DestinationId, Destination>,
     /// Settings of destinations.
@@ -141,6 +144,7 @@ impl Loaders {
             uploads: by(store, |s, k| Box::pin(async move { s.uploads_by_ids(&k).await })),
             latest_refreshes: by(store, |s, k| Box::pin(async move { s.latest_refreshes(&k).await })),
             data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
+            crosswalks: by(store, |s, k| Box::pin(async move { s.crosswalks_by_ids(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),
             sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),

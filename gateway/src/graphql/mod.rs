@@ -12,6 +12,7 @@ mod campaign;
 mod collaborator;
 mod connection;
 mod conversion_event;
+mod crosswalk;
 mod data_connection;
 mod delivery;
 mod destination;
@@ -70,6 +71,7 @@ pub struct Mutation(
     project::ProjectMutation,
     upload::UploadMutation,
     data_connection::DataConnectionMutation,
+    crosswalk::CrosswalkMutation,
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,
     report::ReportMutation,

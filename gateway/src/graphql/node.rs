@@ -6,6 +6,7 @@ use crate::graphql::{
     activation::Activation,
     audience::Audience,
     connection::Connection,
+    crosswalk::Crosswalk,
     data_connection::DataConnection,
     destination::Destination,
     event_data_set::EventDataSet,
@@ -20,8 +21,8 @@ use crate::graphql::{
 };
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entente_domain::{
-    AccountId, ActivationId, AudienceId, ConnectionId, DataConnectionId, DestinationId, EventDataSetId, JobId,
-    ProjectId, Refusal, ReportId, SentAudienceId, UploadId, activation::SentAudience as SentAudienceRow,
+    AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
+    JobId, ProjectId, Refusal, ReportId, SentAudienceId, UploadId, activation::SentAudience as SentAudienceRow,
     connection::Connection as ConnectionRow,
 };
 
@@ -39,6 +40,8 @@ pub enum Node {
     Upload(Upload),
     /// A data connection.
     DataConnection(DataConnection),
+    /// A crosswalk.
+    Crosswalk(Crosswalk),
     /// An audience of one's own.
     Audience(Audience),
     /// Exposures or conversions.
@@ -112,6 +115,11 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             let found = load(&loaders.data_connections, DataConnectionId(uuid)).await?;
             let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
             Ok(found.map(|d| Node::DataConnection(DataConnection(d))))
+        }
+        CrosswalkId::TYPE => {
+            let found = load(&loaders.crosswalks, CrosswalkId(uuid)).await?;
+            let found = found.filter(|c| may_read(ctx, c.account).unwrap_or(false));
+            Ok(found.map(|c| Node::Crosswalk(Crosswalk(c))))
         }
         AudienceId::TYPE => {
             let audience = load(&loaders.audiences, AudienceId(uuid)).await?;

@@ -9,6 +9,7 @@ pub fn global_id(subject: Subject) -> ID {
     match subject {
         Subject::Account(id) => global(id),
         Subject::DataConnection(id) => global(id),
+        Subject::Crosswalk(id) => global(id),
         Subject::Audience(id) => global(id),
         Subject::Connection(id) => global(id),
         Subject::Project(id) => global(id),

@@ -1,11 +1,14 @@
-//! The next generation of an account's identity index: merged from the current runs of its data connections, written
-//! aside, and published by the caller.
+//! The next generation of an account's identity index: merged from the current runs of its data connections, through its
+//! crosswalks, written aside, and published by the caller.
 
 use super::Fault;
-use crate::{background, gateway::Gateway};
-use entente_domain::{AccountId, DataConnectionId, GenerationId};
-use entente_identity::generation::{RunSource, write_generation};
-use entente_store::Run;
+use crate::{background, gateway::Gateway, identities::key_name};
+use entente_domain::{AccountId, CrosswalkId, DataConnectionId, GenerationId, crosswalk::Crosswalk};
+use entente_identity::{
+    crosswalk::CrosswalkSource,
+    generation::{Generation, RunSource, write_generation_through},
+};
+use entente_store::{AudienceSizes, Run};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// How often a generation is built anew because another one was published meanwhile.
@@ -19,29 +22,74 @@ pub struct Built {
     pub built_from: Option<GenerationId>,
     /// Distinct identities of the whole account, by match key name.
     pub identities: BTreeMap<String, u64>,
+    /// Distinct identities of each of its audiences.
+    pub audience_sizes: AudienceSizes,
 }
 
-/// Builds the next generation of an account. `replacement` takes the place of a data connection's current run.
+/// What takes the place of what is current.
+#[derive(Clone)]
+pub enum Replacement {
+    /// A run of a data connection.
+    Run(DataConnectionId, RunSource),
+    /// Links of a crosswalk, by the name of their folder.
+    Links(CrosswalkId, String),
+}
+
+/// Builds the next generation of an account.
 pub async fn build(
     gateway: &Arc<Gateway>,
     account: AccountId,
-    replacement: Option<(DataConnectionId, RunSource)>,
+    replacement: Option<Replacement>,
 ) -> Result<Built, Fault> {
-    // The order counts: what is published after this line makes the runs below newer than `built_from`, a conflict.
+    // The order counts: what is published after this line makes what is read below newer than `built_from`, a conflict.
     let built_from = gateway.store().current_generations(&[account]).await?.remove(&account).map(|g| g.id);
     let runs = gateway.store().runs(account).await?;
-    let sources = sources(&runs, &gateway.identities().runs(account), replacement);
+    let crosswalks = gateway.store().all_crosswalks(account).await?;
+    let (run, links) = match replacement {
+        Some(Replacement::Run(id, source)) => (Some((id, source)), None),
+        Some(Replacement::Links(id, links)) => (None, Some((id, links))),
+        None => (None, None),
+    };
+    let crosswalks = crosswalk_sources(&crosswalks, &gateway.identities().crosswalks(account), links.as_ref());
+    let sources = sources(&runs, &gateway.identities().runs(account), run);
     let id = GenerationId::new();
     let out = gateway.identities().generation(account, id);
     let written = background::run(move || {
         if let Some(folder) = out.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        write_generation(&sources, &out)
+        write_generation_through(&sources, &crosswalks, &out)
     });
     let written = written.await.map_err(Fault::new)?.map_err(Fault::new)?;
-    let identities = written.keys.into_iter().map(|k| (k.key.to_string(), k.identities)).collect();
-    Ok(Built { id, built_from, identities })
+    let identities = written.keys.iter().map(|k| (k.key.to_string(), k.identities)).collect();
+    Ok(Built { id, built_from, identities, audience_sizes: audience_sizes(&written) })
+}
+
+fn audience_sizes(written: &Generation) -> AudienceSizes {
+    let mut sizes = AudienceSizes::new();
+    for key in &written.keys {
+        for (slot, identities) in &key.slots {
+            sizes.entry(*slot).or_default().insert(key.key.to_string(), *identities);
+        }
+    }
+    sizes
+}
+
+/// The crosswalks that have links, or get them now.
+fn crosswalk_sources(
+    crosswalks: &[Crosswalk],
+    folder: &Path,
+    replacement: Option<&(CrosswalkId, String)>,
+) -> Vec<CrosswalkSource> {
+    let source = |crosswalk: &Crosswalk| {
+        let new = replacement.filter(|(id, _)| *id == crosswalk.id).map(|(_, links)| links);
+        Some(CrosswalkSource {
+            crosswalk: folder.join(new.or(crosswalk.links.as_ref())?),
+            join: key_name(&crosswalk.join.match_key),
+            linked: key_name(&crosswalk.linked.match_key),
+        })
+    };
+    crosswalks.iter().filter_map(source).collect()
 }
 
 fn sources(runs: &[Run], folder: &Path, replacement: Option<(DataConnectionId, RunSource)>) -> Vec<RunSource> {

@@ -4,6 +4,7 @@
 pub mod deliver;
 mod generation;
 mod leftovers;
+pub mod load_crosswalk;
 pub mod load_events;
 mod progress;
 mod reading;
@@ -113,12 +114,14 @@ impl Task {
 }
 
 /// Kinds of job that this program knows.
-const KINDS: &[&str] = &[rebuild::KIND, refresh::KIND, load_events::KIND, report::KIND, deliver::KIND];
+const KINDS: &[&str] =
+    &[rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND, deliver::KIND];
 
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
         rebuild::KIND => rebuild::run(task).await,
         refresh::KIND => refresh::run(task).await,
+        load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,

@@ -5,15 +5,15 @@ use super::{
     refresh::{lane, upload_of},
 };
 use crate::sources::opening;
-use entente_domain::{AccountId, Code, DataConnectionId, JobId, Timestamp, event::Subject};
+use entente_domain::{AccountId, Code, JobId, Timestamp, event::Subject};
 use entente_store::{NewJob, RebuiltGeneration};
 use serde_json::json;
 
 /// The kind of this job.
 pub const KIND: &str = "rebuild";
 
-/// A job that rebuilds an account's generation after a data connection was deleted.
-pub fn job(account: AccountId, deleted: DataConnectionId, now: Timestamp) -> NewJob {
+/// A job that rebuilds an account's generation after a data connection or a crosswalk was deleted.
+pub fn job(account: AccountId, deleted: Subject, now: Timestamp) -> NewJob {
     NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
@@ -39,6 +39,7 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
             built_from: built.built_from,
             generation: built.id,
             account_identities: built.identities.clone(),
+            audience_sizes: built.audience_sizes.clone(),
         };
         let change = task.change("rebuildGeneration", Subject::Account(account));
         match gateway.store().publish_rebuilt_generation(change, rebuilt, vec![]).await? {
@@ -54,11 +55,11 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     Err(Fault::new("another generation was published each time"))
 }
 
-/// Removes the files that were to be sourced by what was deleted.
+/// Removes the files that were to be loaded into what was deleted.
 async fn remove_uploads(task: &Task) -> Result<(), Fault> {
     let deleted = task.job.payload.get("deleted").cloned().unwrap_or_default();
-    let deleted: DataConnectionId = serde_json::from_value(deleted).map_err(Fault::new)?;
-    for job in task.gateway.store().jobs_about(Subject::DataConnection(deleted)).await? {
+    let deleted: Subject = serde_json::from_value(deleted).map_err(Fault::new)?;
+    for job in task.gateway.store().jobs_about(deleted).await? {
         if let Some(upload) = upload_of(&job) {
             opening::remove(&task.gateway, upload).await?;
         }

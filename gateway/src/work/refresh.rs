@@ -1,14 +1,20 @@
 //! Refreshing a data connection: its upload is read into a run, the account's generation is built with it, and both
 //! become what everybody reads in one transaction. Safe to run again after a crash at any point.
 
-use super::{Ended, Fault, Task, deliver, generation, leftovers, reading};
+use super::{
+    Ended, Fault, Task, deliver,
+    generation::{self, Replacement},
+    leftovers, reading,
+};
 use crate::sources::opening;
 use entente_domain::{
     AccountId, Code, DataConnectionId, JobId, Refusal, Timestamp, UploadId, data_connection::DataConnection,
     event::Subject, slot::Slot,
 };
 use entente_identity::{generation::RunSource, source::Sourced};
-use entente_store::{Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead, SourceId};
+use entente_store::{
+    AudienceSizes, Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead, SourceId,
+};
 use serde_json::json;
 
 /// The kind of this job.
@@ -123,7 +129,7 @@ async fn publish(
         slots: slots.iter().copied().map(Some).collect(),
     };
     for _ in 0..generation::ATTEMPTS {
-        let built = generation::build(gateway, task.job.account, Some((id, source.clone()))).await?;
+        let built = generation::build(gateway, task.job.account, Some(Replacement::Run(id, source.clone()))).await?;
         if task.stop.is_cancelled() {
             generation::discard(gateway, task.job.account, &built).await?;
             return Err(Unpublished::Stopped);
@@ -136,7 +142,7 @@ async fn publish(
             account_identities: built.identities.clone(),
             run: run.clone(),
             keys: sourced.keys.iter().map(|k| k.key.to_string()).collect(),
-            audiences: audiences(&sourced, &slots),
+            audiences: audiences(&sourced, &slots, &built.audience_sizes),
             read: read.clone(),
         };
         let change = task.change(KIND, subject(id));
@@ -153,11 +159,12 @@ async fn publish(
     Err(Fault::new("another generation was published each time").into())
 }
 
-fn audiences(sourced: &Sourced, slots: &[Slot]) -> Vec<RefreshedAudience> {
+/// The audiences of a run, with their sizes in the generation: crosswalks may add to what the file had.
+fn audiences(sourced: &Sourced, slots: &[Slot], sizes: &AudienceSizes) -> Vec<RefreshedAudience> {
     let audience = |(audience, slot): (&entente_identity::source::SourcedAudience, &Slot)| RefreshedAudience {
         first_name: audience.name.clone(),
         slot: *slot,
-        identities: audience.keys.iter().map(|k| (k.key.to_string(), k.identities)).collect(),
+        identities: sizes.get(slot).cloned().unwrap_or_default(),
     };
     sourced.audiences.iter().zip(slots).map(audience).collect()
 }

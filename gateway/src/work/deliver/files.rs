@@ -35,6 +35,11 @@ pub fn set(folder: &Path, key: &MatchKey) -> PathBuf {
     folder.join(format!("{}.set", key_name(key)))
 }
 
+/// The set of what was matched by one match key, before it becomes what is delivered.
+pub fn matched(folder: &Path, key: &MatchKey) -> PathBuf {
+    folder.join(format!("{}.matched", key_name(key)))
+}
+
 /// Removes a delivery's folder; what is left after a failure is removed as a leftover later.
 pub async fn remove(gateway: &Gateway, delivery: DeliveryId) {
     gone(tokio::fs::remove_dir_all(folder(gateway, delivery)).await, delivery);

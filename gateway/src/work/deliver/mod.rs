@@ -8,6 +8,7 @@ mod prepare;
 mod refreshed;
 mod sink;
 mod sources;
+mod through;
 
 use super::{Ended, Fault, Task};
 use crate::{
@@ -108,6 +109,9 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
     let Some((destination_type, settings)) = sources.destination(&task.gateway).await? else {
         return outcome::end(task, sources, &delivery, Ending::DestinationGone).await;
     };
+    if !sources.has_crosswalks() {
+        return outcome::end(task, sources, &delivery, Ending::CrosswalkGone).await;
+    }
     let rows = match prepare::prepare(task, sources, &delivery).await? {
         Prepared::Rows(rows) => rows,
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
@@ -119,7 +123,7 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         activation: sources.activation.id.to_string(),
         name: sources.audience_name(),
         generation: delivery.id.to_string(),
-        match_keys: sources.activation.match_keys.iter().map(|k| k.name()).collect(),
+        match_keys: sources.delivered_keys().iter().map(|k| k.name()).collect(),
         rows,
         acknowledged: delivery.acknowledged,
         state: sink.state()?,
@@ -137,8 +141,7 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
             outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
         }
         Err(DeliveryError::Cancelled) => {
-            let is_there = sources.destination(&task.gateway).await?.is_some();
-            let ending = if is_there { Ending::AccessEnded } else { Ending::DestinationGone };
+            let ending = why_unwanted(task, sources).await?;
             outcome::end(task, sources, &delivery, ending).await
         }
         Err(DeliveryError::Later { after, cause }) => {
@@ -147,6 +150,17 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         }
         Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
         Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
+    }
+}
+
+/// Why a delivery was cancelled.
+async fn why_unwanted(task: &Task, sources: &Sources) -> Result<Ending, Fault> {
+    if sources.destination(&task.gateway).await?.is_none() {
+        return Ok(Ending::DestinationGone);
+    }
+    match Sources::load(&task.gateway, sources.activation.id).await? {
+        Some(sources) if !sources.has_crosswalks() => Ok(Ending::CrosswalkGone),
+        _ => Ok(Ending::AccessEnded),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Ending {
     AccessEnded,
     /// The destination was deleted.
     DestinationGone,
+    /// A crosswalk that it is delivered through was deleted.
+    CrosswalkGone,
     /// The destination refused for good, with what it said.
     Refused(String),
 }
@@ -30,7 +32,9 @@ impl Ending {
         match self {
             Self::Delivered => DeliveryStatus::Delivered,
             Self::BelowThreshold => DeliveryStatus::SkippedBelowThreshold,
-            Self::AccessEnded | Self::DestinationGone | Self::Refused(_) => DeliveryStatus::Failed,
+            Self::AccessEnded | Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => {
+                DeliveryStatus::Failed
+            }
         }
     }
 
@@ -39,7 +43,7 @@ impl Ending {
             Self::Delivered => ActivationStatus::Delivered,
             Self::BelowThreshold => ActivationStatus::SkippedBelowThreshold,
             Self::AccessEnded => ActivationStatus::AccessEnded,
-            Self::DestinationGone | Self::Refused(_) => ActivationStatus::Failed,
+            Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => ActivationStatus::Failed,
         }
     }
 
@@ -48,6 +52,7 @@ impl Ending {
             Self::Delivered | Self::BelowThreshold => None,
             Self::AccessEnded => Some("Access to the audience ended.".to_owned()),
             Self::DestinationGone => Some("The destination was deleted.".to_owned()),
+            Self::CrosswalkGone => Some("The crosswalk that it is delivered through was deleted.".to_owned()),
             Self::Refused(said) => Some(said.clone()),
         }
     }

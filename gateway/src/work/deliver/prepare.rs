@@ -1,7 +1,7 @@
 //! The file of rows: who is to be delivered, and what changed since the last delivery. It is written once; a delivery
 //! that is gone on with has the same rows.
 
-use super::{files, sources::Sources};
+use super::{files, sources::Sources, through::Through};
 use crate::{
     background,
     gateway::Gateway,
@@ -32,7 +32,10 @@ pub enum Prepared {
 /// Makes the file of rows, unless it is there.
 pub async fn prepare(task: &Task, sources: &Sources, delivery: &Delivery) -> Result<Prepared, Fault> {
     let rows = files::rows(&task.gateway, delivery.id);
-    if tokio::fs::try_exists(&rows).await? {
+    let through = Through::of(&task.gateway, sources);
+    // How many had no link is noted after the rows were written: cut off in between, they are made anew.
+    let is_noted = through.is_none() || delivery.without_link.is_some();
+    if is_noted && tokio::fs::try_exists(&rows).await? {
         return Ok(Prepared::Rows(rows));
     }
     let [sender, receiver] = [sources.sent.sender, sources.activation.account];
@@ -50,9 +53,14 @@ pub async fn prepare(task: &Task, sources: &Sources, delivery: &Delivery) -> Res
         receiver,
         selected: sources.selected(now),
         wanted: sources.wanted(now),
+        through,
         before: before(&task.gateway, sources).await?,
     };
-    background::run(move || work.run()).await.map_err(Fault::new)?
+    let (prepared, without_link) = background::run(move || work.run()).await.map_err(Fault::new)??;
+    if let Some(identities) = without_link {
+        task.gateway.store().note_without_link(delivery.id, identities).await?;
+    }
+    Ok(prepared)
 }
 
 /// The folder of the set that the receiver has so far.
@@ -73,11 +81,13 @@ struct Work {
     receiver: (AccountId, GenerationId),
     selected: SlotSet,
     wanted: SlotSet,
+    through: Option<Through>,
     before: Option<PathBuf>,
 }
 
 impl Work {
-    fn run(self) -> Result<Prepared, Fault> {
+    /// What came of it, and how many matched identities had no link where they are delivered as others.
+    fn run(self) -> Result<(Prepared, Option<u64>), Fault> {
         let identities = self.gateway.identities();
         let mut matched = Vec::with_capacity(self.keys.len());
         for key in &self.keys {
@@ -97,22 +107,36 @@ impl Work {
         }
         let counts: Vec<u64> = matched.iter().map(|(_, _, rows)| rows.len()).collect();
         if !delivery::is_large_enough(&counts, self.gateway.settings.threshold) {
-            return Ok(Prepared::BelowThreshold);
+            return Ok((Prepared::BelowThreshold, None));
         }
         let folder = files::folder(&self.gateway, self.delivery);
         std::fs::create_dir_all(&folder)?;
         let digests = identities.generation(self.receiver.0, self.receiver.1);
         let mut changes = Vec::with_capacity(matched.len());
         for (key, index, rows) in &matched {
-            let now = files::set(&folder, key);
+            let now = match self.through {
+                Some(_) => files::matched(&folder, key),
+                None => files::set(&folder, key),
+            };
             if let Some(index) = index {
                 write_set(index, &digests_path(&digests, &key_name(key)), rows, &now).map_err(Fault::new)?;
             }
             changes.push(KeyChange { key: key_name(key), before: self.set_before(key), now: Some(now) });
         }
+        let mut without_link = None;
+        if let Some(through) = &self.through {
+            let linked = through.write(&self.gateway, &folder)?;
+            // The threshold holds for what is delivered as well.
+            if !delivery::is_large_enough(&[linked.identities], self.gateway.settings.threshold) {
+                return Ok((Prepared::BelowThreshold, Some(linked.without_link)));
+            }
+            without_link = Some(linked.without_link);
+            let (key, now) = (&through.key, files::set(&folder, &through.key));
+            changes = vec![KeyChange { key: key_name(key), before: self.set_before(key), now: Some(now) }];
+        }
         let rows = files::rows(&self.gateway, self.delivery);
         write_changes(&changes, &rows).map_err(Fault::new)?;
-        Ok(Prepared::Rows(rows))
+        Ok((Prepared::Rows(rows), without_link))
     }
 
     fn set_before(&self, key: &MatchKey) -> Option<PathBuf> {

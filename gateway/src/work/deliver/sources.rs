@@ -2,9 +2,10 @@
 
 use crate::{endpoint, gateway::Gateway, work::Fault};
 use entente_domain::{
-    ActivationId, Timestamp,
+    ActivationId, MatchKey, Timestamp,
     activation::{Activation, ActivationStatus, Recurrence, SentAudience},
     audience::Audience,
+    crosswalk::{self, Crosswalk},
     delivery::{self, Readiness},
 };
 use entente_identity::SlotSet;
@@ -19,6 +20,8 @@ pub struct Sources {
     pub sent: SentAudience,
     /// The sender's audience, while it is there.
     pub audience: Option<Audience>,
+    /// The receiver's crosswalks, where it is delivered through them.
+    pub crosswalks: Vec<Crosswalk>,
     within: Vec<Audience>,
     receivers: Vec<Audience>,
 }
@@ -33,7 +36,11 @@ impl Sources {
         let audience = store.audiences_by_ids(&[sent.audience]).await?.remove(&sent.audience);
         let receivers = store.all_audiences(activation.account).await?;
         let within = receivers.iter().filter(|a| sent.within.contains(&a.id)).cloned().collect();
-        Ok(Some(Self { activation, sent, audience, within, receivers }))
+        let crosswalks = match activation.deliver_as {
+            Some(_) => store.all_crosswalks(activation.account).await?,
+            None => vec![],
+        };
+        Ok(Some(Self { activation, sent, audience, crosswalks, within, receivers }))
     }
 
     /// Whether a delivery may begin now.
@@ -63,6 +70,20 @@ impl Sources {
     /// Whether each delivery is told apart from the one before.
     pub fn recurs(&self) -> bool {
         matches!(self.sent.recurrence, Recurrence::Recurring { .. })
+    }
+
+    /// Whether every crosswalk that it is delivered through is still there.
+    pub fn has_crosswalks(&self) -> bool {
+        let Activation { match_keys, deliver_as, .. } = &self.activation;
+        deliver_as.as_ref().is_none_or(|key| crosswalk::delivers(match_keys, key, &self.crosswalks))
+    }
+
+    /// The keys of what is delivered.
+    pub fn delivered_keys(&self) -> &[MatchKey] {
+        match &self.activation.deliver_as {
+            Some(key) => std::slice::from_ref(key),
+            None => &self.activation.match_keys,
+        }
     }
 
     /// What the sender calls the audience.

@@ -1,0 +1,210 @@
+//! Loading a crosswalk: an upload is read into links, the account's generation is built through them, and both become what
+//! everybody reads in one transaction. Safe to run again after a crash at any point.
+
+use super::{
+    Ended, Fault, Task, deliver,
+    generation::{self, Replacement},
+    leftovers, progress,
+    refresh::{Unpublished, lane, upload_of},
+};
+use crate::sources::{crosswalk_plan::crosswalk_plan, csv, opening};
+use entente_domain::{
+    AccountId, Code, CrosswalkId, GenerationId, JobId, Refusal, Timestamp, UploadId,
+    crosswalk::{Crosswalk, LinkCounts},
+    event::Subject,
+};
+use entente_identity::{
+    crosswalk::{LoadedCrosswalk, load_crosswalk},
+    source::{Control, Progress},
+};
+use entente_store::{LinksPublication, NewJob, NewRowFault, RefreshEnd, RefreshStatus, RowsRead, SourceId};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// The kind of this job.
+pub const KIND: &str = "load_crosswalk";
+
+/// A job that loads a crosswalk from an upload.
+pub fn job(account: AccountId, crosswalk: CrosswalkId, upload: UploadId, now: Timestamp) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        kind: KIND.to_owned(),
+        lane: lane(account),
+        account,
+        subject: Some(Subject::Crosswalk(crosswalk)),
+        payload: json!({ "upload": upload }),
+        run_at: now,
+    }
+}
+
+/// Loads a crosswalk.
+pub async fn run(task: Task) -> Result<Ended, Fault> {
+    let (Some(Subject::Crosswalk(id)), Some(upload)) = (task.job.subject, upload_of(&task.job)) else {
+        return Err(Fault::new("a load without a crosswalk or an upload"));
+    };
+    let store = task.gateway.store();
+    let Some(crosswalk) = store.crosswalks_by_ids(&[id]).await?.remove(&id) else {
+        return over(&task, upload, Ended::Done).await;
+    };
+    let source = SourceId::Crosswalk(id);
+    if let Some(load) = store.refresh(task.job.id).await? {
+        match load.status {
+            RefreshStatus::Succeeded => return published(&task, upload, None).await,
+            RefreshStatus::Failed => {
+                return over(&task, upload, Ended::Failed(load.failure.unwrap_or_default())).await;
+            }
+            RefreshStatus::Running => {}
+        }
+    }
+    let latest = store.latest_refreshes(&[source]).await?.remove(&source);
+    if latest.is_some_and(|l| l.job > task.job.id && l.status == RefreshStatus::Succeeded) {
+        // What a later upload held is published already, as when this job had to be tried again.
+        store.forget_refresh(task.job.id).await?;
+        return over(&task, upload, Ended::Done).await;
+    }
+    store.begin_refresh(task.job.account, source, task.job.id, task.change(KIND, subject(id)).now).await?;
+    match publish(&task, &crosswalk, upload).await {
+        Ok(before) => published(&task, upload, before).await,
+        Err(Unpublished::Gone) => over(&task, upload, Ended::Done).await,
+        Err(Unpublished::Stopped) => Ok(Ended::HandedBack),
+        Err(Unpublished::Refused(refusal, read)) => fail(&task, id, upload, refusal.message, read).await,
+        Err(Unpublished::Fault(fault)) if task.is_last_attempt() => {
+            tracing::error!(message = "loading a crosswalk is given up", job = %task.job.id, %fault);
+            let reason = "It failed in the gateway; its operator can find it by the job's id.".to_owned();
+            fail(&task, id, upload, reason, RowsRead::default()).await
+        }
+        Err(Unpublished::Fault(fault)) => Err(fault),
+    }
+}
+
+fn subject(id: CrosswalkId) -> Subject {
+    Subject::Crosswalk(id)
+}
+
+/// Reads the upload and publishes what it holds; answers the generation before.
+async fn publish(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<Option<GenerationId>, Unpublished> {
+    let (gateway, account, id) = (&task.gateway, task.job.account, crosswalk.id);
+    let (links, loaded) = read(task, crosswalk, upload).await?;
+    let read = rows_read(&loaded);
+    if loaded.accepted_rows == 0 {
+        return Err(Unpublished::Refused(nothing_accepted(&loaded), read));
+    }
+    for _ in 0..generation::ATTEMPTS {
+        let built = generation::build(gateway, account, Some(Replacement::Links(id, links.clone()))).await?;
+        if task.stop.is_cancelled() {
+            generation::discard(gateway, account, &built).await?;
+            return Err(Unpublished::Stopped);
+        }
+        let publication = LinksPublication {
+            crosswalk: id,
+            job: task.job.id,
+            built_from: built.built_from,
+            generation: built.id,
+            account_identities: built.identities.clone(),
+            audience_sizes: built.audience_sizes.clone(),
+            links: links.clone(),
+            counts: counts(&loaded),
+            read: read.clone(),
+        };
+        let change = task.change(KIND, subject(id));
+        let Err(refusal) = gateway.store().publish_links(change, publication, vec![]).await? else {
+            return Ok(built.built_from);
+        };
+        generation::discard(gateway, account, &built).await?;
+        match refusal.code {
+            Code::Conflict => {}
+            Code::NotFound => return Err(Unpublished::Gone),
+            _ => return Err(Unpublished::Refused(refusal, read)),
+        }
+    }
+    Err(Fault::new("another generation was published each time").into())
+}
+
+/// Reads an upload into new links of the account; answers the name of their folder, and what they are.
+async fn read(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<(String, LoadedCrosswalk), Unpublished> {
+    let gateway = task.gateway.clone();
+    let Some(mut opened) = opening::open(&gateway, upload).await? else {
+        return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
+    };
+    let account = gateway.store().account(crosswalk.account).await?.ok_or(Unpublished::Gone)?;
+    let plan = crosswalk_plan(crosswalk, &account.region);
+    // Each attempt has a folder of its own, so that none finds half of another.
+    let links = uuid::Uuid::now_v7().to_string();
+    let folder = gateway.identities().crosswalks(account.id);
+    let out = folder.join(&links);
+    let (said, heard) = watch::channel(Value::Null);
+    let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
+    let reading = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        let scratch = gateway.identities().scratch()?;
+        let mut tell = |Progress { rows, bytes }| {
+            said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
+            if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
+        };
+        load_crosswalk(&mut opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+    });
+    match progress::follow(task, heard, reading).await.map_err(Fault::new)? {
+        Ok(loaded) => Ok((links, loaded)),
+        Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
+        Err(fault) => Err(match csv::refusal(&fault) {
+            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
+            None => Fault::new(fault).into(),
+        }),
+    }
+}
+
+fn counts(loaded: &LoadedCrosswalk) -> LinkCounts {
+    let found = loaded.counts;
+    LinkCounts {
+        links: found.links,
+        join_identities: found.join_identities,
+        linked_identities: found.linked_identities,
+        one_to_many: found.one_to_many,
+        many_to_one: found.many_to_one,
+    }
+}
+
+/// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
+fn rows_read(loaded: &LoadedCrosswalk) -> RowsRead {
+    let listed = loaded.faults.listed.iter().map(|fault| NewRowFault {
+        row: fault.row,
+        column: fault.column.and_then(|position| loaded.columns.get(position).cloned()),
+        reason: fault.fault.name().to_owned(),
+    });
+    RowsRead {
+        rows: loaded.rows,
+        accepted: loaded.accepted_rows,
+        faults: loaded.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
+        listed: listed.collect(),
+    }
+}
+
+fn nothing_accepted(loaded: &LoadedCrosswalk) -> Refusal {
+    // Of equal counts the last one wins: those of values stand first and say most.
+    let most = loaded.faults.counts.iter().rev().max_by_key(|(_, n)| **n);
+    let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
+    Refusal::new(Code::FileRefused, format!("No row was accepted{most}; check the columns."))
+}
+
+/// What there is to do once links are published. The generation before stays for those who have just looked it up.
+async fn published(task: &Task, upload: UploadId, before: Option<GenerationId>) -> Result<Ended, Fault> {
+    deliver::after_refresh(&task.gateway, task.job.account).await?;
+    leftovers::remove(&task.gateway, task.job.account, before).await?;
+    over(task, upload, Ended::Done).await
+}
+
+/// Notes why nothing was published; what was there stays.
+async fn fail(task: &Task, id: CrosswalkId, upload: UploadId, failure: String, read: RowsRead) -> Result<Ended, Fault> {
+    let end = RefreshEnd { job: task.job.id, read, run: None, keys: vec![], failure: Some(failure.clone()) };
+    if let Err(refusal) = task.gateway.store().fail_links(task.change(KIND, subject(id)), id, end).await? {
+        tracing::info!(message = "links that could not be loaded have no crosswalk any longer", %refusal);
+    }
+    leftovers::remove(&task.gateway, task.job.account, None).await?;
+    over(task, upload, Ended::Failed(failure)).await
+}
+
+/// An upload is used once.
+async fn over(task: &Task, upload: UploadId, ended: Ended) -> Result<Ended, Fault> {
+    opening::remove(&task.gateway, upload).await?;
+    Ok(ended)
+}
