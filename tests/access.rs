@@ -85,8 +85,20 @@ impl Party {
         let user = text(&data["viewer"]["user"]["id"]);
         let job = text(&data["account"]["jobs"]["nodes"][0]["id"]);
         let (upload, destination) = (self.upload("hashed_email,audience\n").await, self.create_destination().await);
+        let document = "mutation($input: CreateCrosswalkInput!) { createCrosswalk(input: $input) {
+            crosswalk { id } userErrors { code field message } } }";
+        let side = |kind: &str, column: &str| {
+            json!({ "matchKey": { "kind": kind },
+            "columns": [{ "column": column, "transformation": "ALREADY_HASHED" }] })
+        };
+        let crosswalk = json!({
+            "accountId": self.account, "name": "Members", "consentAcknowledged": true,
+            "uploadId": self.upload("hashed_phone,hashed_email\n").await,
+            "join": side("HASHED_PHONE", "hashed_phone"), "linked": side("HASHED_EMAIL", "hashed_email"),
+        });
+        let crosswalk = text(&self.client.mutate(document, crosswalk).await["crosswalk"]["id"]);
         let audience = audiences["Running"].clone();
-        let ids = [self.account.clone(), data_connection, audience, key, user, job, upload, destination];
+        let ids = [self.account.clone(), data_connection, audience, key, user, job, upload, destination, crosswalk];
         ids.into_iter().map(|id| (type_of(&id), id)).collect()
     }
 }
@@ -169,8 +181,8 @@ impl Walk {
                     usize::from(self.ask(schema, probe, id).await != self.ask(schema, probe, &nobodys(ty)).await);
             }
         }
-        // One each by `account`, `connection` and `project`, and twelve kinds of objects by `node`.
-        assert_eq!(told_apart, 15);
+        // One each by `account`, `connection` and `project`, and thirteen kinds of objects by `node`.
+        assert_eq!(told_apart, 16);
     }
 
     /// The answer, without what is different each time.
@@ -210,7 +222,7 @@ on_both_databases! {
         let hidden = Party::create(&gateway, "Hidden", "ADVERTISER").await;
         let foreign = foreign.into_iter().chain([(type_of(&hidden.collaborator), hidden.collaborator)]).collect();
         let walk = Walk { viewer: fit, own, foreign, refused: AtomicUsize::new(0) };
-        assert_eq!(walk.foreign.len(), 16, "{:?}", walk.foreign.keys());
+        assert_eq!(walk.foreign.len(), 17, "{:?}", walk.foreign.keys());
 
         let schema = Schema::of(gateway.anonymous().query(introspection::QUERY, json!({})).await);
         let probes = walk.probes(&schema);

@@ -154,9 +154,22 @@ async fn from_nothing(operations: &Operations, operator: &Client) {
     let variables = json!({ "dataConnection": sourced["dataConnection"]["id"] });
     let refresh = &operations.press(&ada.client, "Sourced", variables).await["lastRefresh"];
     assert_eq!((&refresh["rows"], &refresh["acceptedRows"]), (&json!(2), &json!(1)), "{refresh}");
+    link(operations, &ada).await;
     let types = operations.press(&ada.client, "DestinationTypes", json!({})).await;
     assert_eq!(types[0]["id"], "landing-zone");
     operations.press(&ada.client, "Zone", json!({ "me": ada.account })).await;
+}
+
+/// A crosswalk from CRM ids to addresses.
+async fn link(operations: &Operations, ada: &Party) {
+    let rows = "customer_id,email\nC1,ada@example.com\nC2,ada@example.com\nC3,nobody\n";
+    let upload = upload(operations, ada, rows.into()).await;
+    let made = operations.press(&ada.client, "Crosswalk", json!({ "me": ada.account, "upload": upload })).await;
+    ada.job(&text(&made["job"]["id"])).await;
+    let linked = operations.press(&ada.client, "Linked", json!({ "crosswalk": made["crosswalk"]["id"] })).await;
+    let counts =
+        json!({ "links": 2, "joinIdentities": 2, "linkedIdentities": 1, "oneToMany": 0, "manyToOne": 1 });
+    assert_eq!((&linked["status"], &linked["counts"]), (&json!("ACTIVE"), &counts), "{linked}");
 }
 
 async fn send_and_activate(operations: &Operations, luma: &Party, tv_tube: &Party, project: &str) {

@@ -9,6 +9,7 @@ mod brand_to_brand;
 mod coins;
 mod connection_states;
 mod crashes;
+mod crosswalks;
 mod deliveries;
 mod documents;
 mod exactness;

@@ -4,7 +4,7 @@ use super::{super::Conn, Read, schema::audiences};
 use crate::{AudienceSizes, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::AccountId;
+use entente_domain::{AccountId, slot::Slot};
 
 /// Writes the sizes of an account's audiences that have been sourced, where they are others than before. The account is
 /// locked by the caller.
@@ -15,7 +15,7 @@ pub async fn write(conn: &mut Conn, account: AccountId, sizes: &AudienceSizes) -
         .select((audiences::id, audiences::slot, audiences::identities))
         .load(conn)
         .await?;
-    let by_slot = |slot: i64| sizes.iter().find(|(known, _)| i64::from(known.0) == slot).map(|(_, of_keys)| of_keys);
+    let by_slot = |slot: i64| sizes.get(&Slot(u16::try_from(slot).ok()?));
     for (id, slot, before) in present {
         let now = columns::json(&by_slot(slot).cloned().unwrap_or_default())?;
         if now != before {
