@@ -1,4 +1,4 @@
-//! The program, with a clock that tests can shift.
+//! The program, with a clock that tests can shift and coins that they can switch off.
 
 use entente_landing_zone as _;
 

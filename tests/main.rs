@@ -5,6 +5,7 @@ mod harness;
 
 mod access;
 mod advertiser_to_publisher;
+mod attack;
 mod brand_to_brand;
 mod coins;
 mod connection_states;

@@ -149,11 +149,15 @@ impl Party {
 
     /// Creates a data connection from an upload; its id and its job's.
     pub async fn create_data_connection(&self, upload: &str, form: Form) -> (String, String) {
+        self.create_data_connection_for(upload, form, json!({ "public": true })).await
+    }
+
+    async fn create_data_connection_for(&self, upload: &str, form: Form, access: Value) -> (String, String) {
         let document = "mutation($input: CreateDataConnectionInput!) { createDataConnection(input: $input) {
             dataConnection { id } job { id } userErrors { code field message } } }";
         let input = json!({
             "accountId": self.account, "name": "Customers", "uploadId": upload, "mapping": mapping(form),
-            "access": { "public": true }, "consentAcknowledged": true,
+            "access": access, "consentAcknowledged": true,
         });
         let payload = self.client.mutate(document, input).await;
         let id = |of: &str| payload[of]["id"].as_str().unwrap().to_owned();
@@ -169,8 +173,13 @@ impl Party {
 
     /// Sources customers; the data connection's id.
     pub async fn source(&self, csv: String, form: Form) -> String {
+        self.source_for(csv, form, json!({ "public": true })).await
+    }
+
+    /// Sources customers in audiences that some may see; the data connection's id.
+    pub async fn source_for(&self, csv: String, form: Form, access: Value) -> String {
         let upload = self.upload(csv).await;
-        let (data_connection, job) = self.create_data_connection(&upload, form).await;
+        let (data_connection, job) = self.create_data_connection_for(&upload, form, access).await;
         let job = self.job(&job).await;
         assert_eq!(job["state"], "DONE", "{job}");
         data_connection

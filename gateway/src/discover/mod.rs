@@ -3,6 +3,7 @@
 
 mod question;
 pub mod remembered;
+mod view;
 
 use crate::{
     gateway::Gateway,

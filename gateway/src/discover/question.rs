@@ -1,6 +1,9 @@
 //! One question, as it is answered from what was counted before or by counting.
 
-use super::remembered::{Comparison, Kept, Look, Seen};
+use super::{
+    remembered::{Comparison, Kept, Look, Seen},
+    view,
+};
 use crate::{
     gateway::Gateway,
     identities::{IdentitiesError, key_name},
@@ -169,7 +172,7 @@ impl Question {
         let [my_active, their_active] = &self.active;
         let view = match self.rules.counts {
             Counts::Exact => View::Exact,
-            Counts::Protected => View::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
+            Counts::Protected => view::protected(self.level, &self.secret, &key_name(key), self.now.date_naive()),
         };
         let (identities, selections) = (self.gateway.identities(), std::slice::from_ref(&self.selection));
         let threads = identities.threads();

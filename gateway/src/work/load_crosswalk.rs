@@ -7,7 +7,10 @@ use super::{
     leftovers, progress,
     refresh::{Unpublished, lane, upload_of},
 };
-use crate::sources::{crosswalk_plan::crosswalk_plan, csv, opening};
+use crate::{
+    background,
+    sources::{crosswalk_plan::crosswalk_plan, csv, opening},
+};
 use entente_domain::{
     AccountId, Code, CrosswalkId, GenerationId, JobId, Refusal, Timestamp, UploadId,
     crosswalk::{Crosswalk, LinkCounts},
@@ -134,7 +137,7 @@ async fn read(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<(S
     let out = folder.join(&links);
     let (said, heard) = watch::channel(Value::Null);
     let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         let scratch = gateway.identities().scratch()?;
         let mut tell = |Progress { rows, bytes }| {
