@@ -167,8 +167,7 @@ async fn link(operations: &Operations, ada: &Party) {
     let made = operations.press(&ada.client, "Crosswalk", json!({ "me": ada.account, "upload": upload })).await;
     ada.job(&text(&made["job"]["id"])).await;
     let linked = operations.press(&ada.client, "Linked", json!({ "crosswalk": made["crosswalk"]["id"] })).await;
-    let counts =
-        json!({ "links": 2, "joinIdentities": 2, "linkedIdentities": 1, "oneToMany": 0, "manyToOne": 1 });
+    let counts = json!({ "links": 2, "joinIdentities": 2, "linkedIdentities": 1, "oneToMany": 0, "manyToOne": 1 });
     assert_eq!((&linked["status"], &linked["counts"]), (&json!("ACTIVE"), &counts), "{linked}");
 }
 

@@ -188,6 +188,11 @@ impl Party {
     /// Replaces the customers of a data connection; the job's id.
     pub async fn refresh(&self, data_connection: &str, csv: String) -> String {
         let upload = self.upload(csv).await;
+        self.begin_refresh(data_connection, &upload).await
+    }
+
+    /// Replaces the customers of a data connection by an upload; the job's id.
+    pub async fn begin_refresh(&self, data_connection: &str, upload: &str) -> String {
         let document = "mutation($input: RefreshDataConnectionInput!) { refreshDataConnection(input: $input) {
             job { id } userErrors { code field message } } }";
         let input = json!({ "accountId": self.account, "dataConnectionId": data_connection, "uploadId": upload });

@@ -143,7 +143,7 @@ impl ProtectedView {
     #[inline(always)]
     fn year(&self, key: u64) -> u32 {
         // As random as the hash, and without a division: floor(365 h / 2^32) for the upper half h of it.
-        let start = ((key >> 32) * u64::from(DAYS_OF_YEAR) >> 32) as u32;
+        let start = (((key >> 32) * u64::from(DAYS_OF_YEAR)) >> 32) as u32;
         self.year + u32::from(start + self.day_of_year >= DAYS_OF_YEAR)
     }
 
