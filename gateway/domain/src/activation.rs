@@ -360,3 +360,6 @@ fn through_crosswalks(
     }
     Ok(matched)
 }
+
+#[cfg(test)]
+mod tests;

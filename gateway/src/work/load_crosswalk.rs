@@ -4,7 +4,7 @@
 use super::{
     Ended, Fault, Task, deliver,
     generation::{self, Replacement},
-    leftovers, progress,
+    leftovers, progress, reading,
     refresh::{Unpublished, lane, upload_of},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     sources::{crosswalk_plan::crosswalk_plan, csv, opening},
 };
 use entente_domain::{
-    AccountId, Code, CrosswalkId, GenerationId, JobId, Refusal, Timestamp, UploadId,
+    AccountId, Code, CrosswalkId, GenerationId, JobId, Timestamp, UploadId,
     crosswalk::{Crosswalk, LinkCounts},
     event::Subject,
 };
@@ -20,7 +20,7 @@ use entente_identity::{
     crosswalk::{LoadedCrosswalk, load_crosswalk},
     source::{Control, Progress},
 };
-use entente_store::{LinksPublication, NewJob, NewRowFault, RefreshEnd, RefreshStatus, RowsRead, SourceId};
+use entente_store::{LinksPublication, NewJob, RefreshEnd, RefreshStatus, RowsRead, SourceId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -88,9 +88,9 @@ fn subject(id: CrosswalkId) -> Subject {
 async fn publish(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<Option<GenerationId>, Unpublished> {
     let (gateway, account, id) = (&task.gateway, task.job.account, crosswalk.id);
     let (links, loaded) = read(task, crosswalk, upload).await?;
-    let read = rows_read(&loaded);
+    let read = reading::kept(loaded.rows, loaded.accepted_rows, &loaded.faults, &loaded.columns);
     if loaded.accepted_rows == 0 {
-        return Err(Unpublished::Refused(nothing_accepted(&loaded), read));
+        return Err(Unpublished::Refused(reading::nothing_accepted(&loaded.faults, "columns"), read));
     }
     for _ in 0..generation::ATTEMPTS {
         let built = generation::build(gateway, account, Some(Replacement::Links(id, links.clone()))).await?;
@@ -165,28 +165,6 @@ fn counts(loaded: &LoadedCrosswalk) -> LinkCounts {
         one_to_many: found.one_to_many,
         many_to_one: found.many_to_one,
     }
-}
-
-/// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
-fn rows_read(loaded: &LoadedCrosswalk) -> RowsRead {
-    let listed = loaded.faults.listed.iter().map(|fault| NewRowFault {
-        row: fault.row,
-        column: fault.column.and_then(|position| loaded.columns.get(position).cloned()),
-        reason: fault.fault.name().to_owned(),
-    });
-    RowsRead {
-        rows: loaded.rows,
-        accepted: loaded.accepted_rows,
-        faults: loaded.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
-        listed: listed.collect(),
-    }
-}
-
-fn nothing_accepted(loaded: &LoadedCrosswalk) -> Refusal {
-    // Of equal counts the last one wins: those of values stand first and say most.
-    let most = loaded.faults.counts.iter().rev().max_by_key(|(_, n)| **n);
-    let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
-    Refusal::new(Code::FileRefused, format!("No row was accepted{most}; check the columns."))
 }
 
 /// What there is to do once links are published. The generation before stays for those who have just looked it up.

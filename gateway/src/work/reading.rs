@@ -8,7 +8,7 @@ use crate::{
 use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
 use entente_identity::{
     normalise::{self, Form, Take},
-    source::{Control, Progress, Sourced, source},
+    source::{Control, Progress, RowFaults, Sourced, source},
 };
 use entente_store::{NewRowFault, RowsRead};
 use serde_json::{Value, json};
@@ -54,31 +54,41 @@ pub async fn read(
 
 /// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
 pub fn rows_read(sourced: &Sourced) -> RowsRead {
-    let listed = sourced.faults.listed.iter().map(|fault| NewRowFault {
+    kept(sourced.rows, sourced.accepted_rows, &sourced.faults, &sourced.columns)
+}
+
+/// The same of the rows of any file.
+pub fn kept(rows: u64, accepted: u64, faults: &RowFaults, columns: &[String]) -> RowsRead {
+    let listed = faults.listed.iter().map(|fault| NewRowFault {
         row: fault.row,
-        column: fault.column.and_then(|position| sourced.columns.get(position).cloned()),
+        column: fault.column.and_then(|position| columns.get(position).cloned()),
         reason: fault.fault.name().to_owned(),
     });
     RowsRead {
-        rows: sourced.rows,
-        accepted: sourced.accepted_rows,
-        faults: sourced.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
+        rows,
+        accepted,
+        faults: faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
         listed: listed.collect(),
     }
+}
+
+/// Refuses a file of which no row was accepted; `check` says what may be wrong.
+pub fn nothing_accepted(faults: &RowFaults, check: &str) -> Refusal {
+    // Of equal counts the last one wins: those of values stand first and say most.
+    let most = faults.counts.iter().rev().max_by_key(|(_, n)| **n);
+    let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
+    Refusal::new(Code::FileRefused, format!("No row was accepted{most}; check the {check}."))
 }
 
 /// Refuses what may not replace anything: a file of which no row was accepted, and one whose audiences are named by
 /// identifiers, which may not be kept in clear.
 pub fn acceptable(sourced: &Sourced) -> Result<(), Refusal> {
-    let refused = |message: String| Err(Refusal::new(Code::FileRefused, message));
     if sourced.accepted_rows == 0 {
-        // Of equal counts the last one wins: those of values stand first and say most.
-        let most = sourced.faults.counts.iter().rev().max_by_key(|(_, n)| **n);
-        let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
-        return refused(format!("No row was accepted{most}; check the mapping."));
+        return Err(nothing_accepted(&sourced.faults, "mapping"));
     }
     if sourced.audiences.iter().any(|a| is_identifier(&a.name)) {
-        return refused("The audience column holds identifiers, not names of audiences.".to_owned());
+        let message = "The audience column holds identifiers, not names of audiences.";
+        return Err(Refusal::new(Code::FileRefused, message));
     }
     Ok(())
 }

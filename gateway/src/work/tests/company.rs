@@ -198,6 +198,7 @@ impl Company {
     pub fn files(&self, folder: &str) -> usize {
         let path: PathBuf = match folder {
             "uploads" => self.gateway.settings.data.join("uploads"),
+            "crosswalks" => self.gateway.identities().crosswalks(self.account),
             "runs" => self.gateway.identities().runs(self.account),
             _ => self.gateway.identities().generations(self.account),
         };

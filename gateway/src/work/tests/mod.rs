@@ -3,6 +3,7 @@
 
 mod campaign;
 mod company;
+mod crosswalks;
 mod deleting;
 mod delivering;
 mod measuring;
