@@ -1,6 +1,7 @@
 //! Accounts made of plain lists, compared through the package's public doors alone.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod change_over_time;
 mod counting;
 mod deliveries;
 mod fixture;
