@@ -2,6 +2,7 @@
 //! normalise, SHA-256, distinct, sorted Parquet. `cargo bench --workspace --bench sourcing`; needs a Python with the
 //! module `duckdb`, named by `PYTHON`. `MEBIBYTES` is the size of the CSV file (default: 2,048).
 
+#[expect(dead_code, reason = "other benches read accounts as CSV")]
 mod synthetic;
 
 use std::error::Error;

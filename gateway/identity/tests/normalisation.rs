@@ -154,9 +154,11 @@ const PUBLISHED: [(&str, Form, &str, &str, Sha); 18] = [
     ),
 ];
 
-/// Examples whose documents want another text than ours: what goes in, ours, theirs, and the SHA-256 of theirs where they
-/// give it.
-const OTHERWISE: [(&str, Form, &str, &str, &str, Option<&str>); 5] = [
+/// Whose document, what goes in, our text, theirs, and the SHA-256 of theirs where they give it.
+type Otherwise = (&'static str, Form, &'static str, &'static str, &'static str, Option<&'static str>);
+
+/// Examples whose documents want another text than ours.
+const OTHERWISE: [Otherwise; 5] = [
     (
         UID2,
         Form::HashedEmail,

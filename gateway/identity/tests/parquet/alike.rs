@@ -15,7 +15,11 @@ use std::sync::Arc;
 const ROWS: usize = 5_000;
 
 /// E-mail, phone, loyalty number and audience; each but the audience may be missing, some are wrong.
-fn rows() -> Vec<(Option<String>, Option<String>, Option<i64>, String)> {
+type PersonRow = (Option<String>, Option<String>, Option<i64>, String);
+/// Makes an array of one kind of texts.
+type Texts = fn(Vec<Option<&str>>) -> ArrayRef;
+
+fn rows() -> Vec<PersonRow> {
     let row = |i: usize| {
         let email = match i % 17 {
             3 => None,
@@ -23,7 +27,7 @@ fn rows() -> Vec<(Option<String>, Option<String>, Option<i64>, String)> {
             7 => Some(format!(" Person{}@Example.COM ", i / 2)),
             _ => Some(format!("person{}@example.com", i / 2)),
         };
-        let phone = (i % 3 == 0).then(|| format!("+1 202 555 {:04}", i % 2_000));
+        let phone = i.is_multiple_of(3).then(|| format!("+1 202 555 {:04}", i % 2_000));
         let audience = if i == 40 { String::new() } else { format!("Audience {}", i % 7) };
         (email, phone, (i % 4 == 1).then_some(i as i64 * 1_000_003), audience)
     };
@@ -43,7 +47,7 @@ fn both_plan() -> SourcePlan {
 }
 
 fn csv() -> String {
-    let line = |(email, phone, loyalty, audience): &(Option<String>, Option<String>, Option<i64>, String)| {
+    let line = |(email, phone, loyalty, audience): &PersonRow| {
         let loyalty = loyalty.map_or_else(String::new, |number| number.to_string());
         format!("{},{},{loyalty},{audience}\n", email.as_deref().unwrap_or(""), phone.as_deref().unwrap_or(""))
     };
@@ -51,11 +55,9 @@ fn csv() -> String {
 }
 
 /// The columns, with texts in the arrays that `texts` makes, between others that nobody maps.
-fn columns(texts: fn(Vec<Option<&str>>) -> ArrayRef) -> Columns {
+fn columns(texts: Texts) -> Columns {
     let rows = rows();
-    let column = |of: fn(&(Option<String>, Option<String>, Option<i64>, String)) -> Option<&str>| {
-        texts(rows.iter().map(of).collect())
-    };
+    let column = |of: fn(&PersonRow) -> Option<&str>| texts(rows.iter().map(of).collect());
     vec![
         ("score", Arc::new(Float64Array::from_iter_values((0..ROWS).map(|i| i as f64)))),
         ("email", column(|row| row.0.as_deref())),
@@ -66,7 +68,7 @@ fn columns(texts: fn(Vec<Option<&str>>) -> ArrayRef) -> Columns {
     ]
 }
 
-const ARRAYS: [(&str, fn(Vec<Option<&str>>) -> ArrayRef); 7] = [
+const ARRAYS: [(&str, Texts); 7] = [
     ("Utf8", |texts| Arc::new(StringArray::from(texts))),
     ("LargeUtf8", |texts| Arc::new(LargeStringArray::from(texts))),
     ("Utf8View", |texts| Arc::new(StringViewArray::from_iter(texts))),

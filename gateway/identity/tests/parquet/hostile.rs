@@ -21,7 +21,7 @@ const MOST_MEBIBYTES: u64 = 512;
 fn columns(rows: usize) -> Columns {
     let mut tags = ListBuilder::new(Int32Builder::new());
     (0..rows).for_each(|i| tags.append_value((0..i % 3).map(|tag| Some(tag as i32))));
-    let email = |i: usize| (i % 9 != 0).then(|| format!("person{}@example.com", i * 7 % 31));
+    let email = |i: usize| (!i.is_multiple_of(9)).then(|| format!("person{}@example.com", i * 7 % 31));
     vec![
         ("tags", Arc::new(tags.finish())),
         ("email", Arc::new((0..rows).map(email).collect::<StringArray>())),
