@@ -35,6 +35,11 @@ pub fn settings(activators: &str) -> Value {
 impl Party {
     /// A user who creates an account.
     pub async fn create(gateway: &Gateway, name: &str, role: &str) -> Self {
+        Self::create_with_level(gateway, name, role, "STANDARD").await
+    }
+
+    /// A user who creates an account whose people are protected at this level.
+    pub async fn create_with_level(gateway: &Gateway, name: &str, role: &str, level: &str) -> Self {
         let client = gateway.user(name).await;
         let payload = client
             .mutate(
@@ -42,6 +47,7 @@ impl Party {
                     account { id collaboratorId } userErrors { code field message } } }",
                 json!({
                     "name": name, "role": role, "region": "US", "contactEmail": "team@example.com",
+                    "privacyLevel": level,
                     "matchKeys": [{ "kind": "HASHED_EMAIL" }, { "kind": "HASHED_PHONE" }],
                 }),
             )

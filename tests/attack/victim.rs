@@ -14,10 +14,7 @@ pub struct Victim {
 
 impl Victim {
     pub async fn create(gateway: &Gateway, level: &str, world: &World) -> Self {
-        let party = Party::create(gateway, "Luma", "ADVERTISER").await;
-        let document = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) {
-            account { id } userErrors { code message } } }";
-        party.client.mutate(document, json!({ "accountId": party.account, "privacyLevel": level })).await;
+        let party = Party::create_with_level(gateway, "Luma", "ADVERTISER", level).await;
         party.source(world.visible_csv(), Form::Hashed).await;
         party.source_for(world.private_csv(), Form::Hashed, json!({ "private": true })).await;
         party.create_destination().await;

@@ -1,6 +1,8 @@
 //! Discover over GraphQL, 5 M against 20 M identities: the first question, narrowed ones, repeated ones, and narrowed ones
 //! while all 20 M are refreshed. `cargo bench --workspace --bench discover`; takes some minutes and 6 GB of disk.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
+
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, unused_imports, unused_macros, reason = "what tests need and this does not")]
 mod harness;

@@ -84,7 +84,7 @@ fn who_stays_does_not_change() {
     let today = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
     let mine = observer();
     let view = View::protected(PrivacyLevel::Standard, &AccountSecret::new([4; 32]), &key(), today);
-    let half = |person: &u32| person % 2 == 0;
+    let half = |person: &u32| person.is_multiple_of(2);
     let first = observed((0..PEOPLE).filter(half));
     for target in [Target::One(Slot(1)), Target::All] {
         let before = looks(&mine, &first, &target, &view);
