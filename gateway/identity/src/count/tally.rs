@@ -5,6 +5,8 @@ use super::columns::{Columns, add_common};
 use super::table::Table;
 use crate::slots::{Slot, SlotSet, ones};
 use crate::view::View;
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, u64x8};
 
 /// The targets of a question, by the words of their slots.
 pub(super) struct Targets {
@@ -76,7 +78,7 @@ pub(super) struct Tally<'a> {
     selected: Columns,
     shown: Columns,
     /// In how many slots of a union each identity of the block shows.
-    shows: Vec<u16>,
+    shows: Vec<u64>,
 }
 
 impl<'a> Tally<'a> {
@@ -106,18 +108,23 @@ impl<'a> Tally<'a> {
             self.shown.take(shown(number), *bits);
             add_common(&self.selected, self.selections, &self.shown, *bits, counts);
         }
+        let level = Level::new();
         for (union, histograms) in self.targets.unions.iter().zip(&mut self.unions) {
             self.shows.clear();
             self.shows.resize(selections.len(), 0);
             for (number, word) in self.targets.words.iter().enumerate() {
                 let mask = union.word(*word);
                 if mask != 0 {
-                    let shown = self.shows.iter_mut().zip(shown(number));
-                    shown.for_each(|(shows, shown)| *shows += (shown & mask).count_ones() as u16);
+                    dispatch!(level, simd => add_ones(simd, shown(number), mask, &mut self.shows));
                 }
             }
-            for (selections, shows) in selections.iter().zip(&self.shows) {
-                ones(*selections).for_each(|selection| histograms[usize::from(selection)][usize::from(*shows)] += 1);
+            match histograms.as_mut_slice() {
+                [histogram] => add_selected(selections, &self.shows, histogram),
+                several => {
+                    for (selections, shows) in selections.iter().zip(&self.shows) {
+                        ones(*selections).for_each(|selection| several[usize::from(selection)][*shows as usize] += 1);
+                    }
+                }
             }
         }
     }
@@ -142,5 +149,40 @@ impl<'a> Tally<'a> {
             });
             table.push_row(*size, sums);
         }
+    }
+}
+
+/// Adds to each count how many bits of the mask its word has.
+#[inline(always)]
+fn add_ones<S: Simd>(simd: S, words: &[u64], mask: u64, counts: &mut [u64]) {
+    let mask_of_all = u64x8::splat(simd, mask);
+    let (words, last_words) = words.as_chunks::<8>();
+    let (counts, last_counts) = counts.as_chunks_mut::<8>();
+    for (words, counts) in words.iter().zip(counts) {
+        let ones = (u64x8::from_slice(simd, words) & mask_of_all).count_ones();
+        (u64x8::from_slice(simd, counts) + ones).store_slice(counts);
+    }
+    let last = last_words.iter().zip(last_counts);
+    last.for_each(|(word, count)| *count += u64::from((word & mask).count_ones()));
+}
+
+/// Adds to a histogram the counts of those that are in the only selection.
+fn add_selected(selections: &[u64], shows: &[u64], histogram: &mut [u64]) {
+    /// Histograms side by side: most counts are alike, and to add to one place waits for what was added before.
+    const SIDE_BY_SIDE: usize = 4;
+    // Place 0 is of those that are not selected.
+    let mut places = vec![[0; SIDE_BY_SIDE]; histogram.len() + 1];
+    let (selections, last_selections) = selections.as_chunks::<SIDE_BY_SIDE>();
+    let (shows, last_shows) = shows.as_chunks::<SIDE_BY_SIDE>();
+    for (selections, shows) in selections.iter().zip(shows) {
+        for side in 0..SIDE_BY_SIDE {
+            places[((selections[side] & 1) * (shows[side] + 1)) as usize][side] += 1;
+        }
+    }
+    for (selections, shows) in last_selections.iter().zip(last_shows) {
+        places[((selections & 1) * (shows + 1)) as usize][0] += 1;
+    }
+    for (total, place) in histogram.iter_mut().zip(&places[1..]) {
+        *total += place.iter().sum::<u64>();
     }
 }
