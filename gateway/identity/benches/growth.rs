@@ -150,7 +150,8 @@ fn draw(costs: &[Cost]) -> Result<()> {
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 24, y)], colour.stroke_width(2)));
         chart.draw_series(points().map(|point| Circle::new(point, 4, colour.filled())))?;
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
+    let labels = SeriesLabelPosition::UpperLeft;
+    chart.configure_series_labels().position(labels).background_style(WHITE).border_style(BLACK).draw()?;
     root.present()?;
     Ok(())
 }
