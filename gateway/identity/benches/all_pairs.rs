@@ -16,13 +16,10 @@ use arrow_array::{ArrayRef, RecordBatch, UInt16Array, UInt64Array};
 use chrono::NaiveDate;
 use entente_domain::PrivacyLevel;
 use entente_identity::count::{Selection, Table, Target, count};
-use entente_identity::generation::{RunSource, index_path, write_generation};
-use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
-use entente_identity::{AccountSecret, Index, IndexSecret, KeyName, Slot, SlotSet, View};
+use entente_identity::{AccountSecret, Index, Slot, SlotSet, View};
 use parquet::arrow::ArrowWriter;
 use serde::Deserialize;
-use synthetic::{Account, peak_mebibytes};
+use synthetic::{Account, index, key, peak_mebibytes};
 
 const THREADS: usize = 2;
 const ROUNDS: usize = 15;
@@ -46,8 +43,8 @@ fn main() -> Result<()> {
     let dir =
         std::env::var_os("BENCH_DIR").map_or_else(|| std::env::temp_dir().join("entente-all-pairs"), PathBuf::from);
     std::fs::create_dir_all(&dir)?;
-    let my_index = index(&dir, "mine", mine)?;
-    let their_index = index(&dir, "theirs", theirs)?;
+    let my_index = index(&dir, "mine", mine())?;
+    let their_index = index(&dir, "theirs", theirs())?;
     println!("{} against {} identities", my_index.rows(), their_index.rows());
     if let Some(peak) = peak_mebibytes() {
         println!("sourcing and merging: peak memory {peak} MiB");
@@ -93,40 +90,6 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn key() -> Result<KeyName> {
-    Ok(KeyName::new("hashed_email")?)
-}
-
-/// The index of an account, made as a gateway makes it, unless it is there from the last time.
-fn index(dir: &Path, name: &str, account: fn() -> Account) -> Result<Index> {
-    let generation = dir.join(name);
-    if !generation.exists() {
-        let begin = Instant::now();
-        let plan = SourcePlan {
-            delimiter: b',',
-            mappings: vec![Mapping {
-                column: "identity".to_owned(),
-                key: key()?,
-                form: Form::HashedEmail,
-                take: Take::AsHashed,
-            }],
-            audience: AudienceFrom::Column("audience".to_owned()),
-            memory: DEFAULT_MEMORY,
-        };
-        let run = dir.join(format!("{name}-run"));
-        let secret = IndexSecret::new([3; 16]);
-        let sourced = source_csv(&mut account().csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
-        println!("{name}: {} rows sourced in {:.1} s", sourced.rows, begin.elapsed().as_secs_f64());
-        let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
-        let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();
-        let begin = Instant::now();
-        write_generation(&[RunSource { run: run.clone(), slots }], &generation)?;
-        std::fs::remove_dir_all(run)?;
-        println!("{name}: merged in {:.1} s", begin.elapsed().as_secs_f64());
-    }
-    Ok(Index::open(&index_path(&generation, &key()?))?)
 }
 
 /// The whole table.

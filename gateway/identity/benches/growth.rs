@@ -11,12 +11,9 @@ use std::time::Instant;
 use chrono::NaiveDate;
 use entente_domain::PrivacyLevel;
 use entente_identity::count::{Selection, Target, count};
-use entente_identity::generation::{RunSource, index_path, write_generation};
-use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
-use entente_identity::{AccountSecret, Index, IndexSecret, KeyName, Slot, SlotSet, View};
+use entente_identity::{AccountSecret, Slot, SlotSet, View};
 use plotters::prelude::*;
-use synthetic::{Account, peak_mebibytes};
+use synthetic::{Account, index, key, peak_mebibytes};
 
 const THREADS: usize = 2;
 const ROUNDS: usize = 5;
@@ -90,29 +87,6 @@ fn measure(dir: &Path, millions: u64) -> Result<Cost> {
         cost.protected * 1e3
     );
     Ok(cost)
-}
-
-fn key() -> Result<KeyName> {
-    Ok(KeyName::new("hashed_email")?)
-}
-
-/// The index of an account, made as a gateway makes it.
-fn index(dir: &Path, name: &str, account: Account) -> Result<Index> {
-    let mapping = Mapping { column: "identity".to_owned(), key: key()?, form: Form::HashedEmail, take: Take::AsHashed };
-    let plan = SourcePlan {
-        delimiter: b',',
-        mappings: vec![mapping],
-        audience: AudienceFrom::Column("audience".to_owned()),
-        memory: DEFAULT_MEMORY,
-    };
-    let (run, generation) = (dir.join(format!("{name}-run")), dir.join(name));
-    let secret = IndexSecret::new([3; 16]);
-    let sourced = source_csv(&mut account.csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
-    let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
-    let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();
-    write_generation(&[RunSource { run: run.clone(), slots }], &generation)?;
-    std::fs::remove_dir_all(run)?;
-    Ok(Index::open(&index_path(&generation, &key()?))?)
 }
 
 /// A line of the plot: its name, its colour, and the seconds that it shows.

@@ -13,13 +13,10 @@ use entente_domain::PrivacyLevel;
 use entente_domain::release::{Counted, Rules, figure};
 use entente_domain::settings::Counts;
 use entente_identity::count::{Selection, Sum, Table, Target, count};
-use entente_identity::generation::{RunSource, index_path, write_generation};
-use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
-use entente_identity::{AccountSecret, Index, IndexSecret, KeyName, Slot, SlotSet, View};
+use entente_identity::{AccountSecret, Index, Slot, SlotSet, View};
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use synthetic::{Account, peak_mebibytes};
+use synthetic::{Account, index, key, peak_mebibytes};
 
 const THREADS: usize = 2;
 const MY_AUDIENCES: u16 = 20;
@@ -59,7 +56,7 @@ struct Point {
 fn main() -> Result<()> {
     let dir = std::env::var_os("BENCH_DIR").map_or_else(|| std::env::temp_dir().join("entente-utility"), PathBuf::from);
     std::fs::create_dir_all(&dir)?;
-    let indexes = [index(&dir, "mine", mine)?, index(&dir, "theirs", theirs)?];
+    let indexes = [index(&dir, "mine", mine())?, index(&dir, "theirs", theirs())?];
     println!("{} against {} identities", indexes[0].rows(), indexes[1].rows());
     let mut drawn = Vec::new();
     for level in [PrivacyLevel::Standard, PrivacyLevel::Strong] {
@@ -213,27 +210,4 @@ fn panel(
         .border_style(BLACK)
         .draw()?;
     Ok(())
-}
-
-fn key() -> Result<KeyName> {
-    Ok(KeyName::new("hashed_email")?)
-}
-
-/// The index of an account, made as a gateway makes it, unless it is there from the last time.
-fn index(dir: &Path, name: &str, account: fn() -> Account) -> Result<Index> {
-    let generation = dir.join(name);
-    if !generation.exists() {
-        let mapping =
-            Mapping { column: "identity".to_owned(), key: key()?, form: Form::HashedEmail, take: Take::AsHashed };
-        let audience = AudienceFrom::Column("audience".to_owned());
-        let plan = SourcePlan { delimiter: b',', mappings: vec![mapping], audience, memory: DEFAULT_MEMORY };
-        let run = dir.join(format!("{name}-run"));
-        let secret = IndexSecret::new([3; 16]);
-        let sourced = source_csv(&mut account().csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
-        let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
-        let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();
-        write_generation(&[RunSource { run: run.clone(), slots }], &generation)?;
-        std::fs::remove_dir_all(run)?;
-    }
-    Ok(Index::open(&index_path(&generation, &key()?))?)
 }

@@ -1,6 +1,14 @@
-//! Made-up accounts, written as CSV while they are read.
+//! Made-up accounts, written as CSV while they are read, and their indexes.
 
+use std::error::Error;
 use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use entente_identity::generation::{RunSource, index_path, write_generation};
+use entente_identity::normalise::{Form, Take};
+use entente_identity::source::{AudienceFrom, Control, DEFAULT_MEMORY, Mapping, SourcePlan, source_csv};
+use entente_identity::{BadKeyName, Index, IndexSecret, KeyName, Slot};
 
 /// Identities `first..end`, each in one to three of `audiences` audiences, two in the mean.
 pub struct Account {
@@ -78,6 +86,34 @@ fn encode(digest: &[u8; 32], hex: &mut [u8; 64]) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 15)];
     }
+}
+
+/// The match key of made-up accounts.
+pub fn key() -> Result<KeyName, BadKeyName> {
+    KeyName::new("hashed_email")
+}
+
+/// The index of an account, made as a gateway makes it, unless it is there from the last time.
+pub fn index(dir: &Path, name: &str, account: Account) -> Result<Index, Box<dyn Error>> {
+    let generation = dir.join(name);
+    if !generation.exists() {
+        let begin = Instant::now();
+        let mapping =
+            Mapping { column: "identity".to_owned(), key: key()?, form: Form::HashedEmail, take: Take::AsHashed };
+        let audience = AudienceFrom::Column("audience".to_owned());
+        let plan = SourcePlan { delimiter: b',', mappings: vec![mapping], audience, memory: DEFAULT_MEMORY };
+        let run = dir.join(format!("{name}-run"));
+        let secret = IndexSecret::new([3; 16]);
+        let sourced = source_csv(&mut account.csv(), &plan, dir, &secret, &run, &mut |_| Control::Continue)?;
+        println!("{name}: {} rows sourced in {:.1} s", sourced.rows, begin.elapsed().as_secs_f64());
+        let number = |name: &str| name.trim_start_matches("audience ").parse().ok().map(Slot);
+        let slots = sourced.audiences.iter().map(|audience| number(&audience.name)).collect();
+        let begin = Instant::now();
+        write_generation(&[RunSource { run: run.clone(), slots }], &generation)?;
+        std::fs::remove_dir_all(run)?;
+        println!("{name}: merged in {:.1} s", begin.elapsed().as_secs_f64());
+    }
+    Ok(Index::open(&index_path(&generation, &key()?))?)
 }
 
 /// SplitMix64.
