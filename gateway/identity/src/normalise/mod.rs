@@ -1,5 +1,7 @@
 //! From an identifier as written in a file to a [`Digest`]: the published rule of each kind, then SHA-256.
 
+mod printable;
+
 use std::net::Ipv4Addr;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
@@ -7,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::digest::Digest;
+use printable::printable;
 
 pub use rlibphonenumber::Region;
 
@@ -112,6 +115,9 @@ pub fn identity(form: Form, take: Take, value: &[u8]) -> Result<Option<Digest>, 
     match take {
         Take::AsHashed => as_hashed(form, value).map(Some),
         Take::Transform => {
+            if let Some(normal) = printable(form, value, &mut [0; ID_BYTES]) {
+                return Ok(Some(Digest(Sha256::digest(normal?).into())));
+            }
             let text = std::str::from_utf8(value).map_err(|_| Fault::NotUtf8)?;
             let normal = normalise(form, text)?;
             Ok((!normal.is_empty()).then(|| Digest(Sha256::digest(normal.as_bytes()).into())))
@@ -358,6 +364,15 @@ mod tests {
         fn normalising_twice_changes_nothing(form in forms(), value in values()) {
             if let Ok(once) = normalise(form, &value) {
                 prop_assert_eq!(normalise(form, &once), Ok(once.clone()));
+            }
+        }
+
+        #[test]
+        fn both_ways_lead_to_the_same(form in forms(), value in prop_oneof![values(), "[ -~]{0,12}", "[a-c@. A]{0,9}"]) {
+            let value = value.trim_ascii();
+            if let Some(normal) = printable(form, value.as_bytes(), &mut [0; ID_BYTES]) {
+                let normal = normal.map(|normal| String::from_utf8_lossy(normal).into_owned());
+                prop_assert_eq!(normal, normalise(form, value));
             }
         }
 
