@@ -12,6 +12,7 @@ pub mod delivery;
 mod digest;
 pub mod encrypted;
 pub mod generation;
+mod in_order;
 mod index;
 mod key_name;
 pub mod measure;

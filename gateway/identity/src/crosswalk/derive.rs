@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::links::{Direction, LinkReader, links_path};
-use crate::generation::{GenerationFault, RunSource, merge};
+use crate::generation::{GenerationFault, RunSource, Runs};
 use crate::key_name::KeyName;
 use crate::run::RunWriter;
 use crate::slots::Slot;
@@ -35,7 +35,7 @@ pub(crate) fn derive_run(
     let mut links = LinkReader::open(&links_path(&crosswalk.crosswalk, Direction::ToLinked))?;
     let mut sorter = Sorter::new(out, DEFAULT_MEMORY);
     let (mut payload, mut pushed) = (Vec::new(), 0);
-    merge(sources, &crosswalk.join, |from, _, slots| {
+    Runs::open(sources, &crosswalk.join)?.merge(0..=u64::MAX, |from, _, slots| {
         links.follow(from, |link| {
             payload.clear();
             payload.extend_from_slice(&link.digest);

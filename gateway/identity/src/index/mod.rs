@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::checksum::checksum;
 use crate::slots::{Slot, SlotSet, ones};
 use layout::{HEADER_BYTES, Header, Sections, SetTail};
-pub(crate) use writer::IndexWriter;
+pub(crate) use writer::{IndexPart, IndexWriter};
 
 #[cfg(target_endian = "big")]
 compile_error!("an index is mapped into memory as it is on disk, in little-endian");
@@ -207,8 +207,13 @@ mod tests {
 
     fn write(path: &Path, rows: &BTreeMap<u64, BTreeSet<u16>>) {
         let mut writer = IndexWriter::create(path, path.parent().unwrap()).unwrap();
-        for (key, slots) in rows {
-            writer.push(*key, &slots.iter().map(|s| Slot(*s)).collect::<Vec<_>>()).unwrap();
+        // In several parts, as threads make them.
+        for rows in rows.iter().collect::<Vec<_>>().chunks(64) {
+            let mut part = IndexPart::default();
+            for (key, slots) in rows {
+                part.push(**key, &slots.iter().map(|s| Slot(*s)).collect::<Vec<_>>()).unwrap();
+            }
+            writer.append(&part).unwrap();
         }
         assert_eq!(writer.finish().unwrap(), rows.len() as u64);
     }

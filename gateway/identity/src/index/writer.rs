@@ -1,9 +1,11 @@
 //! Writes an index file from rows in ascending order, in bounded memory.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use indexmap::IndexSet;
+use smallvec::SmallVec;
 
 use super::IndexFault;
 use super::layout::{HEADER_BYTES, Header, SetTail};
@@ -14,7 +16,11 @@ use crate::slots::Slot;
 const SHARED_SETS: usize = 1 << 20;
 const BUFFER: usize = 256 << 10;
 
-type Words = Vec<(u16, u64)>;
+/// Numbers and bits of the words of a slot set. Most sets have one or two.
+type Words = SmallVec<[(u16, u64); 2]>;
+
+/// Distinct sets, numbered in the order in which they are met. They are hashed with a random seed.
+type SetNumbers = IndexSet<Words, foldhash::fast::RandomState>;
 
 pub(crate) struct IndexWriter {
     out: Checked<BufWriter<File>>,
@@ -22,9 +28,39 @@ pub(crate) struct IndexWriter {
     sets: Section,
     words: Section,
     row_sets: Section,
-    shared: HashMap<Words, u32>,
+    shared: SetNumbers,
     counts: Vec<u64>,
+}
+
+/// Consecutive rows on their way to an index.
+#[derive(Default)]
+pub(crate) struct IndexPart {
+    keys: Vec<u64>,
+    /// The set of each row, by its number here.
+    row_sets: Vec<u32>,
+    sets: SetNumbers,
     set: Words,
+}
+
+impl IndexPart {
+    /// Adds the next row: its hash, and its slots ascending, at least one and each once.
+    pub(crate) fn push(&mut self, key: u64, slots: &[Slot]) -> Result<(), IndexFault> {
+        self.set.clear();
+        for slot in slots {
+            let (word, bit) = (slot.0 / 64, 1 << (slot.0 % 64));
+            match self.set.last_mut() {
+                Some((last, bits)) if *last == word => *bits |= bit,
+                _ => self.set.push((word, bit)),
+            }
+        }
+        let number = match self.sets.get_index_of(&self.set) {
+            Some(number) => number,
+            None => self.sets.insert_full(self.set.clone()).0,
+        };
+        self.keys.push(key);
+        self.row_sets.push(u32::try_from(number).map_err(|_| IndexFault::TooManyRows)?);
+        Ok(())
+    }
 }
 
 /// A section whose place in the file is known only when the sections before it are complete.
@@ -67,43 +103,50 @@ impl IndexWriter {
             sets: Section::new(dir)?,
             words: Section::new(dir)?,
             row_sets: Section::new(dir)?,
-            shared: HashMap::new(),
+            shared: SetNumbers::default(),
             counts: Vec::new(),
-            set: Vec::new(),
         })
     }
 
-    /// Adds the next row: its hash, and its slots ascending, at least one and each once.
-    pub(crate) fn push(&mut self, key: u64, slots: &[Slot]) -> Result<(), IndexFault> {
-        self.set.clear();
-        for slot in slots {
-            let (word, bit) = (slot.0 / 64, 1 << (slot.0 % 64));
-            match self.set.last_mut() {
-                Some((last, bits)) if *last == word => *bits |= bit,
-                _ => self.set.push((word, bit)),
-            }
-        }
-        let set = self.set_number()?;
-        if self.rows == u64::from(u32::MAX) {
+    /// Adds rows, which come after all that were added before.
+    pub(crate) fn append(&mut self, part: &IndexPart) -> Result<(), IndexFault> {
+        self.rows += part.keys.len() as u64;
+        if self.rows > u64::from(u32::MAX) {
             return Err(IndexFault::TooManyRows);
         }
-        self.rows += 1;
-        self.out.write_all(&key.to_le_bytes())?;
-        self.row_sets.push(&set.to_le_bytes())?;
+        self.out.write_all(bytemuck::cast_slice(&part.keys))?;
+        let mut numbers = part.sets.iter().map(|_| None).collect::<Vec<_>>();
+        for set in &part.row_sets {
+            let known = &mut numbers[*set as usize];
+            let number = match *known {
+                Some(number) => {
+                    self.counts[number as usize] += 1;
+                    number
+                }
+                None => {
+                    let (number, is_shared) = self.set_number(&part.sets[*set as usize])?;
+                    *known = is_shared.then_some(number);
+                    number
+                }
+            };
+            self.row_sets.push(&number.to_le_bytes())?;
+        }
         Ok(())
     }
 
-    fn set_number(&mut self) -> Result<u32, IndexFault> {
-        if let Some(&set) = self.shared.get(&self.set) {
-            self.counts[set as usize] += 1;
-            return Ok(set);
+    /// The number of a row's set, and whether further rows share it.
+    fn set_number(&mut self, set: &Words) -> Result<(u32, bool), IndexFault> {
+        if let Some(number) = self.shared.get_index_of(set) {
+            self.counts[number] += 1;
+            return Ok((number as u32, true));
         }
-        let set = self.sets.count as u32;
-        if self.shared.len() < SHARED_SETS {
-            self.shared.insert(self.set.clone(), set);
+        let number = self.sets.count as u32;
+        let is_shared = self.shared.len() < SHARED_SETS;
+        if is_shared {
+            self.shared.insert(set.clone());
             self.counts.push(1);
         }
-        let Some(((first_word, bits), more)) = self.set.split_first() else {
+        let Some(((first_word, bits), more)) = set.split_first() else {
             return Err(IndexFault::RowWithoutSlots);
         };
         let more_at = u32::try_from(self.words.count).map_err(|_| IndexFault::TooManyRows)?;
@@ -112,7 +155,7 @@ impl IndexWriter {
         for (word, bits) in more {
             self.words.push(&pair(*bits, u64::from(*word)))?;
         }
-        Ok(set)
+        Ok((number, is_shared))
     }
 
     /// Writes the set of each row, in as many bits as the positions of the sets take.

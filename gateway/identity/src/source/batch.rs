@@ -1,16 +1,21 @@
 //! Parsed rows on their way from the thread that parses to the one that hashes and sorts.
 
-use super::fault::SourceFault;
+use super::fault::{RowFault, SourceFault};
 use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, field};
 
 /// A batch is full once it holds this much text; one more row of any length always fits above.
 const FULL_TEXT: usize = 512 << 10;
 const FULL_ENDS: usize = 64 << 10;
 
+/// The ordinal of a row's audience, or what is wrong with the column that names it.
+pub(super) type RowAudience = Result<u16, (usize, RowFault)>;
+
 pub(super) struct Batch {
     text: Box<[u8]>,
     ends: Box<[usize]>,
     rows: Vec<Span>,
+    /// The audience of each row.
+    audiences: Vec<RowAudience>,
     first: u64,
     /// The row that is being added field by field, behind those that are complete.
     open: Span,
@@ -32,6 +37,8 @@ pub(super) struct BatchRow<'a> {
     text: &'a [u8],
     ends: &'a [usize],
     pub(super) number: u64,
+    /// Of the first audience until they are named.
+    pub(super) audience: RowAudience,
 }
 
 impl Batch {
@@ -40,6 +47,7 @@ impl Batch {
             text: vec![0; FULL_TEXT + MAX_ROW_BYTES].into_boxed_slice(),
             ends: vec![0; FULL_ENDS + MAX_COLUMNS].into_boxed_slice(),
             rows: Vec::new(),
+            audiences: Vec::new(),
             first: 0,
             open: Span::default(),
             open_text: 0,
@@ -100,11 +108,28 @@ impl Batch {
         Ok(!self.rows.is_empty())
     }
 
+    /// Notes the audience of each row.
+    pub(super) fn name_audiences(
+        &mut self,
+        mut name: impl FnMut(&BatchRow<'_>) -> Result<RowAudience, SourceFault>,
+    ) -> Result<(), SourceFault> {
+        self.audiences.clear();
+        let mut audiences = std::mem::take(&mut self.audiences);
+        audiences.extend(self.rows.iter().map(|_| Ok(0)));
+        for (row, audience) in self.rows().zip(&mut audiences) {
+            *audience = name(&row)?;
+        }
+        self.audiences = audiences;
+        Ok(())
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = BatchRow<'_>> {
-        self.rows.iter().zip(self.first..).map(|(span, number)| BatchRow {
+        let audiences = self.audiences.iter().copied().chain(std::iter::repeat(Ok(0)));
+        self.rows.iter().zip(self.first..).zip(audiences).map(|((span, number), audience)| BatchRow {
             text: &self.text[span.text..],
             ends: &self.ends[span.ends..span.ends + span.fields],
             number,
+            audience,
         })
     }
 }

@@ -2,17 +2,20 @@
 
 mod audience_names;
 mod batch;
+mod entry;
 mod fault;
 mod first_bytes;
 mod header;
 mod masking;
 mod parquet;
+mod partitions;
 mod plan;
 mod preview;
 mod quoting;
 mod rows;
 mod sorter;
 mod sourcing;
+mod taking;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! Sorts identities in bounded memory: sorted pieces are spilled to disk and merged in the end.
+//! Sorts more entries than there is memory for: sorted pieces are spilled to disk and merged in the end.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -7,53 +7,11 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// One identity in one audience. Orders by match key, then hash, then audience.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: u64,
-    pub(super) digest: [u8; 32],
-    /// Ordinal of the match key.
-    pub(super) match_key: u16,
-    /// Ordinal of the audience.
-    pub(super) audience: u16,
-}
+use super::entry::{ENTRY_BYTES, Entry};
 
-const ENTRY_BYTES: usize = 44;
 /// Spills that are merged at a time.
 const FAN_IN: usize = 64;
 const READ_BUFFER: usize = 128 << 10;
-
-impl Entry {
-    fn order(&self) -> (u16, u64, u16) {
-        (self.match_key, self.key, self.audience)
-    }
-
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut bytes = [0; ENTRY_BYTES];
-        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
-        bytes[8..40].copy_from_slice(&self.digest);
-        bytes[40..42].copy_from_slice(&self.match_key.to_le_bytes());
-        bytes[42..].copy_from_slice(&self.audience.to_le_bytes());
-        out.write_all(&bytes)
-    }
-
-    fn read(input: &mut impl Read) -> io::Result<Option<Self>> {
-        let mut bytes = [0; ENTRY_BYTES];
-        match input.read_exact(&mut bytes) {
-            Err(fault) if fault.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            other => other?,
-        }
-        let (mut key, mut digest) = ([0; 8], [0; 32]);
-        key.copy_from_slice(&bytes[..8]);
-        digest.copy_from_slice(&bytes[8..40]);
-        Ok(Some(Self {
-            key: u64::from_le_bytes(key),
-            digest,
-            match_key: u16::from_le_bytes([bytes[40], bytes[41]]),
-            audience: u16::from_le_bytes([bytes[42], bytes[43]]),
-        }))
-    }
-}
 
 /// Takes entries in any order and gives them back sorted, each once.
 pub(super) struct Sorter<'a> {
@@ -95,7 +53,7 @@ impl<'a> Sorter<'a> {
             let oldest: Vec<PathBuf> = self.spills.drain(..FAN_IN).collect();
             let path = self.next_path();
             let mut out = BufWriter::with_capacity(READ_BUFFER, File::create(&path)?);
-            merge(&oldest, |entry| entry.write(&mut out))?;
+            merge(&oldest, |entry| out.write_all(&entry.to_bytes()))?;
             out.flush()?;
             for merged in oldest {
                 std::fs::remove_file(merged)?;
@@ -114,7 +72,7 @@ impl<'a> Sorter<'a> {
         self.sort();
         let path = self.next_path();
         let mut out = BufWriter::with_capacity(READ_BUFFER, File::create(&path)?);
-        self.entries.iter().try_for_each(|entry| entry.write(&mut out))?;
+        self.entries.iter().try_for_each(|entry| out.write_all(&entry.to_bytes()))?;
         out.flush()?;
         self.spills.push(path);
         self.entries.clear();
@@ -124,6 +82,14 @@ impl<'a> Sorter<'a> {
     fn next_path(&mut self) -> PathBuf {
         self.spilled += 1;
         self.scratch.join(format!("{}.spill", self.spilled))
+    }
+}
+
+fn read(input: &mut impl Read) -> io::Result<Option<Entry>> {
+    let mut bytes = [0; ENTRY_BYTES];
+    match input.read_exact(&mut bytes) {
+        Err(fault) if fault.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        read => read.map(|()| Some(Entry::from_bytes(&bytes))),
     }
 }
 
@@ -157,7 +123,7 @@ fn merge(spills: &[PathBuf], mut take: impl FnMut(&Entry) -> io::Result<()>) -> 
     let mut heads = BinaryHeap::with_capacity(spills.len());
     for (spill, path) in spills.iter().enumerate() {
         let mut reader = BufReader::with_capacity(READ_BUFFER, File::open(path)?);
-        if let Some(entry) = Entry::read(&mut reader)? {
+        if let Some(entry) = read(&mut reader)? {
             heads.push(Reverse(Head { entry, spill }));
         }
         readers.push(reader);
@@ -165,7 +131,7 @@ fn merge(spills: &[PathBuf], mut take: impl FnMut(&Entry) -> io::Result<()>) -> 
     let mut last = None;
     while let Some(mut head) = heads.peek_mut() {
         let entry = head.0.entry;
-        match Entry::read(&mut readers[head.0.spill])? {
+        match read(&mut readers[head.0.spill])? {
             Some(next) => head.0.entry = next,
             None => {
                 PeekMut::pop(head);
@@ -186,11 +152,11 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn sorted(memory: usize, numbers: &[(u16, u64, u16)]) -> Vec<(u16, u64, u16)> {
+    fn sorted(memory: usize, numbers: &[(u64, u16)]) -> Vec<(u64, u16)> {
         let scratch = tempfile::tempdir().unwrap();
         let mut sorter = Sorter::new(memory, scratch.path());
-        for &(match_key, key, audience) in numbers {
-            sorter.push(Entry { key, digest: [key as u8; 32], match_key, audience }).unwrap();
+        for &(key, audience) in numbers {
+            sorter.push(Entry { key, digest: [key as u8; 32], audience }).unwrap();
         }
         let mut out = Vec::new();
         sorter
@@ -205,9 +171,8 @@ mod tests {
 
     #[test]
     fn more_spills_than_are_merged_at_once() {
-        let numbers: Vec<_> = (0..1_024 * 70u64)
-            .map(|i| ((i % 3) as u16, i.wrapping_mul(0x9E37_79B9) % 50_000, (i % 5) as u16))
-            .collect();
+        let numbers: Vec<_> =
+            (0..1_024 * 70u64).map(|i| (i.wrapping_mul(0x9E37_79B9) % 50_000, (i % 5) as u16)).collect();
         let expected: Vec<_> = numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         assert_eq!(sorted(0, &numbers), expected);
     }
@@ -215,7 +180,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn sorted_and_each_once(numbers in prop::collection::vec((0u16..3, 0u64..900, 0u16..4), 0..5_000)) {
+        fn sorted_and_each_once(numbers in prop::collection::vec((0u64..900, 0u16..4), 0..5_000)) {
             let expected: Vec<_> = numbers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
             prop_assert_eq!(sorted(0, &numbers), expected.clone());
             prop_assert_eq!(sorted(usize::MAX >> 8, &numbers), expected);

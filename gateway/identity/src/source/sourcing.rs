@@ -1,27 +1,31 @@
-//! From a file to a run: one thread parses, the other normalises, hashes and sorts.
+//! From a file to a run: one thread parses, others normalise and hash, and in the end all sort.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use super::audience_names::AudienceNames;
-use super::batch::{Batch, BatchRow};
-use super::fault::{RowFault, RowFaults, SourceFault};
+use super::batch::Batch;
+use super::fault::{RowFaults, SourceFault};
 use super::header;
 use super::parquet::{self, ParquetRows};
-use super::plan::{AudienceFrom, Mapping, SourcePlan};
+use super::partitions::{Entries, PARTITIONS, Partitions};
+use super::plan::{AudienceFrom, PlanFault, SourcePlan};
 use super::rows::RowReader;
-use super::sorter::{Entry, Sorter};
+use super::taking::{Batches, Mapped, Taken, Taker};
 use crate::aside::Aside;
-use crate::digest::{Digest, IndexSecret};
+use crate::digest::IndexSecret;
+use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
-use crate::normalise::{self, Form, Take};
 use crate::random_access::{FromStart, RandomAccess};
 use crate::run::RunWriter;
 
+/// Batches that wait for the threads that hash.
 const BATCHES: usize = 4;
+/// Keeps what is sorted at a time within the memory of the plan.
+const SORTING_THREADS: usize = 4;
 
 /// How far sourcing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,20 +155,28 @@ fn source_rows(
     out: &Path,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
-    let columns = Columns::of(plan, rows.columns())?;
-    let scratch = tempfile::Builder::new().prefix("source-").tempdir_in(scratch)?;
-    let sorter = Sorter::new(plan.memory, scratch.path());
+    let width = rows.columns().len();
+    let mapped = Mapped::all(plan, rows.columns())?;
+    let mut audiences = Audiences::of(plan, rows.columns())?;
+    let partitions = Partitions::new(plan.keys().len(), plan.memory, scratch)?;
 
+    let (full_sender, full) = sync_channel(BATCHES);
+    let (empty_sender, empty) = channel();
+    let batches = Batches::new(full);
     let taken = thread::scope(|scope| {
-        let (full_sender, full) = sync_channel(BATCHES);
-        let (empty_sender, empty) = channel();
-        let width = rows.columns().len();
-        let taker = scope.spawn(move || Taker::new(columns, width, secret, sorter).take_all(full, empty_sender));
-        let parsed = parse(rows, full_sender, empty, progress);
-        let taken = taker.join().map_err(|_| std::io::Error::other("the sorting thread failed"))?;
-        // Where both stopped, the taker stopped first: it is why the parser could not hand on its batch.
-        let taken = taken?;
-        parsed.map(|()| taken)
+        let (mapped, partitions, batches) = (&mapped, &partitions, &batches);
+        let begin = |empty_sender: Sender<Batch>| {
+            let taker = Taker { mapped, width, secret, collected: partitions.collect(), taken: Taken::default() };
+            scope.spawn(move || taker.take_all(batches, &empty_sender))
+        };
+        let takers: Vec<_> = (0..all_threads()).map(|_| begin(empty_sender.clone())).collect();
+        let parsed = parse(rows, &mut audiences, full_sender, empty, progress);
+        let mut parts = Vec::new();
+        for taker in takers {
+            // Where a taker stopped, it is why the parser could not hand on its batch.
+            parts.push(taker.join().map_err(|_| io::Error::other("a thread that hashes failed"))??);
+        }
+        parsed.map(|()| Taken::of_all(parts))
     })?;
 
     if rows.rows() == 0 {
@@ -174,7 +186,7 @@ fn source_rows(
         return Err(SourceFault::FieldCounts);
     }
     let bytes = rows.bytes();
-    let sourced = taken.write_run(plan, rows, out)?;
+    let sourced = write_run(&partitions, taken, audiences.names.into_names(), plan, rows, out)?;
     match progress(Progress { rows: rows.rows(), bytes }) {
         Control::Continue => Ok(sourced.publish()?),
         Control::Cancel => Err(SourceFault::Cancelled),
@@ -183,6 +195,7 @@ fn source_rows(
 
 fn parse(
     rows: &mut dyn Rows,
+    audiences: &mut Audiences,
     full: SyncSender<Batch>,
     empty: Receiver<Batch>,
     progress: &mut dyn FnMut(Progress) -> Control,
@@ -192,6 +205,7 @@ fn parse(
         if !rows.fill(&mut batch)? {
             return Ok(());
         }
+        audiences.name(&mut batch, rows.columns().len())?;
         if full.send(batch).is_err() {
             return Ok(());
         }
@@ -201,129 +215,34 @@ fn parse(
     }
 }
 
-/// The plan, by positions in a row.
-struct Columns {
-    mapped: Vec<Mapped>,
-    audience: Option<usize>,
-    fixed_audience: Option<String>,
+/// The audience of each row. They are numbered in the order of the file, and so by the thread that parses.
+struct Audiences {
+    names: AudienceNames,
+    column: Option<usize>,
 }
 
-struct Mapped {
-    column: usize,
-    match_key: u16,
-    form: Form,
-    take: Take,
-}
-
-impl Columns {
-    fn of(plan: &SourcePlan, names: &[String]) -> Result<Self, SourceFault> {
-        let keys = plan.keys();
-        let mapped = |mapping: &Mapping| {
-            let match_key = keys.iter().position(|key| *key == mapping.key).unwrap_or(0) as u16;
-            let column = header::position(names, &mapping.column)?;
-            Ok(Mapped { column, match_key, form: mapping.form, take: mapping.take })
-        };
-        let mapped = plan.mappings.iter().map(mapped).collect::<Result<_, SourceFault>>()?;
-        let (audience, fixed_audience) = match &plan.audience {
-            AudienceFrom::Fixed(name) => (None, Some(name.clone())),
-            AudienceFrom::Column(column) => (Some(header::position(names, column)?), None),
-        };
-        Ok(Self { mapped, audience, fixed_audience })
-    }
-}
-
-/// Takes identities out of rows.
-struct Taker<'a> {
-    columns: Columns,
-    width: usize,
-    secret: &'a IndexSecret,
-    sorter: Sorter<'a>,
-    audiences: AudienceNames,
-    faults: RowFaults,
-    accepted: u64,
-    misshapen: u64,
-}
-
-struct Taken<'a> {
-    sorter: Sorter<'a>,
-    audiences: Vec<String>,
-    faults: RowFaults,
-    accepted: u64,
-    misshapen: u64,
-}
-
-impl<'a> Taker<'a> {
-    fn new(columns: Columns, width: usize, secret: &'a IndexSecret, sorter: Sorter<'a>) -> Self {
-        Self {
-            columns,
-            width,
-            secret,
-            sorter,
-            audiences: AudienceNames::default(),
-            faults: RowFaults::default(),
-            accepted: 0,
-            misshapen: 0,
-        }
-    }
-
-    fn take_all(mut self, full: Receiver<Batch>, empty: Sender<Batch>) -> Result<Taken<'a>, SourceFault> {
-        if let Some(name) = self.columns.fixed_audience.take() {
-            self.audiences.ordinal(name.trim().as_bytes())?.map_err(|_| super::PlanFault::AudienceName)?;
-        }
-        for batch in full {
-            for row in batch.rows() {
-                self.take(&row)?;
+impl Audiences {
+    fn of(plan: &SourcePlan, columns: &[String]) -> Result<Self, SourceFault> {
+        let mut names = AudienceNames::default();
+        let column = match &plan.audience {
+            AudienceFrom::Fixed(name) => {
+                names.ordinal(name.trim().as_bytes())?.map_err(|_| PlanFault::AudienceName)?;
+                None
             }
-            // At the end nobody wants the batch back.
-            let _ = empty.send(batch);
-        }
-        Ok(Taken {
-            sorter: self.sorter,
-            audiences: self.audiences.into_names(),
-            faults: self.faults,
-            accepted: self.accepted,
-            misshapen: self.misshapen,
+            AudienceFrom::Column(column) => Some(header::position(columns, column)?),
+        };
+        Ok(Self { names, column })
+    }
+
+    fn name(&mut self, batch: &mut Batch, width: usize) -> Result<(), SourceFault> {
+        batch.name_audiences(|row| match self.column {
+            // A row with too many or too few fields is of no audience.
+            Some(column) if row.len() == width => {
+                Ok(self.names.ordinal(row.field(column))?.map_err(|fault| (column, fault)))
+            }
+            _ => Ok(Ok(0)),
         })
     }
-
-    fn take(&mut self, row: &BatchRow<'_>) -> Result<(), SourceFault> {
-        if row.len() != self.width {
-            self.misshapen += 1;
-            self.faults.add(row.number, None, RowFault::FieldCount);
-            return Ok(());
-        }
-        let audience = match self.columns.audience {
-            None => 0,
-            Some(column) => match self.audiences.ordinal(row.field(column))? {
-                Ok(ordinal) => ordinal,
-                Err(fault) => {
-                    self.faults.add(row.number, Some(column), fault);
-                    return Ok(());
-                }
-            },
-        };
-        let mut identities = 0;
-        for mapped in &self.columns.mapped {
-            match normalise::identity(mapped.form, mapped.take, row.field(mapped.column)) {
-                Ok(None) => {}
-                Ok(Some(digest)) => {
-                    identities += 1;
-                    self.sorter.push(entry(self.secret, digest, mapped.match_key, audience))?;
-                }
-                Err(fault) => self.faults.add(row.number, Some(mapped.column), RowFault::Value(fault)),
-            }
-        }
-        if identities == 0 {
-            self.faults.add(row.number, None, RowFault::NoIdentity);
-        } else {
-            self.accepted += 1;
-        }
-        Ok(())
-    }
-}
-
-fn entry(secret: &IndexSecret, digest: Digest, match_key: u16, audience: u16) -> Entry {
-    Entry { key: secret.key(&digest).0, digest: digest.0, match_key, audience }
 }
 
 /// A run that is written but not yet where readers look for it.
@@ -339,29 +258,45 @@ impl Unpublished {
     }
 }
 
-impl Taken<'_> {
-    fn write_run(self, plan: &SourcePlan, rows: &dyn Rows, out: &Path) -> Result<Unpublished, SourceFault> {
-        let keys = plan.keys();
-        let aside = Aside::directory(out)?;
-        let mut counts = vec![vec![0; keys.len()]; self.audiences.len()];
-        let mut writers = keys.iter().map(|key| RunWriter::create(aside.path(), key)).collect::<Result<Vec<_>, _>>()?;
-        self.sorter.finish(|entry| {
-            counts[usize::from(entry.audience)][usize::from(entry.match_key)] += 1;
-            writers[usize::from(entry.match_key)].push(entry.key, &entry.digest, entry.audience)
+fn write_run(
+    partitions: &Partitions,
+    taken: Taken,
+    audiences: Vec<String>,
+    plan: &SourcePlan,
+    rows: &dyn Rows,
+    out: &Path,
+) -> Result<Unpublished, SourceFault> {
+    let keys = plan.keys();
+    let aside = Aside::directory(out)?;
+    let mut counts = vec![vec![0; keys.len()]; audiences.len()];
+    let mut identities = Vec::new();
+    for (number, key) in keys.iter().enumerate() {
+        let mut run = RunWriter::create(aside.path(), key)?;
+        let make = |partition| partitions.take(number, partition);
+        in_order(all_threads().min(SORTING_THREADS), 0..PARTITIONS, make, |entries| {
+            let of_audiences = match entries {
+                Entries::Sorted(sorted) => {
+                    run.append(sorted.part)?;
+                    sorted.audiences
+                }
+                Entries::TooMany(too_many) => too_many.write(&mut run)?,
+            };
+            counts.iter_mut().zip(of_audiences).for_each(|(counts, more)| counts[number] += more);
+            Ok::<_, io::Error>(())
         })?;
-        let per_key = |identities: Vec<u64>| {
-            keys.iter().zip(identities).map(|(key, identities)| KeyCount { key: key.clone(), identities }).collect()
-        };
-        let identities = writers.into_iter().map(RunWriter::finish).collect::<Result<Vec<_>, _>>()?;
-        let audiences = self.audiences.into_iter().zip(counts);
-        let sourced = Sourced {
-            rows: rows.rows(),
-            accepted_rows: self.accepted,
-            faults: self.faults,
-            columns: rows.columns().to_vec(),
-            audiences: audiences.map(|(name, counts)| SourcedAudience { name, keys: per_key(counts) }).collect(),
-            keys: per_key(identities),
-        };
-        Ok(Unpublished { aside, sourced })
+        identities.push(run.finish()?);
     }
+    let per_key = |identities: Vec<u64>| {
+        keys.iter().zip(identities).map(|(key, identities)| KeyCount { key: key.clone(), identities }).collect()
+    };
+    let audiences = audiences.into_iter().zip(counts);
+    let sourced = Sourced {
+        rows: rows.rows(),
+        accepted_rows: taken.accepted,
+        faults: taken.faults,
+        columns: rows.columns().to_vec(),
+        audiences: audiences.map(|(name, counts)| SourcedAudience { name, keys: per_key(counts) }).collect(),
+        keys: per_key(identities),
+    };
+    Ok(Unpublished { aside, sourced })
 }

@@ -3,33 +3,36 @@
 //! For each match key a generation has `<key>.idx` ([`Index`](crate::Index)) and `<key>.parquet`, whose column
 //! `identity` has the full digests: its row n is the index's row n.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod digests;
+mod merge;
 
-use arrow_array::builder::FixedSizeBinaryBuilder;
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use thiserror::Error;
 
 use crate::aside::Aside;
 use crate::crosswalk::{CrosswalkSource, derive_run};
-use crate::index::{Index, IndexFault, IndexWriter};
+use crate::in_order::{all_threads, in_order};
+use crate::index::{Index, IndexFault, IndexPart, IndexWriter};
 use crate::key_name::KeyName;
-use crate::run::{RunReader, RunRecord};
 use crate::slots::Slot;
+use digests::DigestWriter;
+pub(crate) use merge::Runs;
 
 /// The only column of a generation's Parquet files.
 pub const IDENTITY_COLUMN: &str = "identity";
 
-const BATCH_ROWS: usize = 16_384;
-const ROW_GROUP_ROWS: usize = 512 << 10;
+/// Identities that are merged as one part: at most about 20 MiB for each thread.
+const RANGE_IDENTITIES: u64 = 256 << 10;
+/// So many are enough for all identities that an index can have, and not too many row groups for Parquet.
+const MOST_RANGES: u64 = 1 << 14;
+/// Keeps the parts of all threads together below 200 MiB.
+const MAX_THREADS: usize = 8;
 
 /// One run and the slots of its audiences.
 #[derive(Clone, Debug)]
@@ -140,13 +143,23 @@ fn keys_of(sources: &[RunSource]) -> io::Result<BTreeSet<KeyName>> {
     Ok(keys)
 }
 
+/// Merges the runs of one match key, range by range of hashes on all threads.
 fn write_key(sources: &[RunSource], key: KeyName, dir: &Path) -> Result<Option<GenerationKey>, GenerationFault> {
     let (index_file, digests_file) = (index_path(dir, &key), digests_path(dir, &key));
+    let runs = Runs::open(sources, &key)?;
     let mut index = IndexWriter::create(&index_file, dir)?;
-    let mut digests = DigestWriter::create(&digests_file)?;
-    merge(sources, &key, |hash, digest, slots| {
-        index.push(hash, slots)?;
-        digests.push(digest)
+    let (mut digests, encoder) = DigestWriter::create(&digests_file)?;
+    let make = |keys| {
+        let (mut part, mut digests) = (IndexPart::default(), Vec::new());
+        runs.merge(keys, |hash, digest, slots| {
+            digests.extend_from_slice(digest);
+            Ok(part.push(hash, slots)?)
+        })?;
+        Ok((part, encoder.encode(digests)?))
+    };
+    in_order(all_threads().min(MAX_THREADS), ranges(runs.records()), make, |(part, encoded)| {
+        index.append(&part)?;
+        digests.append(encoded)
     })?;
     let identities = index.finish()?;
     digests.finish()?;
@@ -159,84 +172,12 @@ fn write_key(sources: &[RunSource], key: KeyName, dir: &Path) -> Result<Option<G
     Ok(Some(GenerationKey { key, identities, slots }))
 }
 
-/// Gives each identity of a match key that is in any slot once, by ascending hash: its hash, digest, and slots ascending.
-pub(crate) fn merge(
-    sources: &[RunSource],
-    key: &KeyName,
-    mut take: impl FnMut(u64, &[u8; 32], &[Slot]) -> Result<(), GenerationFault>,
-) -> Result<(), GenerationFault> {
-    let mut readers = Vec::new();
-    let mut heads = BinaryHeap::new();
-    for source in sources {
-        if let Some(mut reader) = RunReader::open(&source.run, key)? {
-            let mut record = RunRecord { key: 0, digest: [0; 32], audiences: Vec::new() };
-            if reader.next(&mut record)? {
-                heads.push(Reverse((record.key, readers.len())));
-                readers.push((reader, record, &source.slots));
-            }
-        }
-    }
-    let mut slots = Vec::new();
-    while let Some(&Reverse((hash, first))) = heads.peek() {
-        slots.clear();
-        let digest = readers[first].1.digest;
-        while let Some(mut head) = heads.peek_mut().filter(|head| head.0.0 == hash) {
-            let (reader, record, slots_of_run) = &mut readers[head.0.1];
-            for audience in &record.audiences {
-                let slot = slots_of_run.get(usize::from(*audience)).ok_or(GenerationFault::UnknownAudience)?;
-                slots.extend(slot);
-            }
-            if reader.next(record)? {
-                head.0.0 = record.key;
-            } else {
-                std::collections::binary_heap::PeekMut::pop(head);
-            }
-        }
-        slots.sort_unstable();
-        slots.dedup();
-        if !slots.is_empty() {
-            take(hash, &digest, &slots)?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes digests to Parquet. They are random bytes: neither compressed nor described by statistics.
-struct DigestWriter {
-    writer: ArrowWriter<File>,
-    schema: Arc<Schema>,
-    batch: FixedSizeBinaryBuilder,
-    rows: usize,
-}
-
-impl DigestWriter {
-    fn create(path: &Path) -> Result<Self, GenerationFault> {
-        let schema = Arc::new(Schema::new(vec![Field::new(IDENTITY_COLUMN, DataType::FixedSizeBinary(32), false)]));
-        let properties = WriterProperties::builder()
-            .set_dictionary_enabled(false)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .build();
-        let writer = ArrowWriter::try_new(File::create_new(path)?, Arc::clone(&schema), Some(properties))?;
-        Ok(Self { writer, schema, batch: FixedSizeBinaryBuilder::with_capacity(BATCH_ROWS, 32), rows: 0 })
-    }
-
-    fn push(&mut self, digest: &[u8; 32]) -> Result<(), GenerationFault> {
-        self.batch.append_value(digest)?;
-        self.rows += 1;
-        if self.rows == BATCH_ROWS { self.write_batch() } else { Ok(()) }
-    }
-
-    fn write_batch(&mut self) -> Result<(), GenerationFault> {
-        let column: ArrayRef = Arc::new(self.batch.finish());
-        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), vec![column])?)?;
-        self.rows = 0;
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), GenerationFault> {
-        self.write_batch()?;
-        self.writer.into_inner()?.sync_all()?;
-        Ok(())
-    }
+/// All hashes in ranges of equal width. Hashes are as good as random: the ranges have about as many identities each.
+fn ranges(identities: u64) -> impl Iterator<Item = RangeInclusive<u64>> {
+    let count = identities.div_ceil(RANGE_IDENTITIES).clamp(1, MOST_RANGES).next_power_of_two();
+    let width = u64::MAX / count;
+    (0..count).map(move |number| {
+        let start = number * width + number;
+        start..=start + width
+    })
 }
