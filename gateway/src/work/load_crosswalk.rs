@@ -16,10 +16,7 @@ use entente_domain::{
     crosswalk::{Crosswalk, LinkCounts},
     event::Subject,
 };
-use entente_identity::{
-    crosswalk::{LoadedCrosswalk, load_crosswalk},
-    source::{Control, Progress},
-};
+use entente_identity::crosswalk::{LoadedCrosswalk, load_crosswalk};
 use entente_store::{LinksPublication, NewJob, RefreshEnd, RefreshStatus, RowsRead, SourceId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -140,10 +137,7 @@ async fn read(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<(S
     let reading = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         let scratch = gateway.identities().scratch()?;
-        let mut tell = |Progress { rows, bytes }| {
-            said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
-            if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
-        };
+        let mut tell = progress::of_file(said, stop, total_bytes);
         load_crosswalk(&mut opened.reader, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
     });
     match progress::follow(task, heard, reading).await.map_err(Fault::new)? {

@@ -16,10 +16,7 @@ use entente_domain::{
     event::{AccountEventKind, NewEvent, Subject},
     event_data::{self, EventDataSet, EventDataStatus},
 };
-use entente_identity::{
-    measure::{Load, LoadFault, load_conversions, load_exposures},
-    source::{Control, Progress},
-};
+use entente_identity::measure::{Load, LoadFault, load_conversions, load_exposures};
 use entente_store::{NewJob, NewRowFault, Outcome, RefreshEnd, RowsRead, SourceId};
 use serde_json::{Value, json};
 use std::{io, path::Path, sync::Arc};
@@ -112,10 +109,7 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<
         remove_folder(&out)?;
         let scratch = gateway.identities().scratch()?;
         let secret = gateway.identities().index_secret();
-        let mut tell = |Progress { rows, bytes }| {
-            said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
-            if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
-        };
+        let mut tell = progress::of_file(said, stop, total_bytes);
         let loaded = match plan {
             EventPlan::Exposures(plan) => {
                 load_exposures(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
@@ -260,7 +254,7 @@ mod tests {
         data_connection::{Consent, FieldMapping, Transformation},
         event_data::{EventColumns, ExposureColumns},
     };
-    use entente_identity::IndexSecret;
+    use entente_identity::{IndexSecret, source::Control};
 
     fn loaded(file: &str) -> Load {
         let data_set = EventDataSet {

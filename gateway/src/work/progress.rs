@@ -1,12 +1,27 @@
 //! How far blocking work is, told while it runs.
 
 use super::Task;
-use serde_json::Value;
+use entente_identity::source::{Control, Progress};
+use serde_json::{Value, json};
 use std::{future::Future, time::Duration};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Progress is told at most this often.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// What work calls after every part that it has read of a file of so many bytes: says how far it is, and answers whether
+/// to go on.
+pub fn of_file(
+    said: watch::Sender<Value>,
+    stop: CancellationToken,
+    total_bytes: u64,
+) -> impl FnMut(Progress) -> Control {
+    move |Progress { rows, bytes }| {
+        said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
+        if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
+    }
+}
 
 /// Awaits work that says how far it is, and tells those who follow the job.
 ///

@@ -8,10 +8,10 @@ use crate::{
 use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
 use entente_identity::{
     normalise::{self, Form, Take},
-    source::{Control, Progress, RowFaults, Sourced, source},
+    source::{RowFaults, Sourced, source},
 };
 use entente_store::{NewRowFault, RowsRead};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 /// Reads an upload into a new run of the account; answers the run's name, and what it holds.
@@ -35,10 +35,7 @@ pub async fn read(
     let reading = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         let scratch = gateway.identities().scratch()?;
-        let mut tell = |Progress { rows, bytes }| {
-            said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
-            if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
-        };
+        let mut tell = progress::of_file(said, stop, total_bytes);
         source(opened.reader.file(), &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
     });
     let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
@@ -106,7 +103,7 @@ mod tests {
         MatchKey, MatchKeyKind,
         data_connection::{AudienceSource, FieldMapping, Mapping, Transformation},
     };
-    use entente_identity::IndexSecret;
+    use entente_identity::{IndexSecret, source::Control};
     use std::sync::Arc;
 
     fn sourced(file: &str) -> Sourced {
