@@ -229,7 +229,7 @@ mod tests {
         });
         let name = KeyName::new("idfa").unwrap();
         let mut run = RunWriter::create(scratch.path(), &name).unwrap();
-        let mut of_audience = vec![0; 4];
+        let mut of_audience = [0; 4];
         for number in 0..PARTITIONS {
             let audiences = match partitions.take(1, number).unwrap() {
                 Entries::Sorted(sorted) => {
