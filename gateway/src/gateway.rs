@@ -1,8 +1,8 @@
 //! The gateway: everything that a request or a job needs, in one place.
 
 use crate::{
-    destinations::registry::Registry, graphql::Schema, identities::Identities, rates::Rates, secrets::Secrets,
-    settings::Settings,
+    destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
+    rates::Rates, secrets::Secrets, settings::Settings,
 };
 use entente_domain::{UploadId, access::Viewer};
 use entente_store::{Store, StoreError};
@@ -19,6 +19,7 @@ pub struct Gateway {
     store: Store,
     secrets: Secrets,
     identities: Identities,
+    known_audiences: KnownAudiences,
     destinations: Arc<Registry>,
     rates: Rates,
     metrics: PrometheusHandle,
@@ -45,6 +46,7 @@ impl Gateway {
             store,
             secrets,
             identities,
+            known_audiences: KnownAudiences::default(),
             destinations,
             rates,
             metrics,
@@ -71,6 +73,11 @@ impl Gateway {
     /// The identity indexes and the threads that count.
     pub fn identities(&self) -> &Identities {
         &self.identities
+    }
+
+    /// The audiences of the accounts that were compared last.
+    pub fn known_audiences(&self) -> &KnownAudiences {
+        &self.known_audiences
     }
 
     /// The destination types.

@@ -33,6 +33,9 @@ pub enum IdentitiesError {
     Abandoned,
 }
 
+/// What the names of folders begin with that are being removed.
+const GONE: &str = ".gone-";
+
 type OpenIndexes = HashMap<(AccountId, GenerationId, String), Option<Arc<Index>>>;
 
 /// Opens indexes once, and bounds how much is counted at a time.
@@ -128,11 +131,13 @@ impl Identities {
             return Ok(index.clone());
         }
         let folder = self.generation(account, generation);
-        if !folder.is_dir() {
-            return Err(IdentitiesError::Gone);
-        }
         let path = generation::index_path(&folder, &key_name(key));
-        let index = if path.exists() { Some(Arc::new(Index::open(&path)?)) } else { None };
+        let index = match path.exists() {
+            true => Some(Arc::new(Index::open(&path)?)),
+            // A folder loses its name before it loses its files: while it is there, all that belongs into it is.
+            false if folder.is_dir() => None,
+            false => return Err(IdentitiesError::Gone),
+        };
         let mut open = self.opened();
         open.retain(|(a, g, _), _| *a != account || *g == generation);
         open.insert(place, index.clone());
@@ -153,7 +158,8 @@ impl Identities {
         done.await.map_err(|_| IdentitiesError::Abandoned)
     }
 
-    /// Removes the folders below `parent` that are not among `kept`; readers that have one open finish undisturbed.
+    /// Removes the folders below `parent` that are not among `kept`, each whole at once for those who look for it;
+    /// readers that have one open finish undisturbed.
     pub fn keep_only(&self, parent: &Path, kept: &[String]) -> io::Result<()> {
         let entries = match std::fs::read_dir(parent) {
             Ok(entries) => entries,
@@ -162,9 +168,14 @@ impl Identities {
         };
         for entry in entries {
             let entry = entry?;
-            if !kept.iter().any(|k| entry.file_name() == k.as_str()) {
-                std::fs::remove_dir_all(entry.path())?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if kept.contains(&name) {
+                continue;
             }
+            // A crash may have left one that lost its name already.
+            let gone = parent.join(format!("{GONE}{}", name.trim_start_matches(GONE)));
+            std::fs::rename(entry.path(), &gone)?;
+            std::fs::remove_dir_all(gone)?;
         }
         Ok(())
     }

@@ -65,11 +65,11 @@ pub enum NotPicked {
 }
 
 /// The active audiences that are chosen from a list, each once.
-pub fn pick<'a>(choice: &Choice, list: &'a [Audience], now: Timestamp) -> Result<Vec<&'a Audience>, NotPicked> {
+pub fn pick<'a>(choice: &Choice, list: &[&'a Audience], now: Timestamp) -> Result<Vec<&'a Audience>, NotPicked> {
     let Choice::Audiences(ids) = choice else { return all_active(list, now) };
     let mut picked: Vec<&Audience> = Vec::with_capacity(ids.len());
     for id in ids {
-        let audience = list.iter().find(|a| a.id == *id).ok_or(NotPicked::Unknown)?;
+        let audience = *list.iter().find(|a| a.id == *id).ok_or(NotPicked::Unknown)?;
         if picked.iter().all(|p| p.id != audience.id) {
             picked.push(audience);
         }
@@ -84,8 +84,8 @@ pub fn pick<'a>(choice: &Choice, list: &'a [Audience], now: Timestamp) -> Result
     Ok(picked)
 }
 
-fn all_active(list: &[Audience], now: Timestamp) -> Result<Vec<&Audience>, NotPicked> {
-    let active: Vec<_> = list.iter().filter(|a| a.is_active(now)).collect();
+fn all_active<'a>(list: &[&'a Audience], now: Timestamp) -> Result<Vec<&'a Audience>, NotPicked> {
+    let active: Vec<_> = list.iter().copied().filter(|a| a.is_active(now)).collect();
     match active.is_empty() {
         false => Ok(active),
         true if list.iter().any(|a| a.status(now) == AudienceStatus::Expired) => Err(NotPicked::Expired),
@@ -233,7 +233,8 @@ mod tests {
         let list = [active.clone(), expired.clone(), pending.clone()];
         let ids = |audiences: &[&Audience]| Choice::Audiences(audiences.iter().map(|a| a.id).collect());
         let picked = |choice: &Choice, list: &[Audience]| {
-            pick(choice, list, now()).map(|p| p.into_iter().map(|a| a.id).collect::<Vec<_>>())
+            pick(choice, &list.iter().collect::<Vec<_>>(), now())
+                .map(|p| p.into_iter().map(|a| a.id).collect::<Vec<_>>())
         };
         assert_eq!(picked(&Choice::All, &list), Ok(vec![active.id]));
         assert_eq!(picked(&ids(&[&active, &active]), &list), Ok(vec![active.id]));

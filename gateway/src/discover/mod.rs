@@ -1,6 +1,7 @@
 //! Discover: compares the people of two connected accounts through the view that the observed one grants. Everything
 //! that leaves here was released by the rules; what was counted stays here.
 
+pub mod audiences;
 mod question;
 pub mod remembered;
 mod view;
@@ -53,12 +54,12 @@ pub enum DiscoverError {
 /// One account's part of a comparison.
 struct Party {
     account: AccountId,
-    audiences: Vec<Audience>,
+    audiences: Arc<[Audience]>,
     active: SlotSet,
 }
 
 impl Party {
-    fn new(account: AccountId, audiences: Vec<Audience>, now: Timestamp) -> Self {
+    fn new(account: AccountId, audiences: Arc<[Audience]>, now: Timestamp) -> Self {
         let active = audiences.iter().filter(|a| a.is_active(now)).map(|a| a.slot).collect();
         Self { account, audiences, active }
     }
@@ -74,6 +75,8 @@ pub struct Discovery {
     rules: Rules,
     level: PrivacyLevel,
     secret: Arc<AccountSecret>,
+    /// When it was opened; mine, then theirs.
+    generations: [Option<GenerationId>; 2],
     now: Timestamp,
 }
 
@@ -88,11 +91,12 @@ impl Discovery {
     ) -> Result<Self, DiscoverError> {
         let (store, now) = (gateway.store(), crate::clock::now());
         let other = if connection.owner == account { connection.recipient } else { connection.owner };
-        let mine = store.all_audiences(account).await?;
-        let theirs = store.all_audiences(other).await?;
-        let observed = store.account(other).await?.ok_or(DiscoverError::Incomplete("row"))?;
-        let sealed = store.coin_secret_sealed(other).await?.ok_or(DiscoverError::Incomplete("coin secret"))?;
-        let secret = gateway.secrets().open_sealed(&coin_purpose(other), &sealed)?;
+        let mut standings = store.standings(&[account, other]).await?;
+        let mut standing = |account| standings.remove(&account).ok_or(DiscoverError::Incomplete("row"));
+        let (my_standing, their_standing) = (standing(account)?, standing(other)?);
+        let mine = gateway.known_audiences().of(store, account, my_standing.audiences).await?;
+        let theirs = gateway.known_audiences().of(store, other, their_standing.audiences).await?;
+        let secret = gateway.secrets().open_sealed(&coin_purpose(other), &their_standing.coin_secret_sealed)?;
         let secret = secret.as_slice().try_into().map_err(|_| DiscoverError::Incomplete("whole coin secret"))?;
         Ok(Self {
             gateway: gateway.clone(),
@@ -101,7 +105,8 @@ impl Discovery {
             theirs: Party::new(other, theirs, now),
             keys,
             rules: Rules { minimum: gateway.settings.threshold, counts: settings.counts },
-            level: observed.privacy_level,
+            level: their_standing.privacy_level,
+            generations: [my_standing.generation, their_standing.generation],
             secret: Arc::new(AccountSecret::new(secret)),
             now,
         })
@@ -114,13 +119,15 @@ impl Discovery {
 
     /// Their audiences that this side may see, newest first, of a category when one is asked for.
     pub fn visible(&self, category: Option<&str>) -> Vec<Audience> {
-        let is_wanted = |a: &&Audience| {
-            discover::is_visible(a, self.connection, self.now)
-                && category.is_none_or(|wanted| a.categories.iter().any(|c| c.eq_ignore_ascii_case(wanted)))
-        };
-        let mut visible: Vec<_> = self.theirs.audiences.iter().filter(is_wanted).cloned().collect();
+        let is_wanted =
+            |a: &Audience| category.is_none_or(|wanted| a.categories.iter().any(|c| c.eq_ignore_ascii_case(wanted)));
+        let mut visible: Vec<_> = self.seen().filter(|a| is_wanted(a)).cloned().collect();
         visible.sort_by_key(|a| std::cmp::Reverse(a.id));
         visible
+    }
+
+    fn seen(&self) -> impl Iterator<Item = &Audience> {
+        self.theirs.audiences.iter().filter(|a| discover::is_visible(a, self.connection, self.now))
     }
 
     /// What a selection of mine and one of theirs have in common.
@@ -186,7 +193,8 @@ impl Discovery {
 
     /// My selection; an id that is not one of mine is refused.
     fn selection(&self, mine: &Choice) -> Result<Result<Selection, Unavailable>, Refusal> {
-        Ok(match discover::pick(mine, &self.mine.audiences, self.now) {
+        let all: Vec<_> = self.mine.audiences.iter().collect();
+        Ok(match discover::pick(mine, &all, self.now) {
             Ok(_) if *mine == Choice::All => Ok(Selection::All),
             Ok(picked) => Ok(Selection::Any(picked.iter().map(|a| a.slot).collect())),
             Err(NotPicked::Expired) => Err(Unavailable::OwnAudienceExpired),
@@ -198,15 +206,11 @@ impl Discovery {
     /// What of theirs is asked for, and what of it is shown. An id that is not visible reads like one that does not
     /// exist.
     fn target(&self, theirs: &Choice) -> Result<Result<(Target, Shown), Unavailable>, Refusal> {
-        let visible;
-        let (list, is_all) = match theirs {
-            Choice::All => (&self.theirs.audiences, true),
-            Choice::Audiences(_) => {
-                visible = self.visible(None);
-                (&visible, false)
-            }
+        let (list, is_all): (Vec<_>, _) = match theirs {
+            Choice::All => (self.theirs.audiences.iter().collect(), true),
+            Choice::Audiences(_) => (self.seen().collect(), false),
         };
-        Ok(match discover::pick(theirs, list, self.now) {
+        Ok(match discover::pick(theirs, &list, self.now) {
             Ok(_) if is_all => Ok((Target::All, Shown::ALL)),
             Ok(picked) => {
                 let slots: Vec<_> = picked.iter().map(|a| a.slot).collect();
@@ -220,30 +224,28 @@ impl Discovery {
 
     /// Counts one selection against many targets: one merge for each match key, unless it was counted before.
     async fn count(&self, selection: Selection, targets: Vec<Target>) -> Result<Tally, DiscoverError> {
+        let mut generations = self.generations;
         for _ in 0..ATTEMPTS {
-            let generations = self.generations().await?;
             let question = self.question(generations, selection.clone(), targets.clone());
             if let Some(counts) = question.remembered() {
                 return Ok(counts);
             }
-            let (counts, is_whole) =
-                match self.gateway.identities().compute(self.mine.account, move || question.answer()).await? {
-                    Ok(answered) => answered,
-                    Err(fault) if self.generations().await? == generations => return Err(fault.into()),
-                    Err(_) => continue,
-                };
-            // A generation that is replaced goes: what was not found may have been there a moment ago.
-            if is_whole || self.generations().await? == generations {
-                return Ok(counts);
+            match self.gateway.identities().compute(self.mine.account, move || question.answer()).await? {
+                Ok(counts) => return Ok(counts),
+                // A generation that is replaced goes.
+                Err(fault) => match self.current_generations().await? {
+                    current if current == generations => return Err(fault.into()),
+                    current => generations = current,
+                },
             }
         }
         Err(DiscoverError::Restless)
     }
 
-    async fn generations(&self) -> Result<[Option<GenerationId>; 2], StoreError> {
-        let store = self.gateway.store();
-        let current = store.current_generations(&[self.mine.account, self.theirs.account]).await?;
-        Ok([self.mine.account, self.theirs.account].map(|account| current.get(&account).map(|g| g.id)))
+    async fn current_generations(&self) -> Result<[Option<GenerationId>; 2], StoreError> {
+        let accounts = [self.mine.account, self.theirs.account];
+        let current = self.gateway.store().current_generations(&accounts).await?;
+        Ok(accounts.map(|account| current.get(&account).map(|generation| generation.id)))
     }
 
     fn question(&self, generations: [Option<GenerationId>; 2], selection: Selection, targets: Vec<Target>) -> Question {

@@ -71,21 +71,18 @@ impl Question {
         Some(counts)
     }
 
-    /// The counts, and whether every index was found.
-    pub(super) fn answer(&self) -> Result<(Tally, bool), IdentitiesError> {
+    /// The counts.
+    pub(super) fn answer(&self) -> Result<Tally, IdentitiesError> {
         let mut counts = Tally::of(self.targets.len());
-        let mut is_whole = true;
         for key in &self.keys {
-            let (counted, found) = self.answer_for(key)?;
-            counts.add(counted);
-            is_whole &= found;
+            counts.add(self.answer_for(key)?);
         }
         metrics::counter!("entente_comparisons_total", "answer" => "counted").increment(1);
-        Ok((counts, is_whole))
+        Ok(counts)
     }
 
-    /// One key, for each target: counted before, or now; and whether both indexes were found.
-    fn answer_for(&self, key: &MatchKey) -> Result<(Vec<Kept>, bool), IdentitiesError> {
+    /// One key, for each target: counted before, or now.
+    fn answer_for(&self, key: &MatchKey) -> Result<Vec<Kept>, IdentitiesError> {
         let remembered = self.gateway.identities().remembered();
         let comparison = self.comparison(key);
         let mut answers: Vec<_> = match &comparison {
@@ -95,22 +92,21 @@ impl Question {
         let asked = || self.targets.iter().zip(&answers).filter(|(_, known)| known.is_none());
         let missing: Vec<Target> = asked().map(|(target, _)| target.clone()).collect();
         if missing.is_empty() {
-            return Ok((answers.into_iter().flatten().collect(), true));
+            return Ok(answers.into_iter().flatten().collect());
         }
         let (mine, theirs) = (self.index(0, key)?, self.index(1, key)?);
         let is_common = self.is_common(mine.as_deref(), theirs.as_deref());
         let look = comparison.as_ref().map(|comparison| &comparison.look);
         let counted = self.count(key, look, mine.as_deref(), theirs.as_deref(), &missing);
-        let is_whole = mine.is_some() && theirs.is_some();
         let places = answers.iter_mut().filter(|known| known.is_none());
         for ((place, target), count) in places.zip(missing).zip(counted) {
             let kept = Kept { count, is_common };
-            if let (true, Some(comparison)) = (is_whole, &comparison) {
+            if let Some(comparison) = &comparison {
                 remembered.keep(comparison, target, kept.clone());
             }
             *place = Some(kept);
         }
-        Ok((answers.into_iter().flatten().collect(), is_whole))
+        Ok(answers.into_iter().flatten().collect())
     }
 
     /// What the counts by one match key depend on, besides the target; `None` where an account has no identities.

@@ -3,7 +3,7 @@
 use crate::{
     discover::{DiscoverError, Discovery},
     graphql::{
-        access::{gateway, project_of},
+        access::{connection_of, gateway},
         fault::{fault, refused},
         id::{local_as, locals},
         match_key::{MatchKey, MatchKeyInput, keys},
@@ -16,7 +16,7 @@ use crate::{
 };
 use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, SimpleObject, Union};
 use entente_domain::{
-    AccountId, AudienceId, Code, MatchKey as Key, ProjectId, Refusal,
+    AccountId, AudienceId, Code, MatchKey as Key, Refusal,
     activation::require_use_case,
     connection::{Connection, State},
     discover::{self, Answer, Choice, Rated, Unavailable as DomainUnavailable},
@@ -299,13 +299,13 @@ impl Discover {
 pub async fn open(
     ctx: &Context<'_>,
     account: AccountId,
-    project: ProjectId,
+    project: &Project,
     match_keys: Option<Vec<MatchKeyInput>>,
 ) -> Result<Discover> {
-    let Some((project, connection)) = project_of(ctx, account, project).await? else {
+    let Some(connection) = connection_of(ctx, account, project.connection).await? else {
         return Err(refused(Refusal::not_found("project")));
     };
-    let settings = usable(&project, &connection).map_err(refused)?;
+    let settings = usable(project, &connection).map_err(refused)?;
     let keys = chosen_keys(settings, match_keys).map_err(refused)?;
     let discovery = Discovery::open(gateway(ctx), &connection, settings, account, keys).await.map_err(fault)?;
     Ok(Discover(Arc::new(discovery)))

@@ -189,7 +189,7 @@ impl Project {
         match_keys: Option<Vec<MatchKeyInput>>,
     ) -> Result<Discover> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
-        discover::open(ctx, account, self.0.id, match_keys).await
+        discover::open(ctx, account, &self.0, match_keys).await
     }
 
     /// Audiences that either side sent in it, newest first.

@@ -23,6 +23,8 @@ pub const READERS: usize = 8;
 pub const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
 /// Added to the statement that looks at the gateway's key, which every transaction that writes begins with.
 pub const FOR_KEY_SHARE: &str = "FOR KEY SHARE";
+/// The ids and versions of all audiences of a group.
+pub const IDS_AND_VERSIONS: &str = "string_agg(audiences.id || ' ' || audiences.version, ',' ORDER BY audiences.id)";
 
 /// Gateways that migrate the same database wait for each other by this lock. An arbitrary number, the same for ever.
 const MIGRATION_LOCK: i64 = 0x656e_7465_6e74_6501;

@@ -34,6 +34,9 @@ pub const FOR_KEY_SHARE: &str = "";
 const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000;";
 
+/// The ids and versions of all audiences of a group.
+pub const IDS_AND_VERSIONS: &str = "group_concat(audiences.id || ' ' || audiences.version, ',' ORDER BY audiences.id)";
+
 /// Opens a connection to the database in a file.
 pub async fn connect(path: &str) -> diesel::ConnectionResult<Conn> {
     let path = path.to_owned();

@@ -1,7 +1,8 @@
 //! What an account has beside its profile.
 
+use super::AudienceEdition;
 use entente_domain::{
-    MatchKey,
+    GenerationId, MatchKey, PrivacyLevel,
     account::{Account, Role},
 };
 
@@ -14,6 +15,19 @@ pub struct AccountSecrets {
     pub connect_code_sealed: Vec<u8>,
     /// The secret that its people's coins are made from.
     pub coin_secret_sealed: Vec<u8>,
+}
+
+/// What a comparison depends on besides the identities, as it is at one moment.
+#[derive(Clone)]
+pub struct Standing {
+    /// The level of the account's coins.
+    pub privacy_level: PrivacyLevel,
+    /// The secret that they are made from, encrypted by the gateway.
+    pub coin_secret_sealed: Vec<u8>,
+    /// The current generation; `None` before anything was sourced.
+    pub generation: Option<GenerationId>,
+    /// Which audiences it has.
+    pub audiences: AudienceEdition,
 }
 
 /// A picture as it is served.

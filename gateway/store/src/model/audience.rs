@@ -18,3 +18,8 @@ pub struct AudienceFilter {
     /// Those that the other side of this connection may see by name.
     pub visible_to: Option<ConnectionId>,
 }
+
+/// Tells the audiences that an account has now from those that it had before: while their ids and versions are the same,
+/// so are they.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AudienceEdition(pub(crate) String);

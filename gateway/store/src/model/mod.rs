@@ -19,9 +19,9 @@ mod stream;
 mod upload;
 mod user;
 
-pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture};
+pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture, Standing};
 pub use api_key::ApiKey;
-pub use audience::AudienceFilter;
+pub use audience::{AudienceEdition, AudienceFilter};
 pub use audit::{AuditEntry, AuditFilter, AuditOutcome};
 pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use data_connection::{

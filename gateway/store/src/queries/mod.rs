@@ -34,6 +34,7 @@ pub mod sealed;
 pub mod secrets;
 pub mod sent_audiences;
 pub mod slots;
+pub mod standings;
 pub mod uploads;
 pub mod users;
 pub mod viewers;

@@ -171,7 +171,8 @@ pub async fn fail(
     let never_there = audiences::table
         .filter(audiences::data_connection_id.eq(id.to_string()))
         .filter(audiences::refreshed_at.is_null());
-    diesel::update(never_there).set(audiences::failed.eq(true)).execute(conn).await?;
+    let failed = (audiences::failed.eq(true), audiences::version.eq(audiences::version + 1));
+    diesel::update(never_there).set(failed).execute(conn).await?;
     end(conn, id.to_string(), &ended, change.now).await?;
     let event =
         NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshFailed, Subject::DataConnection(id));

@@ -28,12 +28,6 @@ pub async fn connect_codes_sealed(conn: &mut Conn, ids: Vec<AccountId>) -> Read<
     rows.into_iter().map(|(id, sealed)| Ok((columns::id(&id)?, sealed))).collect()
 }
 
-/// The encrypted secret that an account's coins are made from.
-pub async fn coin_secret_sealed(conn: &mut Conn, id: AccountId) -> Read<Option<Vec<u8>>> {
-    let sealed = accounts::table.find(id.to_string()).select(accounts::coin_secret_sealed);
-    Ok(sealed.first(conn).await.optional()?)
-}
-
 /// Sets or removes an account's logo, an SVG that was made safe before.
 pub async fn set_logo(conn: &mut Conn, id: AccountId, svg: Option<String>) -> Changed<()> {
     let account = diesel::update(accounts::table.find(id.to_string()));

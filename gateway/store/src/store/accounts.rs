@@ -2,7 +2,7 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Rule,
+    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Standing, Rule,
     StoreError,
 };
 use async_recursion::async_recursion as boxed;
@@ -94,10 +94,11 @@ impl Store {
         read!(self, |conn| queries::secrets::connect_codes_sealed(conn, accounts))
     }
 
-    /// The encrypted secret that an account's coins are made from.
+    /// What comparisons depend on besides the identities, as it is at one moment; accounts that there are not are missing.
     #[boxed]
-    pub async fn coin_secret_sealed(&self, account: AccountId) -> Result<Option<Vec<u8>>, StoreError> {
-        read!(self, |conn| queries::secrets::coin_secret_sealed(conn, account))
+    pub async fn standings(&self, accounts: &[AccountId]) -> Result<HashMap<AccountId, Standing>, StoreError> {
+        let accounts = accounts.to_vec();
+        read!(self, |conn| queries::standings::of_accounts(conn, accounts))
     }
 
     /// Sets or removes an account's logo: an SVG that was made safe before.

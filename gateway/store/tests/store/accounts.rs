@@ -87,7 +87,7 @@ async fn a_refreshed_connect_code_replaces_the_old_one(db: Database) {
     done(refresh(second).await);
     assert!(db.store.account_by_connect_code_hash(first).await.unwrap().is_none());
     assert_eq!(db.store.connect_codes_sealed(&[luma]).await.unwrap()[&luma], [9]);
-    assert_eq!(db.store.coin_secret_sealed(luma).await.unwrap().unwrap(), [2]);
+    assert_eq!(db.store.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2]);
 }
 
 /// Coins belong to the account, not to who acts for it: a client that changes hands takes its secret along.
@@ -107,8 +107,8 @@ async fn the_coin_secret_stays_whoever_the_members_are(db: Database) {
     let hand_over = move |m: &[Member]| Ok(Outcome::of(vec![Member { user: agency, ..m[0].clone() }]));
     done(db.store.change_members(change(luma, "addMember"), luma, Box::new(hand_over)).await);
     done(db.store.refresh_connect_code(change(luma, "refreshConnectCode"), luma, hash(), vec![9]).await);
-    assert_eq!(db.store.coin_secret_sealed(luma).await.unwrap().unwrap(), [0x0a]);
-    assert_eq!(db.store.coin_secret_sealed(other).await.unwrap().unwrap(), [0x0b]);
+    assert_eq!(db.store.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [0x0a]);
+    assert_eq!(db.store.standings(&[other]).await.unwrap()[&other].coin_secret_sealed, [0x0b]);
     assert_eq!(done(slots(luma).await), before);
 }
 

@@ -62,7 +62,7 @@ async fn all_is_sealed_anew_or_nothing(db: Database) {
     ];
     assert_eq!(visited, expected.into());
     assert_eq!(rotation.gateway_key().await.unwrap().as_deref(), Some("b"));
-    assert_eq!(rotation.coin_secret_sealed(luma).await.unwrap().unwrap(), [2, 0xff]);
+    assert_eq!(rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2, 0xff]);
     assert_eq!(rotation.upload(upload).await.unwrap().unwrap().sealed_key, [3, 0xff]);
 
     let spoilt: VisitSealed = Box::new(move |sealed, value| match sealed {
@@ -74,10 +74,10 @@ async fn all_is_sealed_anew_or_nothing(db: Database) {
         unexpected => panic!("{unexpected:?}"),
     }
     assert_eq!(rotation.gateway_key().await.unwrap().as_deref(), Some("b"));
-    assert_eq!(rotation.coin_secret_sealed(luma).await.unwrap().unwrap(), [2, 0xff]);
+    assert_eq!(rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2, 0xff]);
     assert!(matches!(rotation.reseal("a", "c", longer(&seen)).await, Err(StoreError::AnotherKey { .. })));
     assert_eq!(rotation.visit_sealed(longer(&seen)).await.unwrap(), 4);
-    assert_eq!(rotation.coin_secret_sealed(luma).await.unwrap().unwrap(), [2, 0xff], "who looks changes nothing");
+    assert_eq!(rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2, 0xff], "who looks changes nothing");
 }
 
 async fn who_has_an_old_key_writes_nothing(db: Database) {

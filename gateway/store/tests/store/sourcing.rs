@@ -209,7 +209,35 @@ async fn a_deleted_data_connection_takes_its_audiences(db: Database) {
     assert_eq!(gone.await.unwrap().unwrap_err().code, Code::NotFound);
 }
 
+async fn every_change_makes_another_edition(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let edition = async || db.store.standings(&[luma]).await.unwrap().remove(&luma).unwrap().audiences;
+    let none = edition().await;
+    let mut seen = Vec::new();
+    for name in ["Fast runners", "Slow runners"] {
+        let source = data_connection(&db, luma).await;
+        let refresh = publication(&db, luma, source, &["Runners"]).await;
+        done(db.store.publish_generation(change(luma, "refresh"), refresh, Vec::new()).await);
+        seen.push(edition().await);
+        assert_eq!(*seen.last().unwrap(), edition().await, "nothing changed");
+        let audience = db.store.all_audiences(luma).await.unwrap().remove(0);
+        let wanted = AudienceChange { name: Some(name.into()), ..AudienceChange::default() };
+        let rule = move |a: &[Audience]| Ok(Outcome::of(vec![update(&a[0], wanted, "gateway", at(9))?]));
+        let by = change(luma, "updateAudiences");
+        done(db.store.change_audiences(by, luma, vec![audience.id], Box::new(rule)).await);
+        seen.push(edition().await);
+        let rule = |_: &LoadedDataConnection| Ok(Outcome::of(()));
+        let by = change(luma, "deleteDataConnection");
+        done(db.store.delete_data_connection(by, audience.data_connection, Box::new(rule)).await);
+        assert_eq!(edition().await, none);
+    }
+    // The second time the audience has the slot and the version that it had the first time.
+    seen.push(none);
+    assert!((0..seen.len()).all(|i| !seen[..i].contains(&seen[i])), "{seen:?}");
+}
+
 on_both!(
+    every_change_makes_another_edition,
     a_refresh_replaces_audiences_at_once,
     a_name_belongs_to_one_audience,
     audiences_are_filtered,
