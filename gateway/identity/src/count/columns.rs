@@ -3,67 +3,73 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, i8x64, u8x64, u64x8};
 
-use crate::slots::ones;
+#[cfg(target_arch = "x86_64")]
+use super::transposing::transpose_with_avx512;
 
 /// The most rows of a set of columns.
 pub(super) const ROOM: usize = 1 << 12;
-const BLOCKS: usize = ROOM / 64;
-/// Words from one column to the next: more than there are, so that columns do not share the same lines of a cache.
-const STRIDE: usize = BLOCKS + LANES;
-/// Words of a column that are counted at once.
-const LANES: usize = 8;
+/// Rows of a block, a bit each in a word.
+const BLOCK: usize = 64;
+/// Columns that are counted at once: those of one byte of the rows.
+const GROUP: usize = 8;
+/// Columns on the left that are counted at once with a group on the right: so many sums stay in registers.
+const LEFTS: usize = 4;
+
+/// By column, a bit for each of 64 rows, in some order of the rows: the same for all that one level makes.
+pub(super) type ColumnsOfBlock = [u64; 64];
 
 /// Up to 64 columns of up to [`ROOM`] bits.
 pub(super) struct Columns {
-    /// By column; bit r of word w is that of row 64 w + r.
-    words: Box<[[u64; STRIDE]; 64]>,
-    /// Words that are in use: a multiple of what is counted at once.
+    blocks: Box<[ColumnsOfBlock; ROOM / BLOCK]>,
+    /// Blocks that are in use.
     used: usize,
 }
 
 impl Columns {
     pub(super) fn new() -> Self {
-        Self { words: Box::new([[0; STRIDE]; 64]), used: 0 }
+        Self { blocks: Box::new([[0; 64]; ROOM / BLOCK]), used: 0 }
     }
 
     /// Takes the wanted bits of at most [`ROOM`] rows; bit c of a row goes to column c.
     pub(super) fn take(&mut self, rows: &[u64], wanted: u64) {
-        dispatch!(Level::new(), simd => self.take_blocks(simd, rows, wanted));
+        self.take_at(Level::new(), rows, wanted);
     }
 
-    #[inline(always)]
-    fn take_blocks<S: Simd>(&mut self, simd: S, rows: &[u64], wanted: u64) {
-        let (blocks, rest) = rows.as_chunks::<64>();
-        for (number, block) in blocks.iter().enumerate() {
-            self.take_block(simd, number, block, wanted);
-        }
-        let mut taken = blocks.len();
-        self.used = rows.len().div_ceil(64).next_multiple_of(LANES);
+    fn take_at(&mut self, level: Level, rows: &[u64], wanted: u64) {
+        let (blocks, rest) = rows.as_chunks::<BLOCK>();
+        transpose(level, blocks, &mut self.blocks[..blocks.len()], wanted);
+        self.used = blocks.len();
         if !rest.is_empty() {
-            let mut last = [0; 64];
+            let mut last = [0; BLOCK];
             last[..rest.len()].copy_from_slice(rest);
-            self.take_block(simd, taken, &last, wanted);
-            taken += 1;
-        }
-        for column in ones(wanted) {
-            self.words[usize::from(column)][taken..self.used].fill(0);
+            transpose(level, &[last], &mut self.blocks[self.used..self.used + 1], wanted);
+            self.used += 1;
         }
     }
+}
 
-    /// Takes all bits of the bytes that have a wanted one: to ask for each bit would take longer.
-    #[inline(always)]
-    fn take_block<S: Simd>(&mut self, simd: S, number: usize, rows: &[u64; 64], wanted: u64) {
+/// Fills in all columns of the groups that have a wanted one: to ask for each column would take longer.
+fn transpose(level: Level, rows: &[[u64; BLOCK]], columns: &mut [ColumnsOfBlock], wanted: u64) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = level.as_avx512() {
+        return transpose_with_avx512(avx512, rows, columns, wanted);
+    }
+    dispatch!(level, simd => transpose_by_signs(simd, rows, columns, wanted));
+}
+
+#[inline(always)]
+fn transpose_by_signs<S: Simd>(simd: S, rows: &[[u64; BLOCK]], columns: &mut [ColumnsOfBlock], wanted: u64) {
+    for (rows, columns) in rows.iter().zip(columns) {
         let by_byte = bytes_of_rows(simd, rows);
-        let (columns, _) = self.words.as_chunks_mut::<8>();
-        let number = number % BLOCKS;
-        for (byte, (of_rows, columns)) in by_byte.into_iter().zip(columns).enumerate() {
-            if (wanted >> (8 * byte)) as u8 == 0 {
+        let groups = columns.as_chunks_mut::<GROUP>().0;
+        for (group, (of_rows, columns)) in by_byte.into_iter().zip(groups).enumerate() {
+            if wanted_of(group, wanted) == 0 {
                 continue;
             }
             // The sign of a byte is its highest bit; doubling it brings up the next.
             let mut bits: i8x64<S> = of_rows.bitcast();
             for column in columns.iter_mut().rev() {
-                column[number] = bits.simd_lt(i8x64::splat(simd, 0)).to_bitmask();
+                *column = bits.simd_lt(i8x64::splat(simd, 0)).to_bitmask();
                 bits += bits;
             }
         }
@@ -72,7 +78,7 @@ impl Columns {
 
 /// Byte b of each of 64 rows, for every b.
 #[inline(always)]
-fn bytes_of_rows<S: Simd>(simd: S, rows: &[u64; 64]) -> [u8x64<S>; 8] {
+fn bytes_of_rows<S: Simd>(simd: S, rows: &[u64; BLOCK]) -> [u8x64<S>; 8] {
     let bytes: &[u8] = bytemuck::cast_slice(rows);
     let mut parts: [u8x64<S>; 8] = std::array::from_fn(|i| u8x64::from_slice(simd, &bytes[i * 64..i * 64 + 64]));
     // Each time the bytes at even and at odd places part: after three times one byte of each row is left.
@@ -89,37 +95,60 @@ fn bytes_of_rows<S: Simd>(simd: S, rows: &[u64; 64]) -> [u8x64<S>; 8] {
     [0, 4, 2, 6, 1, 5, 3, 7].map(|place| parts[place])
 }
 
+/// The bits of the wanted columns of a group.
+pub(super) fn wanted_of(group: usize, wanted: u64) -> u8 {
+    (wanted >> (GROUP * group)) as u8
+}
+
 /// Adds to `counts`, for each of the first `lefts` columns on the left and each wanted one on the right, in how many rows
 /// both have a one: 64 counts for each on the left.
 pub(super) fn add_common(left: &Columns, lefts: usize, right: &Columns, wanted: u64, counts: &mut [[u64; 64]]) {
-    dispatch!(Level::new(), simd => add_common_of_all(simd, left, lefts, right, wanted, counts));
+    add_common_at(Level::new(), left, lefts, right, wanted, counts);
+}
+
+fn add_common_at(level: Level, left: &Columns, lefts: usize, right: &Columns, wanted: u64, counts: &mut [[u64; 64]]) {
+    dispatch!(level, simd => add_common_of_all(simd, left, &mut counts[..lefts], right, wanted));
 }
 
 #[inline(always)]
-fn add_common_of_all<S: Simd>(
-    simd: S,
-    left: &Columns,
-    lefts: usize,
-    right: &Columns,
-    wanted: u64,
-    counts: &mut [[u64; 64]],
-) {
-    let used = left.used.min(right.used);
-    for (left, counts) in left.words.iter().zip(counts).take(lefts) {
-        for column in ones(wanted) {
-            let column = usize::from(column);
-            counts[column] += common(simd, &left[..used], &right.words[column][..used]);
+fn add_common_of_all<S: Simd>(simd: S, left: &Columns, counts: &mut [[u64; 64]], right: &Columns, wanted: u64) {
+    let (several, rest) = counts.as_chunks_mut::<LEFTS>();
+    let first_of_rest = several.len() * LEFTS;
+    for group in (0..64 / GROUP).filter(|group| wanted_of(*group, wanted) != 0) {
+        for (first, counts) in (0..).step_by(LEFTS).zip(several.iter_mut()) {
+            add_common_of_group(simd, left, first, right, group, wanted, counts);
+        }
+        for (first, counts) in (first_of_rest..).zip(rest.as_chunks_mut::<1>().0) {
+            add_common_of_group(simd, left, first, right, group, wanted, counts);
         }
     }
 }
 
 #[inline(always)]
-fn common<S: Simd>(simd: S, left: &[u64], right: &[u64]) -> u64 {
-    let mut sum = u64x8::splat(simd, 0);
-    for (left, right) in left.chunks_exact(LANES).zip(right.chunks_exact(LANES)) {
-        sum += (u64x8::from_slice(simd, left) & u64x8::from_slice(simd, right)).count_ones();
+fn add_common_of_group<S: Simd, const LEFTS: usize>(
+    simd: S,
+    left: &Columns,
+    first: usize,
+    right: &Columns,
+    group: usize,
+    wanted: u64,
+    counts: &mut [[u64; 64]; LEFTS],
+) {
+    let used = left.used.min(right.used);
+    let mut sums = [u64x8::splat(simd, 0); LEFTS];
+    for (left, right) in left.blocks[..used].iter().zip(&right.blocks[..used]) {
+        let right = u64x8::from_slice(simd, &right.as_chunks::<GROUP>().0[group]);
+        for (sum, left) in sums.iter_mut().zip(&left[first..first + LEFTS]) {
+            *sum += (right & *left).count_ones();
+        }
     }
-    sum.reduce_sum()
+    for (sum, counts) in sums.iter().zip(counts) {
+        let (mut common, columns) = ([0; GROUP], group * GROUP..(group + 1) * GROUP);
+        sum.store_slice(&mut common);
+        for (place, (count, common)) in counts[columns].iter_mut().zip(common).enumerate() {
+            *count += u64::from(wanted_of(group, wanted) >> place & 1) * common;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,18 +166,20 @@ mod tests {
             wanted in any::<u64>(),
         ) {
             let (left, right): (Vec<u64>, Vec<u64>) = rows.into_iter().unzip();
-            let mut columns = [Columns::new(), Columns::new()];
-            // What was there before is forgotten.
-            columns.iter_mut().for_each(|columns| columns.take(&vec![u64::MAX; earlier], u64::MAX));
-            let [ours, theirs] = &mut columns;
-            ours.take(&left, u64::MAX >> (64 - lefts));
-            theirs.take(&right, wanted);
-            let mut counts = vec![[7; 64]; lefts];
-            add_common(ours, lefts, theirs, wanted, &mut counts);
-            for (l, counts) in counts.iter().enumerate() {
-                for (r, count) in counts.iter().enumerate() {
-                    let both = left.iter().zip(&right).filter(|(left, right)| **left >> l & **right >> r & 1 == 1).count() as u64;
-                    prop_assert_eq!(*count, 7 + if wanted >> r & 1 == 1 { both } else { 0 });
+            for level in [Level::new(), Level::baseline()] {
+                let mut columns = [Columns::new(), Columns::new()];
+                // What was there before is forgotten.
+                columns.iter_mut().for_each(|columns| columns.take_at(level, &vec![u64::MAX; earlier], u64::MAX));
+                let [ours, theirs] = &mut columns;
+                ours.take_at(level, &left, u64::MAX >> (64 - lefts));
+                theirs.take_at(level, &right, wanted);
+                let mut counts = vec![[7; 64]; lefts];
+                add_common_at(level, ours, lefts, theirs, wanted, &mut counts);
+                for (l, counts) in counts.iter().enumerate() {
+                    for (r, count) in counts.iter().enumerate() {
+                        let both = left.iter().zip(&right).filter(|(left, right)| **left >> l & **right >> r & 1 == 1).count() as u64;
+                        prop_assert_eq!(*count, 7 + if wanted >> r & 1 == 1 { both } else { 0 });
+                    }
                 }
             }
         }

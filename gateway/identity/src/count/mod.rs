@@ -9,6 +9,8 @@ mod shares;
 mod shown;
 mod table;
 mod tally;
+#[cfg(target_arch = "x86_64")]
+mod transposing;
 
 use std::ops::Range;
 
