@@ -11,8 +11,10 @@ pub(crate) const NONE: u32 = u32::MAX;
 const LANES: usize = 4;
 /// The most rows that are handed on at a time.
 pub(crate) const PIECE: usize = 1 << 10;
-/// Rows of theirs that a row of mine is compared with at once.
-const WINDOW: usize = 16;
+/// Rows of theirs in a line of the cache, where the keys of an index begin on one.
+const LINE: usize = 8;
+/// Lines of theirs that a row of mine is compared with at once. Whole ones: to load what lies across two takes longer.
+const LINES: usize = 3;
 
 /// Merges a range of my hashes with theirs, both ascending. `take` is given pieces of the range in any order: the first
 /// row of mine and, for it and those that follow it, the row of theirs with the same hash, or [`NONE`].
@@ -45,28 +47,43 @@ fn merge_side_by_side<S: Simd>(
     found: &mut [[u32; PIECE]; LANES],
 ) {
     let together = mine.iter().map(|keys| keys.len()).min().unwrap_or(0);
+    // In a place of their own the bounds stay in registers.
+    let mut ours = *bounds;
+    let theirs_in_lines = theirs.as_chunks::<LINE>().0;
+    let heads = mine.map(|keys| &keys[..together]);
+    let places = found.each_mut().map(|found| &mut found[..together]);
     for i in 0..together {
         for lane in 0..LANES {
-            found[lane][i] = step(simd, mine[lane][i], theirs, &mut bounds[lane]);
+            places[lane][i] = step(simd, heads[lane][i], theirs, theirs_in_lines, &mut ours[lane]);
         }
     }
     for lane in 0..LANES {
         for i in together..mine[lane].len() {
-            found[lane][i] = step(simd, mine[lane][i], theirs, &mut bounds[lane]);
+            found[lane][i] = step(simd, mine[lane][i], theirs, theirs_in_lines, &mut ours[lane]);
         }
     }
+    *bounds = ours;
 }
 
 /// Moves the bound on to the first row of theirs that is not below the key, and gives it if it is the key.
 #[inline(always)]
-fn step<S: Simd>(simd: S, key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
-    while let Some(window) = theirs.get(*bound..).and_then(|rest| rest.first_chunk::<WINDOW>()) {
+fn step<S: Simd>(simd: S, key: u64, theirs: &[u64], lines: &[[u64; LINE]], bound: &mut usize) -> u32 {
+    let mut line = *bound / LINE;
+    while let Some(window) = lines.get(line..line + LINES).and_then(|window| window.first_chunk::<LINES>()) {
         let below = below(simd, window, key);
-        *bound += below;
-        if below < WINDOW {
-            return if window[below] == key { *bound as u32 } else { NONE };
+        *bound = line * LINE + below;
+        if below < LINES * LINE {
+            return if window.as_flattened()[below] == key { *bound as u32 } else { NONE };
         }
+        line += LINES;
     }
+    end_of_step(key, theirs, bound)
+}
+
+/// The last rows of theirs, one after the other.
+#[cold]
+#[inline(never)]
+fn end_of_step(key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
     while theirs.get(*bound).is_some_and(|other| *other < key) {
         *bound += 1;
     }
@@ -75,10 +92,10 @@ fn step<S: Simd>(simd: S, key: u64, theirs: &[u64], bound: &mut usize) -> u32 {
 
 /// How many of a window are below a key. Compared all at once: to branch here would be as good as random.
 #[inline(always)]
-fn below<S: Simd>(simd: S, window: &[u64; WINDOW], key: u64) -> usize {
+fn below<S: Simd>(simd: S, window: &[[u64; LINE]; LINES], key: u64) -> usize {
     let key = u64x8::splat(simd, key);
-    let halves = window.chunks_exact(WINDOW / 2);
-    halves.map(|half| u64x8::from_slice(simd, half).simd_lt(key).to_bitmask().count_ones() as usize).sum()
+    let bits = window.map(|line| u64x8::from_slice(simd, &line).simd_lt(key).to_bitmask());
+    (bits[0] | bits[1] << LINE | bits[2] << (2 * LINE)).count_ones() as usize
 }
 
 /// Positions in a piece, with room for those that are written ahead.
