@@ -10,13 +10,16 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use arrow_array::{ArrayRef, RecordBatch, UInt16Array, UInt64Array};
 use chrono::NaiveDate;
 use entente_domain::PrivacyLevel;
 use entente_identity::count::{Selection, Table, Target, count};
+use entente_identity::generation::index_path;
 use entente_identity::{AccountSecret, Index, Slot, SlotSet, View};
+use memmap2::Mmap;
 use parquet::arrow::ArrowWriter;
 use serde::Deserialize;
 use synthetic::{Account, index, key, peak_mebibytes};
@@ -25,6 +28,8 @@ const THREADS: usize = 2;
 const ROUNDS: usize = 15;
 const MY_AUDIENCES: u16 = 20;
 const THEIR_AUDIENCES: u16 = 50;
+/// Of an index file, before its keys.
+const HEADER_BYTES: usize = 64;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -59,19 +64,30 @@ fn main() -> Result<()> {
     duckdb.all_pairs()?.check(&exact_table)?;
     peak_mebibytes();
 
+    let keys = [keys_of(&dir, "mine", &my_index)?, keys_of(&dir, "theirs", &their_index)?];
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let (exact, protected) = (
             time(|| all_pairs(&my_index, &their_index, &View::Exact)),
             time(|| all_pairs(&my_index, &their_index, &view)),
         );
-        rounds.push([exact, protected, duckdb.all_pairs()?.seconds]);
+        let duckdb_seconds = duckdb.all_pairs()?.seconds;
+        // DuckDB leaves the caches full of its own, for both.
+        let universes = time(|| universes(&my_index, &their_index));
+        duckdb.all_pairs()?;
+        rounds.push([exact, protected, duckdb_seconds, universes, time(|| read_once(&keys))]);
     }
-    let [exact, protected, duckdb_seconds] = std::array::from_fn(|i| median(rounds.iter().map(|round| round[i])));
+    let [exact, protected, duckdb_seconds, universes, floor] =
+        std::array::from_fn(|i| median(rounds.iter().map(|round| round[i])));
     println!("exact {:.1} ms, protected {:.1} ms, DuckDB {:.1} ms", exact * 1e3, protected * 1e3, duckdb_seconds * 1e3);
     let times = |i: usize| median(rounds.iter().map(|round| round[2] / round[i]));
     println!("exact {:.1} times as fast as DuckDB (wanted: 40)", times(0));
     println!("protected {:.1} times as fast as DuckDB's exact (wanted: 20)", times(1));
+    let of_exact = median(rounds.iter().map(|round| round[1] / round[0]));
+    println!("protected takes {of_exact:.2} times as long as exact (wanted: at most 2)");
+    println!("distinct universes {:.1} ms, reading both arrays once {:.1} ms", universes * 1e3, floor * 1e3);
+    let of_floor = median(rounds.iter().map(|round| round[3] / round[4]));
+    println!("distinct universes counted: {of_floor:.1} times reading both arrays once (wanted: at most 3)");
     if let Some(peak) = peak_mebibytes() {
         println!("counting: peak memory {peak} MiB, the mapped files among it");
     }
@@ -98,6 +114,43 @@ fn all_pairs(mine: &Index, theirs: &Index, view: &View) -> Table {
     let targets: Vec<_> = (1..=THEIR_AUDIENCES).map(|slot| Target::One(Slot(slot))).collect();
     let active: SlotSet = (1..=THEIR_AUDIENCES).map(Slot).collect();
     count(mine, &active, &selections, theirs, &active, &targets, view, THREADS)
+}
+
+/// Everybody against everybody.
+fn universes(mine: &Index, theirs: &Index) -> Table {
+    let active: SlotSet = (1..=THEIR_AUDIENCES).map(Slot).collect();
+    count(mine, &active, &[Selection::All], theirs, &active, &[Target::All], &View::Exact, THREADS)
+}
+
+/// A file with as many keys as an index has, mapped: those of the index, as they come right after its header.
+struct Keys {
+    map: Mmap,
+    rows: usize,
+}
+
+fn keys_of(dir: &Path, name: &str, index: &Index) -> Result<Keys> {
+    let file = File::open(index_path(&dir.join(name), &key()?))?;
+    // SAFETY: nothing changes the file while this runs.
+    let map = unsafe { Mmap::map(&file)? };
+    Ok(Keys { map, rows: usize::try_from(index.rows())? })
+}
+
+/// Reads all keys once, shared out like the counting.
+fn read_once(sides: &[Keys]) -> u64 {
+    let sum_of_share = |share: usize| {
+        let sums = sides.iter().map(|Keys { map, rows }| {
+            let keys: &[u64] = bytemuck::cast_slice(&map[HEADER_BYTES..HEADER_BYTES + rows * 8]);
+            let range = rows * share / THREADS..rows * (share + 1) / THREADS;
+            keys[range].iter().fold(0u64, |sum, key| sum.wrapping_add(*key))
+        });
+        std::hint::black_box(sums.fold(0, u64::wrapping_add))
+    };
+    thread::scope(|scope| {
+        let sum_of_share = &sum_of_share;
+        let others: Vec<_> = (1..THREADS).map(|share| scope.spawn(move || sum_of_share(share))).collect();
+        let own = sum_of_share(0);
+        others.into_iter().filter_map(|other| other.join().ok()).fold(own, u64::wrapping_add)
+    })
 }
 
 /// How far the protected table is from the exact one, in its own standard errors: about 1 in the mean of squares.
