@@ -89,7 +89,7 @@ fn main() -> Result<()> {
     let of_floor = median(rounds.iter().map(|round| round[3] / round[4]));
     println!("distinct universes counted: {of_floor:.1} times reading both arrays once (wanted: at most 3)");
     if let Some(peak) = peak_mebibytes() {
-        println!("counting: peak memory {peak} MiB, the mapped files among it");
+        println!("counting: peak memory {peak} MiB, the files among it, which are mapped twice");
     }
     let last = duckdb.all_pairs()?;
     println!("DuckDB {}: peak memory {} MiB", last.version, last.peak_mebibytes);
