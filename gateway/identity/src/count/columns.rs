@@ -35,6 +35,11 @@ impl Columns {
         self.take_at(Level::new(), rows, wanted);
     }
 
+    /// The blocks that are in use.
+    pub(super) fn blocks(&self) -> &[ColumnsOfBlock] {
+        &self.blocks[..self.used]
+    }
+
     fn take_at(&mut self, level: Level, rows: &[u64], wanted: u64) {
         let (blocks, rest) = rows.as_chunks::<BLOCK>();
         transpose(level, blocks, &mut self.blocks[..blocks.len()], wanted);

@@ -1,6 +1,7 @@
 //! Counting what two accounts have in common: one merge of two sorted indexes, all selections and targets at once.
 
 mod block;
+mod by_slot;
 mod columns;
 mod matched;
 mod matching;

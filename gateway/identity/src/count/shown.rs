@@ -1,6 +1,7 @@
 //! What shows of my identities, kept, so that further questions are answered without a merge and without coins.
 
-use super::columns::ROOM;
+use super::by_slot::{BySlot, WORDS, column};
+use super::columns::{Columns, ROOM};
 use super::matched::{Matched, Truths};
 use super::matching::match_rows;
 use super::selections::SelectionBits;
@@ -16,34 +17,35 @@ use crate::view::View;
 pub struct Shown {
     /// Numbers of the words of slots, ascending; the first is 0.
     numbers: Vec<u16>,
-    /// By word, for each row of mine.
-    words: Vec<Vec<u64>>,
+    /// By word, for each [`ROOM`] rows of mine.
+    words: Vec<Vec<BySlot>>,
 }
 
 impl Shown {
     /// Bytes that it takes to keep what shows of an index in the active audiences of another account.
     pub fn bytes(mine: &Index, their_active: &SlotSet) -> u64 {
-        mine.rows() * numbers(their_active).len() as u64 * 8
+        (mine.keys().len().div_ceil(ROOM) * numbers(their_active).len() * size_of::<BySlot>()) as u64
     }
 
     /// Bytes that it takes.
     pub fn len_bytes(&self) -> u64 {
-        self.words.iter().map(|word| word.len() as u64 * 8).sum()
+        self.words.iter().map(|word| size_of_val(word.as_slice()) as u64).sum()
     }
 
     /// Looks up every identity of mine, in all words that have an active slot of theirs.
     pub fn look(mine: &Index, theirs: &Index, their_active: &SlotSet, view: &View, threads: usize) -> Self {
         let numbers = numbers(their_active);
-        let mut words = vec![vec![0; mine.keys().len()]; numbers.len()];
+        let mut words = vec![vec![[[0; WORDS]; 64]; mine.keys().len().div_ceil(ROOM)]; numbers.len()];
         let truths = Truths::new(theirs, their_active, &numbers);
-        let mut parts: Vec<_> = words.iter_mut().map(|word| word.chunks_mut(UNIT)).collect();
-        let shares: Vec<(_, Vec<&mut [u64]>)> =
+        let mut parts: Vec<_> = words.iter_mut().map(|word| word.chunks_mut(UNIT / ROOM)).collect();
+        let shares: Vec<(_, Vec<&mut [BySlot]>)> =
             units(mine).map(|rows| (rows, parts.iter_mut().filter_map(Iterator::next).collect())).collect();
-        share_out(threads, shares.into_iter(), Matched::new, |matched, (rows, mut words)| {
-            let start = rows.start;
+        let begin = || (Matched::new(), Columns::new(), vec![vec![0; UNIT]; numbers.len()]);
+        share_out(threads, shares.into_iter(), begin, |(matched, columns, shown), (rows, kept)| {
+            let (start, count) = (rows.start, rows.len());
             match_rows(mine.keys(), rows, theirs.keys(), |first, found| {
                 matched.note(found, theirs);
-                for (number, word) in words.iter_mut().enumerate() {
+                for (number, word) in shown.iter_mut().enumerate() {
                     let shown = &mut word[first - start..][..found.len()];
                     matched.truth_of_all(&truths, number, shown);
                     if let View::Protected(view) = view {
@@ -51,6 +53,12 @@ impl Shown {
                     }
                 }
             });
+            for (shown, kept) in shown.iter().zip(kept) {
+                for (rows, kept) in shown[..count].chunks(ROOM).zip(kept) {
+                    columns.take(rows, u64::MAX);
+                    *kept = std::array::from_fn(|slot| column(columns, slot));
+                }
+            }
         });
         Self { numbers, words }
     }
@@ -72,17 +80,18 @@ impl Shown {
         let mut table = Table::new(targets.len());
         for selections in selections.chunks(SELECTIONS_AT_ONCE) {
             let selected = SelectionBits::new(mine, my_active, selections, threads);
-            let begin = || (Tally::new(selections.len(), &targets), vec![0; ROOM]);
-            let tallies = share_out(threads, units(mine), begin, |(tally, bits), rows| {
+            let begin = || (Tally::new(selections.len(), &targets), Columns::new(), vec![0; ROOM]);
+            let tallies = share_out(threads, units(mine), begin, |(tally, columns, bits), rows| {
                 for first in rows.clone().step_by(ROOM) {
                     let rows = first..rows.end.min(first + ROOM);
                     let bits = &mut bits[..rows.len()];
-                    selected.of_rows(rows.clone(), bits);
-                    tally.count(bits, |number| &self.words[places[number]][rows.clone()]);
+                    selected.of_rows(rows, bits);
+                    columns.take(bits, u64::MAX >> (64 - selections.len()));
+                    tally.count_by_slot(columns, |number| &self.words[places[number]][first / ROOM]);
                 }
             });
             let mut tally = Tally::new(selections.len(), &targets);
-            tallies.iter().for_each(|(part, _)| tally.add(part));
+            tallies.iter().for_each(|(part, ..)| tally.add(part));
             tally.append_to(&mut table, selected.sizes(), view);
         }
         Some(table)

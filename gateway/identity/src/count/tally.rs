@@ -1,6 +1,7 @@
 //! Counts, for every selection, how often each slot shows, and how many slots of each union show.
 
 use super::Target;
+use super::by_slot::{BySlot, Sums, column, common};
 use super::columns::{Columns, add_common};
 use super::table::Table;
 use crate::slots::{Slot, SlotSet, ones};
@@ -125,6 +126,32 @@ impl<'a> Tally<'a> {
                         ones(*selections).for_each(|selection| several[usize::from(selection)][*shows as usize] += 1);
                     }
                 }
+            }
+        }
+    }
+
+    /// Counts identities that are kept by slot, given the selections that each is in.
+    pub(super) fn count_by_slot<'b>(&mut self, selections: &Columns, shown: impl Fn(usize) -> &'b BySlot) {
+        dispatch!(Level::new(), simd => self.count_columns(simd, selections, &shown));
+    }
+
+    #[inline(always)]
+    fn count_columns<'b, S: Simd>(&mut self, simd: S, selections: &Columns, shown: &impl Fn(usize) -> &'b BySlot) {
+        let selections: Vec<_> = (0..self.selections).map(|number| column(selections, number)).collect();
+        for (number, (bits, counts)) in self.targets.singles.iter().zip(&mut self.singles).enumerate() {
+            for slot in ones(*bits).map(usize::from) {
+                for (selection, counts) in selections.iter().zip(counts.iter_mut()) {
+                    counts[slot] += common(simd, selection, &shown(number)[slot]);
+                }
+            }
+        }
+        for (union, histograms) in self.targets.unions.iter().zip(&mut self.unions) {
+            let mut sums = Sums::new(union.len());
+            for slot in union.iter() {
+                sums.add(simd, &shown(self.targets.word_of(slot))[usize::from(slot.0 % 64)]);
+            }
+            for (selection, histogram) in selections.iter().zip(histograms) {
+                sums.count(simd, selection, histogram);
             }
         }
     }

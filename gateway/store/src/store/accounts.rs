@@ -2,8 +2,8 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Standing, Rule,
-    StoreError,
+    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Rule,
+    Standing, StoreError,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{AccountId, MatchKey, Refusal, UserId, account::Account};

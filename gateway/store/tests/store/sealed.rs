@@ -77,7 +77,11 @@ async fn all_is_sealed_anew_or_nothing(db: Database) {
     assert_eq!(rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2, 0xff]);
     assert!(matches!(rotation.reseal("a", "c", longer(&seen)).await, Err(StoreError::AnotherKey { .. })));
     assert_eq!(rotation.visit_sealed(longer(&seen)).await.unwrap(), 4);
-    assert_eq!(rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed, [2, 0xff], "who looks changes nothing");
+    assert_eq!(
+        rotation.standings(&[luma]).await.unwrap()[&luma].coin_secret_sealed,
+        [2, 0xff],
+        "who looks changes nothing"
+    );
 }
 
 async fn who_has_an_old_key_writes_nothing(db: Database) {
