@@ -145,7 +145,7 @@ impl<'a> Pass<'a> {
             ),
             View::Protected(view) => block.push(
                 found.len(),
-                |selections| selected.of_rows(rows.clone(), selections),
+                |selections| selected.of_range(rows.clone(), selections),
                 |number, shown| {
                     matched.truth_of_all(truths, number, shown);
                     view.show(&mine.keys()[rows.clone()], truths.word(number), shown);

@@ -1,5 +1,6 @@
 //! Which selections each of my identities is in: one bit per selection.
 
+use std::ops::Range;
 use std::thread;
 
 use super::Selection;
@@ -8,6 +9,8 @@ use crate::slots::{Slot, SlotSet, ones};
 
 /// Sets whose bits are kept; an index with more of them has its bits worked out row by row.
 const KEPT_SETS: u32 = 1 << 22;
+/// Sets whose numbers have 16 bits.
+const NARROW_SETS: usize = 1 << 16;
 
 pub(super) struct SelectionBits<'a> {
     mine: &'a Index,
@@ -16,6 +19,7 @@ pub(super) struct SelectionBits<'a> {
     all: u64,
     /// By slot, the selections that name it.
     by_slot: Vec<u64>,
+    /// With room for at least all numbers of 16 bits.
     by_set: Vec<u64>,
     sizes: Vec<u64>,
 }
@@ -29,7 +33,8 @@ impl<'a> SelectionBits<'a> {
                 Selection::Any(slots) => slots.iter().for_each(|slot| bits.name(*slot, 1 << number)),
             }
         }
-        let (sizes, by_set) = bits.over_sets(selections.len(), threads);
+        let (sizes, mut by_set) = bits.over_sets(selections.len(), threads);
+        by_set.resize(by_set.len().max(NARROW_SETS), 0);
         bits.sizes = sizes;
         bits.by_set = by_set;
         bits
@@ -46,6 +51,18 @@ impl<'a> SelectionBits<'a> {
         match self.mine.row_sets() {
             RowSets::Narrow(sets) => places.for_each(|(place, row)| *place = self.of_set(sets[row].into())),
             RowSets::Wide(sets) => places.for_each(|(place, row)| *place = self.of_set(sets[row])),
+        }
+    }
+
+    /// The same of rows that follow each other.
+    pub(super) fn of_range(&self, rows: Range<usize>, selections: &mut [u64]) {
+        match (self.mine.row_sets(), self.by_set.first_chunk::<NARROW_SETS>()) {
+            // No number of 16 bits is beyond the end, so that none is compared with it.
+            (RowSets::Narrow(sets), Some(by_set)) => {
+                let places = selections.iter_mut().zip(&sets[rows]);
+                places.for_each(|(place, set)| *place = by_set[usize::from(*set)]);
+            }
+            _ => self.of_rows(rows, selections),
         }
     }
 

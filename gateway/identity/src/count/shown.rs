@@ -85,7 +85,7 @@ impl Shown {
                 for first in rows.clone().step_by(ROOM) {
                     let rows = first..rows.end.min(first + ROOM);
                     let bits = &mut bits[..rows.len()];
-                    selected.of_rows(rows, bits);
+                    selected.of_range(rows, bits);
                     columns.take(bits, u64::MAX >> (64 - selections.len()));
                     tally.count_by_slot(columns, |number| &self.words[places[number]][first / ROOM]);
                 }
