@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use entente_destination::caller::CallError;
 use entente_destination::rows::{Change, Row, batch};
-use entente_destination::testkit::{TakenRow, Trouble, World, deliver, plugin, prove, sample_rows};
+use entente_destination::testkit::{TakenRow, Trouble, World, deliver, plugin, sample_rows};
 use entente_destination::{Delivery, DestinationError, Operator};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -112,18 +112,27 @@ fn read_part(path: &Path) -> Vec<TakenRow> {
         .collect()
 }
 
-#[test]
-fn any_split_and_any_crash_gives_the_same_rows() {
-    for (format, encoding) in [("parquet", "hex"), ("parquet", "base64"), ("csv", "hex"), ("csv", "base64")] {
-        prove::<LandingZone, _>(|| Zone::new(format, encoding)).unwrap();
-    }
+mod contract_of_parquet_with_hex {
+    entente_destination::contract_tests!(crate::LandingZone, super::Zone::new("parquet", "hex"));
+}
+
+mod contract_of_parquet_with_base64 {
+    entente_destination::contract_tests!(crate::LandingZone, super::Zone::new("parquet", "base64"));
+}
+
+mod contract_of_csv_with_hex {
+    entente_destination::contract_tests!(crate::LandingZone, super::Zone::new("csv", "hex"));
+}
+
+mod contract_of_csv_with_base64 {
+    entente_destination::contract_tests!(crate::LandingZone, super::Zone::new("csv", "base64"));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn any_split_at_all(count in 0_usize..200, split in prop::collection::vec(0_usize..80, 0..6)) {
-        for trouble in [Trouble::None, Trouble::EveryBatchAgain, Trouble::CrashAfterEveryBatch] {
+        for trouble in Trouble::ALL {
             deliver::<LandingZone, _>(&Zone::new("csv", "hex"), &sample_rows(count), &split, trouble).unwrap();
         }
     }

@@ -93,7 +93,8 @@ struct entente_destination_table {
     uint32_t size; /* sizeof(struct entente_destination_table), as the plugin knew it */
     uint32_t version;
 
-    /* {"id", "name", "summary", "version", "settings": the JSON Schema of the settings; writeOnly marks secrets} */
+    /* {"id", "name", "summary", "version", "settings": the JSON Schema of the settings; writeOnly marks secrets,
+       "repeats": "TAKEN_ONCE" where a batch that is written again is taken once, else "POSSIBLY_TWICE"} */
     int32_t (*describe)(struct entente_buffer *answer);
 
     /* {"settings", "operator": {"local_root"}}: tries the settings against the real endpoint, leaves nothing behind. */

@@ -25,6 +25,8 @@ pub trait Destination: Sized + Send + 'static {
     const SUMMARY: &'static str;
     /// The version of the plugin, usually `env!("CARGO_PKG_VERSION")`.
     const VERSION: &'static str;
+    /// What becomes of a batch that is sent again.
+    const REPEATS: Repeats = Repeats::TakenOnce;
 
     /// What an account sets up. Its JSON Schema, with the doc comment of every field, is what the API shows; a
     /// [`crate::Secret`] is never shown again. `#[serde(deny_unknown_fields)]` catches typos.
@@ -64,6 +66,18 @@ pub trait Destination: Sized + Send + 'static {
     }
 }
 
+/// What becomes of a batch that is sent again, as happens after a crash or a lost answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Repeats {
+    /// It is taken once: the endpoint can tell by its key that it was there before, or taking it again changes nothing.
+    TakenOnce,
+    /// It may be taken once more, and whoever counts its rows counts them twice. What is assumed of a plugin that does
+    /// not say.
+    #[default]
+    PossiblyTwice,
+}
+
 /// What a destination type says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Description {
@@ -75,6 +89,9 @@ pub struct Description {
     pub summary: String,
     /// [`Destination::VERSION`].
     pub version: String,
+    /// [`Destination::REPEATS`].
+    #[serde(default)]
+    pub repeats: Repeats,
     /// The JSON Schema of the settings.
     pub settings: serde_json::Value,
 }

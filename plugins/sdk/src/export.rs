@@ -66,6 +66,7 @@ unsafe extern "C" fn describe<D: Destination>(answer: *mut Buffer) -> Status {
             name: D::NAME.to_owned(),
             summary: D::SUMMARY.to_owned(),
             version: D::VERSION.to_owned(),
+            repeats: D::REPEATS,
             settings: schemars::schema_for!(D::Settings).to_value(),
         })
     });

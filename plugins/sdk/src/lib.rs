@@ -10,24 +10,41 @@
 //! | [`rows`] | the shape of a batch: which columns, what they mean |
 //! | [`error`] | the six kinds of error, which decide on retrying |
 //! | [`secret`] | settings that cannot be printed |
+//! | [`batching`] | cutting rows into what the endpoint takes at once |
+//! | [`identity_format`] | identities as hexadecimal digits or Base64 |
+//! | `http` (feature `http`) | a client with timeouts, retries, a rate and a proxy |
+//! | [`testkit`] | tests for authors, through the very C table; with feature `http` a fake server |
 //! | [`abi`] | the C table, magic and version |
 //! | [`export`] | the table of a Rust destination |
 //! | [`caller`] | the other side: safe calls on a table |
-//! | [`testkit`] | tests for authors, through the very C table |
+//!
+//! # A whole destination
+//! It posts each batch to an endpoint that knows batches by an id, and proves with the test kit that it does so whatever
+//! happens. It needs the feature `http`. The crate is a `cdylib` (and an `rlib`, for tests that use it).
+//!
+#![cfg_attr(feature = "http", doc = "```")]
+#![cfg_attr(not(feature = "http"), doc = "```ignore")]
+#![doc = include_str!("example.rs")]
+//! ```
 
 pub mod abi;
+pub mod batching;
 pub mod caller;
 pub mod destination;
 pub mod error;
 pub mod export;
+#[cfg(feature = "http")]
+pub mod http;
+pub mod identity_format;
 mod message;
 pub mod rows;
 mod runtime;
 pub mod secret;
 pub mod testkit;
 
-pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Settled, Written};
+pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Settled, Written};
 pub use error::DestinationError;
+pub use identity_format::IdentityFormat;
 pub use secret::Secret;
 
 pub use arrow_array;

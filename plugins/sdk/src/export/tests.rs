@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::table;
 use crate::abi::{DestinationTable, TableError};
 use crate::caller::{CallError, Plugin};
-use crate::destination::{Delivery, Destination, Operator, Progress, Rejected, Written};
+use crate::destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Written};
 use crate::error::DestinationError;
 use crate::rows::Rows;
 use crate::secret::Secret;
@@ -37,17 +37,19 @@ struct Settings {
     token: Option<Secret<String>>,
 }
 
-/// Keeps what it takes in memory, by key. As `FORGETFUL` it ignores the key and takes everything as new.
-struct Memory<const FORGETFUL: bool> {
+/// Keeps what it takes in memory, by key. As `FORGETFUL` it ignores the key and takes everything as new, which it admits
+/// only where it is `HONEST`.
+struct Memory<const FORGETFUL: bool, const HONEST: bool = false> {
     settings: Settings,
     state: Vec<u8>,
 }
 
-impl<const FORGETFUL: bool> Destination for Memory<FORGETFUL> {
+impl<const FORGETFUL: bool, const HONEST: bool> Destination for Memory<FORGETFUL, HONEST> {
     const ID: &'static str = "memory";
     const NAME: &'static str = "Memory";
     const SUMMARY: &'static str = "Keeps rows in memory.";
     const VERSION: &'static str = "1.2.3";
+    const REPEATS: Repeats = if HONEST { Repeats::PossiblyTwice } else { Repeats::TakenOnce };
     type Settings = Settings;
 
     async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
@@ -146,9 +148,12 @@ fn write_with(fault: &str) -> Result<Written, CallError> {
     first
 }
 
-#[test]
-fn any_split_and_any_crash_gives_the_same() {
-    prove::<Memory<false>, _>(MemoryWorld::new).unwrap();
+mod contract {
+    crate::contract_tests!(super::Memory<false>, super::MemoryWorld::new());
+}
+
+mod contract_of_an_honest_one {
+    crate::contract_tests!(super::Memory<true, true>, super::MemoryWorld::new());
 }
 
 #[test]
@@ -156,6 +161,14 @@ fn the_test_kit_sees_a_batch_that_is_taken_twice() {
     let failure = prove::<Memory<true>, _>(MemoryWorld::new).unwrap_err();
     let Failure::Difference { trouble, difference, .. } = failure else { panic!("{failure}") };
     assert_eq!((trouble, difference.missing, difference.surplus), (Trouble::EveryBatchAgain, 0, 97));
+}
+
+#[test]
+fn a_plugin_that_does_not_say_is_not_trusted_to_take_batches_once() {
+    let old = json!({"id": "old", "name": "Old", "summary": "Old.", "version": "1", "settings": {}});
+    assert_eq!(serde_json::from_value::<Description>(old).unwrap().repeats, Repeats::PossiblyTwice);
+    let described = plugin::<Memory<false>>().unwrap().describe().unwrap();
+    assert_eq!(serde_json::to_value(described).unwrap()["repeats"], "TAKEN_ONCE");
 }
 
 proptest! {

@@ -1,0 +1,50 @@
+//! For destinations that speak HTTP (feature `http`).
+//!
+//! [`Http`] sends requests within limits that an author sets once, in [`Options`]: timeouts, a rate, a proxy, how much
+//! of an answer is read, and how often is tried again. It tries again only what cannot have been taken already or what
+//! the endpoint itself asks for: connections that were never made, and 429, 502, 503 and 504. It follows no
+//! redirects, so that rows and credentials go nowhere but to the host in the settings, and takes nothing from the
+//! environment, which is empty in a worker. Certificates are checked against the authorities that the machine trusts.
+//!
+//! [`Answer::taken`] turns an answer into success or the right [`DestinationError`]. No error holds anything of a
+//! request or an answer but the endpoint's scheme, host and port and the answer's status: paths and queries carry
+//! tokens, and bodies identifiers.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use entente_destination::DestinationError;
+//! use entente_destination::http::{self, Http, Options, Plain, Rate, Refusal, endpoint};
+//!
+//! async fn send(rows: String) -> Result<(), DestinationError> {
+//!     let every_minute = Rate { requests: 300, period: Duration::from_secs(60) };
+//!     let http = Http::new(Options { rate: Some(every_minute), ..Options::default() })?;
+//!     let url = endpoint("https://api.tvtube.example/v1/members", Plain::Never)?;
+//!     let request = http::request("POST", &url, &[("content-type", "application/json")], rows)?;
+//!     http.send(request).await?.taken(Refusal::Payload)?;
+//!     Ok(())
+//! }
+//! ```
+
+mod answer;
+mod client;
+mod connector;
+mod endpoint;
+mod fault;
+mod proxy;
+mod rate;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+pub use ::http::{Request, StatusCode, Uri};
+pub use answer::{Answer, Refusal};
+pub use bytes::Bytes;
+pub use client::{Http, Options, request};
+pub use endpoint::{Plain, endpoint};
+pub use proxy::Proxy;
+pub use rate::Rate;
+pub use retry::Retry;
+
+#[cfg(doc)]
+use crate::DestinationError;

@@ -1,0 +1,42 @@
+//! Tests for authors. Everything goes through the very C table that the gateway calls.
+//!
+//! Describe the world your destination delivers to by implementing [`World`], and let [`crate::contract_tests!`] make
+//! deliveries into fresh worlds: in batches of any size, with batches sent again, with crashes between and within
+//! batches. However it goes, the world must end up with exactly the rows that were sent. Where the world can ask for a
+//! pause ([`AsksForPause`]) or refuse rows ([`RefusesRows`]), that is proven too. For a world that speaks HTTP there is
+//! `FakeServer` (feature `http`), which records what it is asked and answers by a script.
+//!
+//! All of it blocks: call it from a plain test, not from an async one. The plugin has a runtime of its own.
+
+mod contract;
+mod delivery;
+mod failure;
+#[cfg(feature = "http")]
+mod fake_server;
+mod proof;
+mod sample;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use delivery::{Trouble, deliver};
+pub use failure::{Difference, Failure};
+#[cfg(feature = "http")]
+pub use fake_server::{FakeServer, Recorded, Reply};
+pub use proof::{prove, prove_pauses, prove_rejections, prove_repeats, prove_splits};
+pub use sample::{sample_rows, sample_splits};
+pub use world::{AsksForPause, RefusesRows, TakenRow, World};
+
+use crate::abi::TableError;
+use crate::caller::Plugin;
+use crate::destination::Destination;
+use crate::export::table;
+
+/// The plugin of `D`, called through its C table.
+///
+/// # Errors
+/// None for a table made by this crate; they are there to be seen should that ever change.
+pub fn plugin<D: Destination>() -> Result<Plugin, TableError> {
+    // SAFETY: the table is this crate's own, lives for ever and keeps the contract.
+    unsafe { Plugin::from_table(table::<D>()) }
+}
