@@ -1,0 +1,110 @@
+//! The destination itself.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use arrow_array::RecordBatch;
+use entente_destination::batching::{Limits, cut};
+use entente_destination::http::{Answer, Http, Options, Refusal, Uri, request};
+use entente_destination::rows::{Row, Rows};
+use entente_destination::{Delivery, Destination, DestinationError, Operator, Rejected, Written};
+
+use crate::config::Settings;
+use crate::encoder::{PING, encode, id};
+use crate::response::{accepted, rejected};
+use crate::signature::SigningKey;
+
+/// No request of a batch is begun later than this after the first: the gateway gives a batch five minutes.
+const LONGEST_WRITE: Duration = Duration::from_secs(200);
+
+/// One delivery to a webhook.
+#[derive(Debug)]
+pub struct Webhook {
+    receiver: Receiver,
+    rows_per_request: usize,
+    delivery: Delivery,
+    begun: Begun,
+}
+
+/// How far the batch is that was written last: where the receiver asks for a pause in its middle, the gateway writes it
+/// again, and what was taken already is not posted once more.
+#[derive(Debug, Default)]
+struct Begun {
+    key: String,
+    requests: usize,
+    rejected: Vec<Rejected>,
+}
+
+/// Where requests go, and how they are signed.
+#[derive(Debug)]
+struct Receiver {
+    http: Http,
+    address: Uri,
+    key: SigningKey,
+}
+
+impl Receiver {
+    fn new(settings: Settings) -> Result<Self, DestinationError> {
+        let (address, key) = (settings.address()?, settings.signing_key()?);
+        let http = Http::new(Options { proxy: settings.proxy, ..Options::default() })?;
+        Ok(Self { http, address, key })
+    }
+
+    async fn post(&self, id: &str, body: String) -> Result<Answer, DestinationError> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let signature = self.key.sign(id, now, body.as_bytes())?;
+        let headers = [
+            ("content-type", "application/json"),
+            ("webhook-id", id),
+            ("webhook-timestamp", &now.to_string()),
+            ("webhook-signature", &signature),
+        ];
+        self.http.send(request("POST", &self.address, &headers, body)?).await
+    }
+}
+
+impl Destination for Webhook {
+    const ID: &'static str = "webhook";
+    const NAME: &'static str = "Webhook";
+    const SUMMARY: &'static str = "Posts identities as JSON to an HTTPS address of yours, signed as Standard Webhooks \
+                                   say. A receiver that keeps the ids of requests takes none of them twice.";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    type Settings = Settings;
+
+    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
+        settings.rows_per_request()?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let answer = Receiver::new(settings)?.post(&format!("ping-{now}"), PING.to_owned()).await?;
+        accepted(answer, Refusal::Config).map(drop)
+    }
+
+    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+        let rows_per_request = settings.rows_per_request()?;
+        Ok(Self { receiver: Receiver::new(settings)?, rows_per_request, delivery, begun: Begun::default() })
+    }
+
+    async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
+        let rows: Vec<Row<'_>> = Rows::read(&rows)?.iter().collect();
+        let limits = Limits { rows: self.rows_per_request, bytes: usize::MAX };
+        if self.begun.key != key {
+            self.begun = Begun { key: key.to_owned(), ..Begun::default() };
+        }
+        let started = Instant::now();
+        for range in cut(rows.iter().map(|_| 0), limits).batches.into_iter().skip(self.begun.requests) {
+            if started.elapsed() > LONGEST_WRITE {
+                return Err(DestinationError::Transient("the receiver is slow: going on where it is".to_owned()));
+            }
+            let (first, count) = (range.start, range.len());
+            let body = encode(&self.delivery, sequence, key, first, &rows[range])?;
+            let answer = self.receiver.post(&id(key, first, count), body).await?;
+            self.begun.rejected.extend(rejected(answer, first, count)?);
+            self.begun.requests += 1;
+        }
+        let rejected = std::mem::take(&mut self.begun).rejected;
+        Ok(Written { accepted: (rows.len() - rejected.len()) as u64, rejected, ..Written::default() })
+    }
+
+    async fn finish(&mut self) -> Result<(), DestinationError> {
+        Ok(())
+    }
+}
