@@ -1,5 +1,5 @@
 //! What sourcing and counting cost, from 1 million to 100 million identities on each side: prints a table and draws
-//! `docs/growth.svg`. `cargo bench --workspace --bench growth`; takes a quarter of an hour and 25 GB of disk below
+//! `docs/growth.svg`. `cargo bench --workspace --bench growth`; takes some minutes and 25 GB of disk below
 //! `BENCH_DIR` (default: the directory for temporary files). `MOST_MILLIONS` ends it earlier.
 
 mod synthetic;
