@@ -82,9 +82,8 @@ pub async fn project_of(
     account: AccountId,
     id: entente_domain::ProjectId,
 ) -> Result<Option<(Project, Connection)>> {
-    let Some(project) = super::loaders::load(&loaders(ctx).projects, id).await? else { return Ok(None) };
-    let connection = connection_of(ctx, account, project.connection).await?;
-    Ok(connection.map(|c| (project, c)))
+    let found = super::loaders::load(&loaders(ctx).projects_with_connections, id).await?;
+    Ok(found.filter(|(_, connection)| connection.side_of(account).is_some()))
 }
 
 /// What a change of state is recorded with.

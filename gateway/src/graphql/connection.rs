@@ -178,7 +178,7 @@ impl Connection {
     #[graphql(complexity = "20 * child_complexity")]
     async fn projects(&self, ctx: &Context<'_>) -> Result<ProjectPage> {
         let page = load(&loaders(ctx).projects_of_connections, self.0.id).await?.unwrap_or_default();
-        Ok(ProjectPage::of(page, Project))
+        Ok(ProjectPage::of(page, Project::from))
     }
 
     /// Grows by one with each change.

@@ -3,7 +3,7 @@
 use crate::{
     discover::{DiscoverError, Discovery},
     graphql::{
-        access::{connection_of, gateway},
+        access::gateway,
         fault::{fault, refused},
         id::{local_as, locals},
         match_key::{MatchKey, MatchKeyInput, keys},
@@ -295,16 +295,16 @@ impl Discover {
     }
 }
 
-/// Opens Discover of a project for one of its sides, by all match keys or by some.
+/// Opens Discover of a project for one of its sides, by all match keys or by some. The connection is that of the project,
+/// none where the account is not one of its sides.
 pub async fn open(
     ctx: &Context<'_>,
     account: AccountId,
     project: &Project,
+    connection: Option<Connection>,
     match_keys: Option<Vec<MatchKeyInput>>,
 ) -> Result<Discover> {
-    let Some(connection) = connection_of(ctx, account, project.connection).await? else {
-        return Err(refused(Refusal::not_found("project")));
-    };
+    let Some(connection) = connection else { return Err(refused(Refusal::not_found("project"))) };
     let settings = usable(project, &connection).map_err(refused)?;
     let keys = chosen_keys(settings, match_keys).map_err(refused)?;
     let discovery = Discovery::open(gateway(ctx), &connection, settings, account, keys).await.map_err(fault)?;

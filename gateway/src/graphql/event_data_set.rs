@@ -74,7 +74,7 @@ impl EventDataSet {
     /// The project that it belongs to.
     async fn project(&self, ctx: &Context<'_>) -> Result<Project> {
         let project = load(&loaders(ctx).projects, self.0.project).await?;
-        project.map(Project).ok_or_else(|| fault("an event data set without its project"))
+        project.map(Project::from).ok_or_else(|| fault("an event data set without its project"))
     }
 
     /// Its name.

@@ -78,6 +78,8 @@ pub struct Loaders {
     pub connections: By<ConnectionId, Connection>,
     /// Projects by id.
     pub projects: By<ProjectId, Project>,
+    /// Projects with their connections, by the project's id.
+    pub projects_with_connections: By<ProjectId, (Project, Connection)>,
     /// The first projects of connections.
     pub projects_of_connections: By<ConnectionId, Page<Project>>,
     /// Campaigns by id.
@@ -127,6 +129,7 @@ impl Loaders {
             users: by(store, |s, k| Box::pin(async move { s.users_by_ids(&k).await })),
             connections: by(store, |s, k| Box::pin(async move { s.connections_by_ids(&k).await })),
             projects: by(store, |s, k| Box::pin(async move { s.projects_by_ids(&k).await })),
+            projects_with_connections: by(store, |s, k| Box::pin(async move { s.projects_with_connections(&k).await })),
             projects_of_connections: by(store, |s, k| {
                 Box::pin(async move { s.newest_projects_of_connections(&k, NESTED).await })
             }),

@@ -103,9 +103,8 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             Ok(found.filter(|c| is_a_side(ctx, c)).map(|c| Node::Connection(Connection(c))))
         }
         ProjectId::TYPE => {
-            let Some(project) = load(&loaders.projects, ProjectId(uuid)).await? else { return Ok(None) };
-            let connection = load(&loaders.connections, project.connection).await?;
-            Ok(connection.filter(|c| is_a_side(ctx, c)).map(|_| Node::Project(Project(project))))
+            let found = load(&loaders.projects_with_connections, ProjectId(uuid)).await?;
+            Ok(found.filter(|(_, c)| is_a_side(ctx, c)).map(|found| Node::Project(found.into())))
         }
         UploadId::TYPE => {
             let upload = load(&loaders.uploads, UploadId(uuid)).await?;

@@ -57,7 +57,33 @@ pub struct Readiness {
 
 /// The workspace of one campaign inside an active connection. Both sides see it; its creator edits it.
 #[derive(Clone)]
-pub struct Project(pub Row);
+pub struct Project {
+    project: Row,
+    /// Its connection, where it was read together with it.
+    connection: Option<ConnectionRow>,
+}
+
+impl From<Row> for Project {
+    fn from(project: Row) -> Self {
+        Self { project, connection: None }
+    }
+}
+
+impl From<(Row, ConnectionRow)> for Project {
+    fn from((project, connection): (Row, ConnectionRow)) -> Self {
+        Self { project, connection: Some(connection) }
+    }
+}
+
+impl Project {
+    /// Its connection, when this account is one of its sides.
+    async fn connection_of(&self, ctx: &Context<'_>, account: AccountId) -> Result<Option<ConnectionRow>> {
+        match &self.connection {
+            Some(connection) => Ok(Some(connection.clone()).filter(|c| c.side_of(account).is_some())),
+            None => super::access::connection_of(ctx, account, self.project.connection).await,
+        }
+    }
+}
 
 page!(ProjectPage, ProjectEdge, Project, "projects");
 
@@ -66,38 +92,38 @@ page!(ProjectPage, ProjectEdge, Project, "projects");
 impl Project {
     /// Opaque.
     pub async fn id(&self) -> ID {
-        global(self.0.id)
+        global(self.project.id)
     }
 
     /// The connection that it belongs to.
     async fn connection(&self, ctx: &Context<'_>) -> Result<Connection> {
-        let connection = load(&loaders(ctx).connections, self.0.connection).await?;
+        let connection = load(&loaders(ctx).connections, self.project.connection).await?;
         connection.map(Connection).ok_or_else(|| fault("a project without its connection"))
     }
 
     /// The account that created it and may edit it.
     async fn creator(&self, ctx: &Context<'_>) -> Result<Collaborator> {
-        collaborator(ctx, self.0.creator).await
+        collaborator(ctx, self.project.creator).await
     }
 
     /// Its name.
     async fn name(&self) -> &str {
-        &self.0.name
+        &self.project.name
     }
 
     /// What it is about.
     async fn description(&self) -> &str {
-        &self.0.description
+        &self.project.description
     }
 
     /// By which the publisher knows the advertiser.
     async fn advertiser(&self) -> AdvertiserName {
-        self.0.advertiser.clone().into()
+        self.project.advertiser.clone().into()
     }
 
     /// What it may do.
     async fn use_cases(&self) -> Vec<UseCase> {
-        self.0.use_cases.iter().copied().map(Into::into).collect()
+        self.project.use_cases.iter().copied().map(Into::into).collect()
     }
 
     /// For each use case, what is still missing.
@@ -107,15 +133,16 @@ impl Project {
         #[graphql(desc = "The viewing account.")] account_id: ID,
     ) -> Result<Vec<Readiness>> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
-        let Some((_, connection)) = project_of(ctx, account, self.0.id).await? else {
+        let Some(connection) = self.connection_of(ctx, account).await? else {
             return Err(refused(Refusal::not_found("project")));
         };
         let side = super::access::side(&connection, account).map_err(refused)?;
         let Some(settings) = &connection.settings else { return Ok(vec![]) };
         let other = connection.account_on(side.other());
         let store = gateway(ctx).store();
-        let has =
-            crate::readiness::present(store, self.0.id, account, other, super::access::now()).await.map_err(fault)?;
+        let has = crate::readiness::present(store, self.project.id, account, other, super::access::now())
+            .await
+            .map_err(fault)?;
         let of = |use_case: entente_domain::settings::UseCase| {
             let missing = project::missing(use_case, side, settings.activators, has);
             Readiness {
@@ -124,13 +151,13 @@ impl Project {
                 missing: missing.into_iter().map(Into::into).collect(),
             }
         };
-        Ok(self.0.use_cases.iter().copied().map(of).collect())
+        Ok(self.project.use_cases.iter().copied().map(of).collect())
     }
 
     /// Its campaigns; at most 50.
     #[graphql(complexity = "10 * child_complexity")]
     async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
-        let campaigns = load(&loaders(ctx).campaigns_of_projects, self.0.id).await?.unwrap_or_default();
+        let campaigns = load(&loaders(ctx).campaigns_of_projects, self.project.id).await?.unwrap_or_default();
         Ok(campaigns.into_iter().map(Campaign).collect())
     }
 
@@ -148,7 +175,7 @@ impl Project {
         let (account, _) = self.viewed(ctx, &account_id).await?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let store = gateway(ctx).store();
-        let page = store.event_data_sets_of_account(account, Some(self.0.id), request).await.map_err(fault)?;
+        let page = store.event_data_sets_of_account(account, Some(self.project.id), request).await.map_err(fault)?;
         Ok(EventDataSetPage::of(page, EventDataSet))
     }
 
@@ -165,7 +192,8 @@ impl Project {
     ) -> Result<ReportPage> {
         let (account, _) = self.viewed(ctx, &account_id).await?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
-        let page = gateway(ctx).store().reports_of_account(account, Some(self.0.id), request).await.map_err(fault)?;
+        let page =
+            gateway(ctx).store().reports_of_account(account, Some(self.project.id), request).await.map_err(fault)?;
         Ok(ReportPage::of(page, Report))
     }
 
@@ -189,7 +217,8 @@ impl Project {
         match_keys: Option<Vec<MatchKeyInput>>,
     ) -> Result<Discover> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
-        discover::open(ctx, account, &self.0, match_keys).await
+        let connection = self.connection_of(ctx, account).await?;
+        discover::open(ctx, account, &self.project, connection, match_keys).await
     }
 
     /// Audiences that either side sent in it, newest first.
@@ -204,28 +233,28 @@ impl Project {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<SentAudiencePage> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
-        if project_of(ctx, account, self.0.id).await?.is_none() {
+        if self.connection_of(ctx, account).await?.is_none() {
             return Err(refused(Refusal::not_found("project")));
         }
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
-        let filter = SentAudienceFilter { project: Some(self.0.id), ..SentAudienceFilter::default() };
+        let filter = SentAudienceFilter { project: Some(self.project.id), ..SentAudienceFilter::default() };
         let page = gateway(ctx).store().sent_audiences(filter, request).await.map_err(fault)?;
         Ok(SentAudiencePage::of(page, SentAudience))
     }
 
     /// Grows by one with each change.
     async fn version(&self) -> SafeInt {
-        SafeInt(self.0.version.unsigned_abs())
+        SafeInt(self.project.version.unsigned_abs())
     }
 
     /// When it was created.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.project.created_at
     }
 
     /// When it last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+        self.project.updated_at
     }
 }
 
@@ -233,7 +262,7 @@ impl Project {
     /// The viewing account and the connection, when the account is one of its sides.
     async fn viewed(&self, ctx: &Context<'_>, account: &ID) -> Result<(AccountId, ConnectionRow)> {
         let account = authorise(ctx, account, Act::Read)?.map_err(refused)?.account;
-        let connection = super::access::connection_of(ctx, account, self.0.connection).await?;
+        let connection = self.connection_of(ctx, account).await?;
         connection.map(|c| (account, c)).ok_or_else(|| refused(Refusal::not_found("project")))
     }
 }
@@ -368,7 +397,7 @@ impl ProjectMutation {
         let created =
             gateway(ctx).store().create_project(change, id, connection, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
-        let project = load(&loaders(ctx).projects, created.id).await?.map(Project);
+        let project = load(&loaders(ctx).projects, created.id).await?.map(Project::from);
         Ok(CreateProjectPayload { project, user_errors: vec![] })
     }
 
@@ -393,7 +422,7 @@ impl ProjectMutation {
             Ok(Outcome::of(next).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, id)))
         };
         let updated = gateway(ctx).store().change_project(change, id, Box::new(rule)).await.map_err(fault)?;
-        Ok(UpdateProjectPayload { project: Some(Project(allow!(updated))), user_errors: vec![] })
+        Ok(UpdateProjectPayload { project: Some(allow!(updated).into()), user_errors: vec![] })
     }
 
     /// Deletes a project; what was delivered and finished reports stay. For ADMIN and MANAGER of its creator.
@@ -477,6 +506,6 @@ impl ProjectQuery {
     ) -> Result<Option<Project>> {
         let Ok(authorised) = authorise(ctx, &account_id, Act::Read)? else { return Ok(None) };
         let Ok(id) = local::<ProjectId>(&id, "id") else { return Ok(None) };
-        Ok(project_of(ctx, authorised.account, id).await?.map(|(p, _)| Project(p)))
+        Ok(project_of(ctx, authorised.account, id).await?.map(Project::from))
     }
 }

@@ -78,7 +78,7 @@ impl Report {
 
     /// The project; null when that is gone.
     async fn project(&self, ctx: &Context<'_>) -> Result<Option<Project>> {
-        Ok(load(&loaders(ctx).projects, self.0.project).await?.map(Project))
+        Ok(load(&loaders(ctx).projects, self.0.project).await?.map(Project::from))
     }
 
     /// Its name.

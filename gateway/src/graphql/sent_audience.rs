@@ -78,7 +78,7 @@ impl SentAudience {
 
     /// The project that it was sent in; null when that was deleted.
     async fn project(&self, ctx: &Context<'_>) -> Result<Option<Project>> {
-        Ok(load(&loaders(ctx).projects, self.0.project).await?.map(Project))
+        Ok(load(&loaders(ctx).projects, self.0.project).await?.map(Project::from))
     }
 
     /// Who sent it.

@@ -23,7 +23,7 @@ use std::collections::HashMap;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = connections, treat_none_as_null = true)]
-struct ConnectionRow {
+pub(super) struct ConnectionRow {
     id: String,
     owner_id: String,
     recipient_id: String,

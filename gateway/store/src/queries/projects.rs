@@ -4,7 +4,8 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, cascade,
     change::swapped,
-    connections, idempotency,
+    connections::{self, ConnectionRow},
+    idempotency,
     paging::{first_pages, newest_of_each, page},
     schema::{connections as connection_rows, projects},
 };
@@ -18,7 +19,9 @@ use diesel::{
     sql_types::Bool,
 };
 use diesel_async::RunQueryDsl;
-use entente_domain::{AccountId, ConnectionId, ProjectId, Refusal, Timestamp, project::Project};
+use entente_domain::{
+    AccountId, ConnectionId, ProjectId, Refusal, Timestamp, connection::Connection, project::Project,
+};
 use std::collections::HashMap;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -143,6 +146,20 @@ pub async fn by_ids(conn: &mut Conn, ids: Vec<ProjectId>) -> Read<HashMap<Projec
         .load(conn)
         .await?;
     rows.into_iter().map(|row| Project::try_from(row).map(|p| (p.id, p))).collect()
+}
+
+/// Projects by id, with their connections.
+pub async fn with_connections(conn: &mut Conn, ids: Vec<ProjectId>) -> Read<HashMap<ProjectId, (Project, Connection)>> {
+    let all = projects::table
+        .inner_join(connection_rows::table.on(connection_rows::id.eq(projects::connection_id)))
+        .select((ProjectRow::as_select(), ConnectionRow::as_select()));
+    let rows: Vec<(ProjectRow, ConnectionRow)> = match ids.as_slice() {
+        // Always the same statement, so that it is prepared once.
+        [one] => all.filter(projects::id.eq(one.to_string())).load(conn).await?,
+        several => all.filter(projects::id.eq_any(columns::texts(several))).load(conn).await?,
+    };
+    let values = rows.into_iter().map(|(p, c)| Ok((Project::try_from(p)?, Connection::try_from(c)?)));
+    values.map(|value: Read<_>| value.map(|(p, c)| (p.id, (p, c)))).collect()
 }
 
 /// Projects of a connection, newest first.

@@ -5,6 +5,7 @@ use crate::{Change, Created, LoadedConnection, LoadedProject, Page, PageRequest,
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
     AccountId, CampaignId, ConnectionId, ProjectId,
+    connection::Connection,
     project::{Campaign, Project},
 };
 use std::collections::HashMap;
@@ -51,6 +52,16 @@ impl Store {
     pub async fn projects_by_ids(&self, ids: &[ProjectId]) -> Result<HashMap<ProjectId, Project>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::projects::by_ids(conn, ids))
+    }
+
+    /// Projects by id, with their connections.
+    #[boxed]
+    pub async fn projects_with_connections(
+        &self,
+        ids: &[ProjectId],
+    ) -> Result<HashMap<ProjectId, (Project, Connection)>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::projects::with_connections(conn, ids))
     }
 
     /// Projects of a connection, newest first.
