@@ -1,10 +1,10 @@
 //! Long work that nobody waits for at a screen: on threads of its own, which yield to everything else.
 
 use std::{io, thread};
+use thread_priority::ThreadPriority;
+#[cfg(target_os = "linux")]
+use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
 use tokio::sync::oneshot;
-
-/// As low as it goes: such work gets a sixtieth of a core that somebody else wants, and all of one that nobody wants.
-const NICE: i32 = 19;
 
 /// Why there is no outcome.
 #[derive(Debug, thiserror::Error)]
@@ -22,13 +22,26 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name("background".to_owned());
     thread.spawn(move || {
-        // On Linux this is of the thread, elsewhere of the process. Where it is refused, the work runs as it is.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, NICE);
+        // Where it is refused, the work runs as it is.
+        let _ = yield_to_others();
         // Who asked may have gone.
         let _ = tell.send(work());
     })?;
     told.await.map_err(|_| BackgroundError::Abandoned)
+}
+
+/// Lets this thread, and those that it starts, have a core only while nobody else wants it: a thread that does not idle
+/// takes the core at once, where one that was merely nicer would first end its slice of some milliseconds.
+#[cfg(target_os = "linux")]
+fn yield_to_others() -> Result<(), thread_priority::Error> {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    thread_priority::set_thread_priority_and_policy(thread_priority::thread_native_id(), ThreadPriority::Min, idle)
+}
+
+/// Gives this thread the lowest priority that there is.
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() -> Result<(), thread_priority::Error> {
+    thread_priority::set_current_thread_priority(ThreadPriority::Min)
 }
 
 #[cfg(test)]
@@ -36,13 +49,15 @@ mod tests {
     #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn work_and_its_threads_yield_to_others() {
-        let nice = || rustix::process::getpriority_process(None).unwrap();
-        let here = nice();
-        let there = run(move || (nice(), thread::spawn(nice).join().unwrap())).await.unwrap();
-        assert_eq!(there, (NICE, NICE));
-        assert_eq!(nice(), here);
+        let policy = || thread_priority::thread_schedule_policy().unwrap();
+        let here = policy();
+        let there = run(move || (policy(), thread::spawn(policy).join().unwrap())).await.unwrap();
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        assert_eq!(there, (idle, idle));
+        assert_eq!(policy(), here);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ pub fn positions(receiver: &Index, wanted: &SlotSet, sender: &Index, selected: &
     let mut rows = RoaringBitmap::new();
     for start in (0..receiver.keys().len()).step_by(UNIT) {
         let end = receiver.keys().len().min(start + UNIT);
-        match_rows(receiver.keys(), start..end, sender.keys(), |first, found| {
+        match_rows(receiver.hashes(), start..end, sender.hashes(), |first, found| {
             for (row, at) in (first..).zip(found).filter(|(_, at)| **at != NONE) {
                 let mine = my_sets.get(receiver.row_sets().of(row));
                 let theirs = their_sets.get(sender.row_sets().of(*at as usize));

@@ -116,10 +116,10 @@ impl Question {
             Counts::Exact => Seen::Exact,
             Counts::Protected => Seen::Protected(self.level, self.now.date_naive()),
         };
-        let [my_active, their_active] = self.active.clone();
-        let look = Look { accounts: self.accounts, generations: [mine, theirs], key: key.name(), their_active, view };
+        let (accounts, generations, active) = (self.accounts, [mine, theirs], self.active.clone());
+        let look = Look { accounts, generations, key: key.name(), active, view };
         let (selection, minimum) = (self.selection.clone(), self.rules.minimum);
-        Some(Arc::new(Comparison { look, my_active, selection, minimum }))
+        Some(Arc::new(Comparison { look, selection, minimum }))
     }
 
     fn index(&self, party: usize, key: &MatchKey) -> Result<Option<Arc<Index>>, IdentitiesError> {
@@ -172,10 +172,10 @@ impl Question {
         };
         let (identities, selections) = (self.gateway.identities(), std::slice::from_ref(&self.selection));
         let threads = identities.threads();
-        let look = look.filter(|_| identities.remembered().has_room(Shown::bytes(mine, their_active)));
-        let look_up = || Shown::look(mine, theirs, their_active, &view, threads);
+        let look = look.filter(|_| identities.remembered().has_room(Shown::bytes(mine, my_active, their_active)));
+        let look_up = || Shown::look(mine, my_active, theirs, their_active, &view, threads);
         let shown = look.map(|look| identities.remembered().shown(look, look_up));
-        let from_shown = |shown: Arc<Shown>| shown.count(mine, my_active, selections, targets, &view, threads);
+        let from_shown = |shown: Arc<Shown>| shown.count(selections, targets, &view, threads);
         let counted = || count(mine, my_active, selections, theirs, their_active, targets, &view, threads);
         shown.and_then(from_shown).unwrap_or_else(counted)
     }

@@ -21,7 +21,6 @@ const KEPT: usize = 100_000;
 #[derive(PartialEq, Eq, Hash)]
 pub struct Comparison {
     pub look: Look,
-    pub my_active: SlotSet,
     pub selection: Selection,
     /// The threshold, which says whether the key is common to both.
     pub minimum: u64,
@@ -34,7 +33,7 @@ pub struct Look {
     pub generations: [GenerationId; 2],
     /// The name of the match key.
     pub key: String,
-    pub their_active: SlotSet,
+    pub active: [SlotSet; 2],
     pub view: Seen,
 }
 

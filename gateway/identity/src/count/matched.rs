@@ -1,12 +1,14 @@
-//! What of a piece of my rows they have, and the truth about it.
+//! The truth about rows of an index, and what of a piece of my rows they have.
+
+use std::ops::Range;
 
 use super::matching::{NO_POSITIONS, PIECE, Positions, matched_positions};
 use crate::index::{Index, RowSets, SetWords};
 use crate::slots::SlotSet;
 
-/// Their active slots in the words that are asked for, by set.
+/// The active slots of an account in the words that are asked for, by set.
 pub(super) struct Truths<'a> {
-    theirs: &'a Index,
+    index: &'a Index,
     active: &'a SlotSet,
     words: &'a [u16],
     /// By word and set, where the sets are few enough to be worked out beforehand.
@@ -14,10 +16,10 @@ pub(super) struct Truths<'a> {
 }
 
 impl<'a> Truths<'a> {
-    pub(super) fn new(theirs: &'a Index, active: &'a SlotSet, words: &'a [u16]) -> Self {
-        let mut truths = Self { theirs, active, words, by_set: Vec::new() };
-        if matches!(theirs.row_sets(), RowSets::Narrow(_)) {
-            let sets = 0..theirs.set_count();
+    pub(super) fn new(index: &'a Index, active: &'a SlotSet, words: &'a [u16]) -> Self {
+        let mut truths = Self { index, active, words, by_set: Vec::new() };
+        if matches!(index.row_sets(), RowSets::Narrow(_)) {
+            let sets = 0..index.set_count();
             truths.by_set =
                 words.iter().map(|word| sets.clone().map(|set| truths.work_out(set, *word)).collect()).collect();
         }
@@ -39,12 +41,26 @@ impl<'a> Truths<'a> {
         }
     }
 
+    /// The truth about rows of the index, in the word at `number`.
+    pub(super) fn of_rows(&self, rows: Range<usize>, number: usize, truth: &mut [u64]) {
+        match self.index.row_sets() {
+            RowSets::Narrow(sets) => {
+                let places = truth.iter_mut().zip(&sets[rows]);
+                places.for_each(|(place, set)| *place = self.of_set((*set).into(), number));
+            }
+            RowSets::Wide(sets) => {
+                let places = truth.iter_mut().zip(&sets[rows]);
+                places.for_each(|(place, set)| *place = self.of_set(*set, number));
+            }
+        }
+    }
+
     fn work_out(&self, set: u32, word: u16) -> u64 {
         let of_words = |set: SetWords<'_>| {
             let all = u64::from(word == 0 && set.meets(self.active));
             set.word(word) & self.active.word(word) | all
         };
-        self.theirs.sets().get(set).map_or(0, of_words)
+        self.index.sets().get(set).map_or(0, of_words)
     }
 }
 

@@ -5,6 +5,8 @@ use std::ops::Range;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u32x16, u64x8};
 
+use crate::index::Hashes;
+
 /// No row: indexes have at most 2^32 - 1 of them.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Parts of a range that are merged side by side, so that while one waits for memory the others go on.
@@ -13,15 +15,25 @@ const LANES: usize = 4;
 pub(crate) const PIECE: usize = 1 << 10;
 /// Rows of theirs in a line of the cache, where the keys of an index begin on one.
 const LINE: usize = 8;
+/// How far ahead hashes of theirs are asked for, so that they have come from memory when it is their turn.
+const KEYS_AHEAD: usize = 1024;
+/// How far ahead the numbers of sets are asked for, of which a line has more; who takes a piece looks at them next.
+const SETS_AHEAD: usize = 64;
 /// Lines of theirs that a row of mine is compared with at once. Whole ones: to load what lies across two takes longer.
 const LINES: usize = 3;
 
 /// Merges a range of my hashes with theirs, both ascending. `take` is given pieces of the range in any order: the first
 /// row of mine and, for it and those that follow it, the row of theirs with the same hash, or [`NONE`].
-pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut take: impl FnMut(usize, &[u32])) {
+pub(crate) fn match_rows(
+    mine: Hashes<'_>,
+    range: Range<usize>,
+    theirs: Hashes<'_>,
+    mut take: impl FnMut(usize, &[u32]),
+) {
     let part = range.len().div_ceil(LANES).max(1);
     let starts: [usize; LANES] = std::array::from_fn(|lane| (range.start + lane * part).min(range.end));
-    let mut bounds = starts.map(|start| mine.get(start).map_or(0, |first| theirs.partition_point(|key| key < first)));
+    let mut bounds =
+        starts.map(|start| mine.keys.get(start).map_or(0, |first| theirs.keys.partition_point(|key| key < first)));
     let mut found = [[NONE; PIECE]; LANES];
     let level = Level::new();
     for done in (0..part).step_by(PIECE) {
@@ -30,8 +42,7 @@ pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut 
             let from = (start + done).min(end);
             from..(from + PIECE).min(end)
         });
-        let keys: [&[u64]; LANES] = std::array::from_fn(|lane| &mine[pieces[lane].clone()]);
-        dispatch!(level, simd => merge_side_by_side(simd, keys, theirs, &mut bounds, &mut found));
+        dispatch!(level, simd => merge_side_by_side(simd, mine, &pieces, theirs, &mut bounds, &mut found));
         for (piece, found) in pieces.into_iter().zip(&found).filter(|(piece, _)| !piece.is_empty()) {
             take(piece.start, &found[..piece.len()]);
         }
@@ -41,25 +52,33 @@ pub(crate) fn match_rows(mine: &[u64], range: Range<usize>, theirs: &[u64], mut 
 #[inline(always)]
 fn merge_side_by_side<S: Simd>(
     simd: S,
-    mine: [&[u64]; LANES],
-    theirs: &[u64],
+    mine: Hashes<'_>,
+    pieces: &[Range<usize>; LANES],
+    theirs: Hashes<'_>,
     bounds: &mut [usize; LANES],
     found: &mut [[u32; PIECE]; LANES],
 ) {
-    let together = mine.iter().map(|keys| keys.len()).min().unwrap_or(0);
+    let together = pieces.iter().map(|piece| piece.len()).min().unwrap_or(0);
     // In a place of their own the bounds stay in registers.
     let mut ours = *bounds;
-    let theirs_in_lines = theirs.as_chunks::<LINE>().0;
-    let heads = mine.map(|keys| &keys[..together]);
+    let theirs_in_lines = theirs.keys.as_chunks::<LINE>().0;
+    let heads = pieces.each_ref().map(|piece| &mine.keys[piece.clone()][..together]);
     let places = found.each_mut().map(|found| &mut found[..together]);
-    for i in 0..together {
-        for lane in 0..LANES {
-            places[lane][i] = step(simd, heads[lane][i], theirs, theirs_in_lines, &mut ours[lane]);
+    for first in (0..together).step_by(LINE) {
+        for (piece, bound) in pieces.iter().zip(ours) {
+            mine.prefetch_set(piece.start + first + SETS_AHEAD);
+            theirs.prefetch_set(bound + SETS_AHEAD);
+        }
+        for i in first..together.min(first + LINE) {
+            for lane in 0..LANES {
+                theirs.prefetch_key(ours[lane] + KEYS_AHEAD);
+                places[lane][i] = step(simd, heads[lane][i], theirs.keys, theirs_in_lines, &mut ours[lane]);
+            }
         }
     }
-    for lane in 0..LANES {
-        for i in together..mine[lane].len() {
-            found[lane][i] = step(simd, mine[lane][i], theirs, theirs_in_lines, &mut ours[lane]);
+    for (lane, piece) in pieces.iter().enumerate() {
+        for (place, key) in found[lane].iter_mut().zip(&mine.keys[piece.clone()]).skip(together) {
+            *place = step(simd, *key, theirs.keys, theirs_in_lines, &mut ours[lane]);
         }
     }
     *bounds = ours;
@@ -142,6 +161,7 @@ fn matched_in_groups<S: Simd>(simd: S, found: &[u32], positions: &mut Positions)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::RowSets;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -149,7 +169,8 @@ mod tests {
         let (mine, theirs): (Vec<_>, Vec<_>) = (mine.into_iter().collect(), theirs.into_iter().collect());
         let range = range.start.min(mine.len())..range.end.min(mine.len());
         let mut found = vec![None; mine.len()];
-        match_rows(&mine, range.clone(), &theirs, |first, rows| {
+        let hashes = |keys| Hashes { keys, sets: RowSets::Narrow(&[]) };
+        match_rows(hashes(&mine), range.clone(), hashes(&theirs), |first, rows| {
             for (place, row) in found[first..].iter_mut().zip(rows) {
                 assert_eq!(place.replace(*row), None, "a row twice");
             }

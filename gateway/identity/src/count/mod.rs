@@ -8,6 +8,7 @@ mod matching;
 mod selections;
 mod shares;
 mod shown;
+mod sums;
 mod table;
 mod tally;
 #[cfg(target_arch = "x86_64")]
@@ -51,7 +52,7 @@ pub enum Target {
 /// Selections that are counted in one pass over the indexes: one bit each.
 const SELECTIONS_AT_ONCE: usize = 64;
 /// Rows of mine that a thread takes at a time.
-const UNIT: usize = 1 << 15;
+const UNIT: usize = 1 << 16;
 
 /// Both sides of a comparison, for one match key.
 #[derive(Clone, Copy)]
@@ -92,8 +93,12 @@ pub fn count(
 
 /// The rows of an index, in the parts that threads take.
 fn units(mine: &Index) -> impl ExactSizeIterator<Item = Range<usize>> + use<> {
-    let rows = mine.keys().len();
-    (0..rows.div_ceil(UNIT)).map(move |unit| unit * UNIT..rows.min((unit + 1) * UNIT))
+    parts(mine.keys().len(), UNIT)
+}
+
+/// So many things in parts of a length.
+fn parts(things: usize, length: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    (0..things.div_ceil(length)).map(move |part| part * length..things.min((part + 1) * length))
 }
 
 /// What one thread needs for its share.
@@ -121,7 +126,7 @@ impl<'a> Pass<'a> {
     /// Takes some rows of mine.
     fn take(&mut self, rows: Range<usize>) {
         let Sides { mine, theirs, .. } = self.sides;
-        match_rows(mine.keys(), rows, theirs.keys(), |first, found| self.take_piece(first, found));
+        match_rows(mine.hashes(), rows, theirs.hashes(), |first, found| self.take_piece(first, found));
     }
 
     /// Takes rows of mine from `first`, given the row of theirs for each.

@@ -1,8 +1,9 @@
 //! Counts, for every selection, how often each slot shows, and how many slots of each union show.
 
 use super::Target;
-use super::by_slot::{BySlot, Sums, column, common};
+use super::by_slot::{Column, common};
 use super::columns::{Columns, add_common};
+use super::sums::Sums;
 use super::table::Table;
 use crate::slots::{Slot, SlotSet, ones};
 use crate::view::View;
@@ -18,6 +19,14 @@ pub(super) struct Targets {
     singles: Vec<u64>,
     /// Slots of each union.
     unions: Vec<SlotSet>,
+}
+
+/// The columns that the targets are about.
+pub(super) struct Asked<'a> {
+    /// Of single targets: the number of the word, the bit, and the slot's columns.
+    singles: Vec<(usize, usize, &'a [Column])>,
+    /// Of the slots of each union.
+    unions: Vec<Vec<&'a [Column]>>,
 }
 
 enum Wanted {
@@ -60,6 +69,18 @@ impl Targets {
     /// Numbers of the words that are to be looked at, ascending.
     pub(super) fn words(&self) -> &[u16] {
         &self.words
+    }
+
+    /// Finds the columns of all slots; `None` where one is missing.
+    pub(super) fn find<'a>(&self, columns: impl Fn(Slot) -> Option<&'a [Column]>) -> Option<Asked<'a>> {
+        let mut singles = Vec::new();
+        for (number, (word, bits)) in self.words.iter().zip(&self.singles).enumerate() {
+            for bit in ones(*bits) {
+                singles.push((number, usize::from(bit), columns(Slot(word * 64 + bit))?));
+            }
+        }
+        let unions = self.unions.iter().map(|union| union.iter().map(&columns).collect());
+        Some(Asked { singles, unions: unions.collect::<Option<_>>()? })
     }
 
     /// The number of a slot's word among those that are looked at.
@@ -130,28 +151,23 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts identities that are kept by slot, given the selections that each is in.
-    pub(super) fn count_by_slot<'b>(&mut self, selections: &Columns, shown: impl Fn(usize) -> &'b BySlot) {
-        dispatch!(Level::new(), simd => self.count_columns(simd, selections, &shown));
+    /// Counts identities that are kept by slot: those at one place of the columns, given who of them is in each selection.
+    pub(super) fn count_columns(&mut self, selected: &[Column], asked: &Asked<'_>, place: usize) {
+        dispatch!(Level::new(), simd => self.count_columns_at(simd, selected, asked, place));
     }
 
     #[inline(always)]
-    fn count_columns<'b, S: Simd>(&mut self, simd: S, selections: &Columns, shown: &impl Fn(usize) -> &'b BySlot) {
-        let selections: Vec<_> = (0..self.selections).map(|number| column(selections, number)).collect();
-        for (number, (bits, counts)) in self.targets.singles.iter().zip(&mut self.singles).enumerate() {
-            for slot in ones(*bits).map(usize::from) {
-                for (selection, counts) in selections.iter().zip(counts.iter_mut()) {
-                    counts[slot] += common(simd, selection, &shown(number)[slot]);
-                }
+    fn count_columns_at<S: Simd>(&mut self, simd: S, selected: &[Column], asked: &Asked<'_>, place: usize) {
+        for (word, bit, columns) in &asked.singles {
+            for (selected, counts) in selected.iter().zip(&mut self.singles[*word]) {
+                counts[*bit] += common(simd, selected, &columns[place]);
             }
         }
-        for (union, histograms) in self.targets.unions.iter().zip(&mut self.unions) {
+        for (union, histograms) in asked.unions.iter().zip(&mut self.unions) {
             let mut sums = Sums::new(union.len());
-            for slot in union.iter() {
-                sums.add(simd, &shown(self.targets.word_of(slot))[usize::from(slot.0 % 64)]);
-            }
-            for (selection, histogram) in selections.iter().zip(histograms) {
-                sums.count(simd, selection, histogram);
+            union.iter().for_each(|columns| sums.add(simd, &columns[place]));
+            for (selected, histogram) in selected.iter().zip(histograms) {
+                sums.count(simd, selected, histogram);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The index of one match key of one account: sorted hashes and, beside each, the slots it is in. Memory-mapped.
 
+mod hashes;
 mod layout;
 mod writer;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 
 use crate::checksum::checksum;
 use crate::slots::{Slot, SlotSet, ones};
+pub(crate) use hashes::{Hashes, RowSets};
 use layout::{HEADER_BYTES, Header, Sections, SetTail};
 pub(crate) use writer::{IndexPart, IndexWriter};
 
@@ -54,25 +56,6 @@ pub(crate) struct SetWords<'a> {
 pub(crate) struct Sets<'a> {
     sets: &'a [[u64; 2]],
     words: &'a [[u64; 2]],
-}
-
-/// The set of each row.
-#[derive(Clone, Copy)]
-pub(crate) enum RowSets<'a> {
-    /// Where there are at most 65,536 sets.
-    Narrow(&'a [u16]),
-    Wide(&'a [u32]),
-}
-
-impl RowSets<'_> {
-    /// The set of a row that there is.
-    #[inline]
-    pub(crate) fn of(&self, row: usize) -> u32 {
-        match self {
-            Self::Narrow(sets) => u32::from(sets[row]),
-            Self::Wide(sets) => sets[row],
-        }
-    }
 }
 
 impl<'a> Sets<'a> {
@@ -161,6 +144,11 @@ impl Index {
     pub(crate) fn keys(&self) -> &[u64] {
         // The map starts on a page and sections on multiples of 8, so that no cast of a section can fail.
         bytemuck::cast_slice(&self.map[self.sections.keys.clone()])
+    }
+
+    /// The hashes with the set of each.
+    pub(crate) fn hashes(&self) -> Hashes<'_> {
+        Hashes { keys: self.keys(), sets: self.row_sets() }
     }
 
     /// The set of each row.

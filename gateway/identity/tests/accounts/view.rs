@@ -107,12 +107,12 @@ fn what_was_looked_up_answers_like_a_count() {
     let selections = [Selection::All, Selection::Any(vec![Slot(1)]), Selection::Any(vec![Slot(2), Slot(3)])];
     for level in LEVELS {
         let view = View::protected(level, &AccountSecret::new([5; 32]), &key(), today());
-        let shown = Shown::look(&mine.index, &theirs.index, &active(), &view, 2);
-        assert!(shown.len_bytes() <= Shown::bytes(&mine.index, &active()));
-        let answered = shown.count(&mine.index, &active(), &selections, &targets(), &view, 2);
+        let shown = Shown::look(&mine.index, &active(), &theirs.index, &active(), &view, 2);
+        assert!(shown.len_bytes() <= Shown::bytes(&mine.index, &active(), &active()));
+        let answered = shown.count(&selections, &targets(), &view, 2);
         assert_eq!(answered, Some(ask(&mine, &theirs, &view, 1)));
         let elsewhere = [Target::One(Slot(900))];
-        assert_eq!(shown.count(&mine.index, &active(), &selections, &elsewhere, &view, 2), None);
+        assert_eq!(shown.count(&selections, &elsewhere, &view, 2), None);
     }
 }
 
