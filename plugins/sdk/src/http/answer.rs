@@ -16,6 +16,8 @@ pub enum Refusal {
     Payload,
     /// The account has set up something that is not there or not so.
     Config,
+    /// The credentials are not accepted.
+    Auth,
 }
 
 /// An endpoint's answer, whatever its status.
@@ -66,6 +68,7 @@ impl Answer {
             400 | 404 | 422 => match refusal {
                 Refusal::Payload => DestinationError::Payload(message),
                 Refusal::Config => DestinationError::Config(message),
+                Refusal::Auth => DestinationError::Auth(format!("{message}: it refuses the credentials")),
             },
             429 => DestinationError::RateLimited { after: self.retry_after(), message },
             300..=399 => DestinationError::Permanent(format!("{message}: redirects are not followed")),
