@@ -4,6 +4,7 @@ use ::http::Uri;
 use serde::Deserialize;
 
 use super::endpoint::{Plain, endpoint};
+use super::rate::Rate;
 use crate::error::DestinationError;
 
 /// Puts a server of the tests in a service's place, so that no setting that accounts see has to name the service's
@@ -41,6 +42,11 @@ impl StandIn {
         let Some(server) = &self.0 else { return Ok(address) };
         let path = address.path_and_query().map_or("/", |path| path.as_str());
         endpoint(&format!("{}{path}", server.trim_end_matches('/')), Plain::ToLoopback)
+    }
+
+    /// The rate that the service allows, which no server of the tests asks for.
+    pub fn rate(&self, rate: Rate) -> Option<Rate> {
+        self.0.is_none().then_some(rate)
     }
 }
 
