@@ -182,8 +182,11 @@ fn consent_that_was_withdrawn_is_told() {
     assert_eq!(kind(&check::<GoogleDataManager, _>(&fake)), "AUTH");
 }
 
+/// How many requests are pending, how many people of which batches were taken, and how long to wait; or an error's kind.
+type Polled = Result<(u64, Vec<u64>, Option<Duration>), &'static str>;
+
 /// Delivers a batch of 10 people and polls with these answers, as often as there are any.
-fn poll(replies: Vec<Reply>) -> Vec<Result<(u64, Vec<u64>, Option<Duration>), &'static str>> {
+fn poll(replies: Vec<Reply>) -> Vec<Polled> {
     let fake = google();
     let plugin = plugin::<GoogleDataManager>().unwrap();
     let delivery = Delivery { key_prefix: "k".to_owned(), ..Delivery::default() };
