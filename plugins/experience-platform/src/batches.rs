@@ -1,6 +1,5 @@
 //! Adobe's batches that a delivery has made, which are kept in its state.
 
-use entente_destination::DestinationError;
 use serde::{Deserialize, Serialize};
 
 /// The most files in a batch of Adobe's.
@@ -36,27 +35,6 @@ pub enum Stage {
 }
 
 impl Batches {
-    /// What was kept as state; empty at the start.
-    ///
-    /// # Errors
-    /// `Permanent` for what was not.
-    pub fn read(state: &[u8]) -> Result<Self, DestinationError> {
-        if state.is_empty() {
-            return Ok(Self::default());
-        }
-        serde_json::from_slice(state)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be read".to_owned()))
-    }
-
-    /// What is kept as state.
-    ///
-    /// # Errors
-    /// `Permanent` if it cannot be written as JSON.
-    pub fn write(&self) -> Result<Vec<u8>, DestinationError> {
-        serde_json::to_vec(self)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be written".to_owned()))
-    }
-
     /// The batch that the file of this sequence goes into, unless it has to be made.
     pub fn for_file(&self, sequence: u64) -> Option<&Batch> {
         let batch = self.0.last()?;
@@ -77,6 +55,8 @@ impl Batches {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use entente_destination::state;
+
     use super::*;
 
     #[test]
@@ -90,12 +70,7 @@ mod tests {
             assert!((1..=MOST_FILES).contains(&(sequence + 1 - batch.id.parse::<u64>().unwrap())), "{sequence}");
         }
         assert_eq!((batches.0.len(), batches.pending()), (3, 3));
-        assert_eq!(Batches::read(&batches.write().unwrap()).unwrap(), batches);
-    }
-
-    #[test]
-    fn what_is_not_a_state_is_refused() {
-        assert_eq!(Batches::read(b"").unwrap(), Batches::default());
-        assert!(matches!(Batches::read(b"{}"), Err(DestinationError::Permanent(_))));
+        let kept = state::write(&batches).unwrap();
+        assert_eq!(state::read::<Batches>(&kept).unwrap(), batches);
     }
 }

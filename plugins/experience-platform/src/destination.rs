@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use chrono::Utc;
 use entente_destination::rows::{Row, Rows};
-use entente_destination::{Delivery, Destination, DestinationError, Operator, Progress, Repeats, Written};
+use entente_destination::{Delivery, Destination, DestinationError, Operator, Progress, Repeats, Written, state};
 
 use crate::batches::{Batches, Stage};
 use crate::config::Settings;
@@ -38,7 +38,7 @@ impl Destination for ExperiencePlatform {
 
     async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         settings.admit(&delivery)?;
-        Ok(Self { service: Service::new(settings)?, batches: Batches::read(&delivery.state)? })
+        Ok(Self { service: Service::new(settings)?, batches: state::read(&delivery.state)? })
     }
 
     async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
@@ -53,7 +53,7 @@ impl Destination for ExperiencePlatform {
                 self.service.put(&batch.id, &format!("{key}.json"), lines.into()).await?;
             }
         }
-        Ok(Written { accepted: rows.len() as u64, state: self.batches.write()?, ..Written::default() })
+        Ok(Written { accepted: rows.len() as u64, state: state::write(&self.batches)?, ..Written::default() })
     }
 
     async fn poll(&mut self) -> Result<Progress, DestinationError> {
@@ -69,7 +69,7 @@ impl Destination for ExperiencePlatform {
         }
         let pending = self.batches.pending();
         let retry_after = (pending > 0).then_some(PACE);
-        Ok(Progress { pending, state: Some(self.batches.write()?), retry_after, ..Progress::default() })
+        Ok(Progress { pending, state: Some(state::write(&self.batches)?), retry_after, ..Progress::default() })
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entente_destination::DestinationError;
-use entente_destination::http::{Answer, Refusal};
+use entente_destination::http::{Answer, Refusal, code};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -61,8 +61,7 @@ pub fn is_ingested(answer: Answer, batch: &str) -> Result<bool, DestinationError
     match found.status.as_str() {
         "active" | "success" => Ok(true),
         "failed" | "failure" => {
-            let mut codes: Vec<&str> =
-                found.errors.iter().map(|fault| fault.code.as_str()).filter(|code| is_code(code)).collect();
+            let mut codes: Vec<&str> = found.errors.iter().filter_map(|fault| code(&fault.code)).collect();
             codes.dedup();
             let codes = if codes.is_empty() { "no reason told".to_owned() } else { codes.join(", ") };
             Err(DestinationError::Payload(format!(
@@ -76,11 +75,6 @@ pub fn is_ingested(answer: Answer, batch: &str) -> Result<bool, DestinationError
         // Loading, loaded, queued, processing, staging, staged, retrying, stalled.
         _ => Ok(false),
     }
-}
-
-/// Whether a text is a code, such as `DCVS-2000-400`: what is told to people holds nothing else of an answer.
-fn is_code(text: &str) -> bool {
-    (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// The answer again where its status is one of success. 404 is the dataset's fault, or that of the sandbox.

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::response::{created, is_ingested, taken, usable};
 
 /// The longest that a file takes: up to 20 MB.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The API, as one credential sees it.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use entente_destination::caller::CallError;
 use entente_destination::rows::{Change, Row, batch};
 use entente_destination::testkit::{
-    Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, plugin, sample_rows, write,
+    Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, plugin, prove_refused, sample_rows, write,
 };
 use entente_destination::{Delivery, Operator};
 use serde_json::{Value, json};
@@ -238,19 +238,15 @@ fn another_secret_is_refused() {
 
 #[test]
 fn settings_and_keys_without_a_namespace_are_refused_before_anything_is_sent() {
-    for (setting, value) in [
+    let settings = [
         ("organization_id", json!("A1B2")),
         ("dataset_id", json!("")),
         ("dataset_id", json!("../x")),
         ("audience_id", json!("")),
         ("audience_namespace", json!("a\nb")),
         ("namespaces", json!({"crm_id": ""})),
-        ("proxy", json!({"url": "ftp://proxy.luma.example"})),
-    ] {
-        let fake = adobe(0).with(setting, value);
-        assert_eq!(kind(&check::<ExperiencePlatform, _>(&fake)), "CONFIG", "{setting}");
-        assert!(fake.server.requests().is_empty(), "{setting}");
-    }
+    ];
+    prove_refused::<ExperiencePlatform>(|| adobe(0), settings).unwrap();
     let fake = adobe(0).knowing(&["hashed_email", "crm_id"]);
     let refused = write::<ExperiencePlatform, _>(&fake, 3).unwrap_err();
     assert!(refused.kind() == "CONFIG" && refused.to_string().contains("`crm_id`"), "{refused}");

@@ -1,12 +1,14 @@
 //! The destination itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use entente_destination::http::{Http, OAuth, Options, Rate, Uri, json_request, percent, request};
 use entente_destination::parts::{Part, Underway, parts};
 use entente_destination::rows::{Change, Row, Rows};
-use entente_destination::{Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Written};
+use entente_destination::{
+    Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Written, state,
+};
 
 use crate::config::{KEYS, Settings};
 use crate::encoder::{Audience, MOST_ROWS};
@@ -15,8 +17,8 @@ use crate::response::{Outcome, Taken, outcome, taken};
 
 /// <https://developers.google.com/data-manager/api/devguides/limits>
 const RATE: Rate = Rate { requests: 300, period: Duration::from_secs(60) };
-/// How many requests are asked about at once, which takes a third of a minute.
-const ASKED_AT_ONCE: usize = 100;
+/// How long requests are asked about at once: the gateway gives a minute.
+const ASKING: Duration = Duration::from_secs(25);
 /// How long Google wants to be left alone with a request.
 /// <https://developers.google.com/data-manager/api/devguides/diagnostics>
 const WORKING: Duration = Duration::from_secs(30 * 60);
@@ -93,7 +95,7 @@ impl Destination for GoogleDataManager {
 
     async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         KEYS.admit(&delivery)?;
-        let pending = Pending::read(&delivery.state)?;
+        let pending = state::read(&delivery.state)?;
         Ok(Self { service: Service::new(settings)?, underway: Underway::default(), pending, asked: 0 })
     }
 
@@ -110,13 +112,16 @@ impl Destination for GoogleDataManager {
         }
         let written = self.underway.written(rows.len());
         let accepted = written.accepted.saturating_sub(self.pending.people(sequence));
-        Ok(Written { accepted, state: self.pending.write()?, ..written })
+        Ok(Written { accepted, state: state::write(&self.pending)?, ..written })
     }
 
     async fn poll(&mut self) -> Result<Progress, DestinationError> {
         let open: Vec<String> = self.pending.open().filter_map(|asked| asked.id.clone()).collect();
-        let mut done = 0;
-        for id in open.iter().skip(self.asked).take(ASKED_AT_ONCE) {
+        let (mut done, began) = (0, Instant::now());
+        for id in open.iter().skip(self.asked) {
+            if began.elapsed() > ASKING {
+                break;
+            }
             match self.service.outcome(id).await? {
                 Outcome::Processing => self.asked += 1,
                 Outcome::Done { failed } => {
@@ -134,7 +139,7 @@ impl Destination for GoogleDataManager {
         }
         let settled = self.pending.settle();
         let retry_after = (pending > 0).then_some(if is_round_over { WORKING } else { Duration::ZERO });
-        Ok(Progress { pending, settled, state: Some(self.pending.write()?), retry_after })
+        Ok(Progress { pending, settled, state: Some(state::write(&self.pending)?), retry_after })
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {

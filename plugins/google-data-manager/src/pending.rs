@@ -1,6 +1,6 @@
 //! Requests that Google works on. Their ids are kept in the delivery's state.
 
-use entente_destination::{DestinationError, Settled};
+use entente_destination::Settled;
 use serde::{Deserialize, Serialize};
 
 /// The most requests that are asked about later, seven million people: their ids must fit into 64 KiB. Those of others
@@ -30,27 +30,6 @@ pub struct Asked {
 }
 
 impl Pending {
-    /// What was kept as state; empty at the start.
-    ///
-    /// # Errors
-    /// `Permanent` for what was not.
-    pub fn read(state: &[u8]) -> Result<Self, DestinationError> {
-        if state.is_empty() {
-            return Ok(Self::default());
-        }
-        serde_json::from_slice(state)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be read".to_owned()))
-    }
-
-    /// What is kept as state.
-    ///
-    /// # Errors
-    /// `Permanent` if it cannot be written as JSON.
-    pub fn write(&self) -> Result<Vec<u8>, DestinationError> {
-        serde_json::to_vec(self)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be written".to_owned()))
-    }
-
     /// Forgets what was asked for a batch that is sent anew.
     pub fn forget(&mut self, sequence: u64) {
         self.0.retain(|asked| asked.sequence != sequence);
@@ -95,6 +74,8 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use entente_destination::state;
+
     use super::*;
 
     #[test]
@@ -103,9 +84,9 @@ mod tests {
         for sequence in 0..2000 {
             pending.keep(u64::MAX - sequence, 10_000, "x".repeat(LONGEST_ID));
         }
-        let state = pending.write().unwrap();
-        assert!(pending.0.len() == MOST && state.len() > 50_000 && state.len() <= 65_536, "{}", state.len());
-        assert_eq!(Pending::read(&state).unwrap(), pending);
+        let kept = state::write(&pending).unwrap();
+        assert!(pending.0.len() == MOST && kept.len() > 50_000 && kept.len() <= 65_536, "{}", kept.len());
+        assert_eq!(state::read::<Pending>(&kept).unwrap(), pending);
         let mut pending = Pending::default();
         pending.keep(1, 10_000, "x".repeat(LONGEST_ID + 1));
         assert_eq!(pending.people(1), 0);

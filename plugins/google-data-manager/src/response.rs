@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entente_destination::DestinationError;
-use entente_destination::http::{Answer, Refusal};
+use entente_destination::http::{Answer, Refusal, code};
 use serde::Deserialize;
 
 /// What became of a request that was sent.
@@ -111,7 +111,7 @@ pub fn taken(answer: Answer, people: usize) -> Result<Taken, DestinationError> {
     let mut places = BTreeMap::new();
     for violation in &violations {
         match place(&violation.field).filter(|place| *place < people) {
-            Some(place) => places.insert(place, code(&violation.reason)),
+            Some(place) => places.insert(place, told(&violation.reason)),
             None => return Err(wrong(&violations)),
         };
     }
@@ -125,17 +125,13 @@ fn place(field: &str) -> Option<usize> {
 }
 
 fn wrong(violations: &[Violation]) -> DestinationError {
-    let mut reasons: Vec<String> = violations.iter().map(|violation| code(&violation.reason)).collect();
+    let mut reasons: Vec<String> = violations.iter().map(|violation| told(&violation.reason)).collect();
     reasons.dedup();
     DestinationError::Config(format!("Google refuses the request: {}", reasons.join(", ")))
 }
 
-/// A reason as far as it is a code: what is told to people holds nothing that Google may repeat of a request.
-fn code(reason: &str) -> String {
-    let sound = !reason.is_empty()
-        && reason.len() <= 100
-        && reason.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if sound { reason.to_owned() } else { "INVALID_ARGUMENT".to_owned() }
+fn told(reason: &str) -> String {
+    code(reason).unwrap_or("INVALID_ARGUMENT").to_owned()
 }
 
 fn unclear() -> DestinationError {
@@ -160,7 +156,7 @@ pub fn outcome(answer: Answer) -> Result<Outcome, DestinationError> {
             }
             // The reference says FAILED, the guide FAILURE.
             "FAILED" | "FAILURE" => {
-                let mut reasons: Vec<String> = counts.iter().map(|error| code(&error.reason)).collect();
+                let mut reasons: Vec<String> = counts.iter().map(|error| told(&error.reason)).collect();
                 reasons.dedup();
                 return Err(DestinationError::Payload(format!(
                     "Google could use nobody of a request: {}",

@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use entente_destination::rows::Change;
-use entente_destination::testkit::{Fake, Recorded, Reply, Shelf, TakenRow, check, kind, write};
+use entente_destination::testkit::{Fake, Recorded, Reply, Shelf, TakenRow, check, kind, prove_refused, write};
 use serde_json::{Value, json};
 
 use crate::LinkedinDmp;
@@ -155,17 +155,13 @@ fn consent_that_has_run_out_is_told() {
 
 #[test]
 fn settings_and_keys_that_linkedin_does_not_have_are_refused_before_anything_is_sent() {
-    for (setting, value) in [
+    let settings = [
         ("segment_id", json!("")),
         ("segment_id", json!("urn:li:dmpSegment:10804")),
         ("api_version", json!("2026")),
         ("api_version", json!("v2")),
-        ("proxy", json!({"url": "ftp://proxy.luma.example"})),
-    ] {
-        let fake = linkedin().with(setting, value);
-        assert_eq!(kind(&check::<LinkedinDmp, _>(&fake)), "CONFIG", "{setting}");
-        assert!(fake.server.requests().is_empty(), "{setting}");
-    }
+    ];
+    prove_refused::<LinkedinDmp>(linkedin, settings).unwrap();
     let fake = linkedin().knowing(&["hashed_email", "hashed_phone"]);
     assert_eq!(kind(&write::<LinkedinDmp, _>(&fake, 3)), "CONFIG");
     assert!(fake.server.requests().is_empty());

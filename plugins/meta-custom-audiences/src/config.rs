@@ -57,7 +57,7 @@ pub enum Mode {
     #[default]
     Update,
     /// Everybody who was in the audience before is taken out. Only for activations that are sent once: each later
-    /// delivery of a recurring one holds nothing but changes.
+    /// delivery of a recurring one holds nothing but changes. Meta takes 90 minutes for it at most.
     Replace,
 }
 

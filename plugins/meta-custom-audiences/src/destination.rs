@@ -5,7 +5,7 @@ use entente_destination::http::{Answer, Http, Options, Uri, json_request, reques
 use entente_destination::parts::{Part, Underway, parts};
 use entente_destination::rows::{Change, Row, Rows};
 use entente_destination::{
-    Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Secret, Written,
+    Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Secret, Written, state,
 };
 
 use crate::config::{Mode, Settings};
@@ -74,7 +74,7 @@ impl Destination for MetaCustomAudiences {
 
     async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let (mode, schema) = (settings.mode, settings.schema(&delivery)?);
-        let after = Replacement::read(&delivery.state)?;
+        let after = state::read::<Replacement>(&delivery.state)?;
         Ok(Self {
             audience: Audience::new(settings)?,
             mode,
@@ -101,7 +101,7 @@ impl Destination for MetaCustomAudiences {
         let refused = self.send_replacement(&last, self.after.requests + 1, true).await?;
         within_batch(refused, 1)?;
         self.after.held = None;
-        Ok(Progress { state: Some(self.after.write()?), ..Progress::default() })
+        Ok(Progress { state: Some(state::write(&self.after)?), ..Progress::default() })
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {
@@ -145,7 +145,7 @@ impl MetaCustomAudiences {
             (self.sequence, self.before) = (sequence, self.after.clone());
         }
         let Some((last, others)) = rows.split_last() else {
-            return Ok(Written { state: self.before.write()?, ..Written::default() });
+            return Ok(Written { state: state::write(&self.before)?, ..Written::default() });
         };
         let held = self.before.held.clone();
         let people: Vec<Row<'_>> = held.iter().map(Held::row).chain(others.iter().copied()).collect();
@@ -157,7 +157,7 @@ impl MetaCustomAudiences {
             self.underway.done(within_batch(refused, held.iter().len())?);
         }
         self.after = Replacement { requests: self.before.requests + parts.len() as u64, held: Some(Held::new(*last)) };
-        Ok(Written { state: self.after.write()?, ..self.underway.written(rows.len()) })
+        Ok(Written { state: state::write(&self.after)?, ..self.underway.written(rows.len()) })
     }
 
     async fn send_replacement(

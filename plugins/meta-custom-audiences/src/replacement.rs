@@ -3,7 +3,6 @@
 //! written, so that one person is always held back, in the delivery's state, to end the session with.
 //! <https://developers.facebook.com/documentation/ads-commerce/marketing-api/reference/custom-audience/usersreplace>
 
-use entente_destination::DestinationError;
 use entente_destination::rows::{Change, Row};
 use serde::{Deserialize, Serialize};
 
@@ -32,28 +31,5 @@ impl Held {
     /// The person as a row.
     pub fn row(&self) -> Row<'_> {
         Row { match_key: &self.match_key, identity: &self.identity, change: Change::Added }
-    }
-}
-
-impl Replacement {
-    /// What was kept as state; empty at the start.
-    ///
-    /// # Errors
-    /// `Permanent` for what was not.
-    pub fn read(state: &[u8]) -> Result<Self, DestinationError> {
-        if state.is_empty() {
-            return Ok(Self::default());
-        }
-        serde_json::from_slice(state)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be read".to_owned()))
-    }
-
-    /// What is kept as state.
-    ///
-    /// # Errors
-    /// `Permanent` if it cannot be written as JSON.
-    pub fn write(&self) -> Result<Vec<u8>, DestinationError> {
-        serde_json::to_vec(self)
-            .map_err(|_| DestinationError::Permanent("the delivery's state cannot be written".to_owned()))
     }
 }

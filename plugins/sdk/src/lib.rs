@@ -13,6 +13,7 @@
 //! | [`batching`] | cutting rows into what the endpoint takes at once |
 //! | [`parts`] | a batch that becomes several requests, and how far it is |
 //! | [`match_keys`] | what the endpoint takes for each match key |
+//! | [`state`] | what a delivery keeps, as JSON |
 //! | [`identity_format`] | identities as hexadecimal digits or Base64 |
 //! | `http` (feature `http`) | a client with timeouts, retries, a rate, a proxy and OAuth tokens |
 //! | [`testkit`] | tests for authors, through the very C table; with feature `http` a fake server |
@@ -44,6 +45,7 @@ pub mod parts;
 pub mod rows;
 mod runtime;
 pub mod secret;
+pub mod state;
 pub mod testkit;
 
 pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Settled, Written};

@@ -1,7 +1,7 @@
 //! What the SQL API answers. <https://docs.snowflake.com/en/developer-guide/sql-api/handling-responses>
 
 use entente_destination::DestinationError;
-use entente_destination::http::{Answer, Refusal};
+use entente_destination::http::{Answer, Refusal, code};
 use serde::Deserialize;
 
 /// How far a statement is.
@@ -32,17 +32,17 @@ pub fn execution(answer: Answer, refusal: Refusal) -> Result<Execution, Destinat
     match status {
         200 => return Ok(Execution::Done),
         202 => {
-            let handle = answer.json::<Status>()?.statement_handle.filter(|handle| is_handle(handle));
+            let handle = answer.json::<Status>()?.statement_handle.filter(|handle| code(handle).is_some());
             let handle =
                 handle.ok_or_else(|| DestinationError::Permanent("Snowflake names no statement".to_owned()))?;
             return Ok(Execution::Running(handle));
         }
         _ => {}
     }
-    let code = answer.json::<Status>().unwrap_or_default().code;
-    let code = code.filter(|code| code.len() <= 10 && code.bytes().all(|byte| byte.is_ascii_digit()));
-    let told = code.as_ref().map(|code| format!("Snowflake answered error {code}")).unwrap_or_default();
-    Err(match (status, code.as_deref()) {
+    let answered = answer.json::<Status>().unwrap_or_default().code;
+    let code = answered.as_deref().and_then(code);
+    let told = code.map(|code| format!("Snowflake answered error {code}")).unwrap_or_default();
+    Err(match (status, code) {
         // The codes are those of the error messages in Snowflake's own consoles.
         (422, Some("002003" | "002043")) => DestinationError::Config(format!(
             "{told}: the database, schema or table is not there, or the role may not use it"
@@ -72,9 +72,4 @@ pub fn execution(answer: Answer, refusal: Refusal) -> Result<Execution, Destinat
             Ok(_) => DestinationError::Permanent("Snowflake did not answer as it should".to_owned()),
         },
     })
-}
-
-/// Whether a text may be a handle, which becomes part of an address.
-fn is_handle(text: &str) -> bool {
-    (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -10,8 +10,10 @@ use crate::encoder::{Statement, request_id};
 use crate::response::{Execution, execution};
 use crate::token::Signer;
 
-/// How long a statement is waited for, within the minute that the gateway gives.
+/// How long rows are waited for, of which the gateway gives five minutes a batch.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long each statement is waited for that sets something up: three of them are a check, which gets a minute.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is asked for.
 const PACE: Duration = Duration::from_millis(500);
 
@@ -48,10 +50,11 @@ impl Service {
         purpose: &str,
         refusal: Refusal,
     ) -> Result<(), DestinationError> {
+        let patience = if refusal == Refusal::Config { LITTLE_PATIENCE } else { PATIENCE };
         let began = Instant::now();
         let mut so_far = self.submit(statement, purpose, false, refusal).await?;
         while let Execution::Running(handle) = so_far {
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > patience {
                 return Err(DestinationError::Transient("a statement takes long".to_owned()));
             }
             tokio::time::sleep(PACE).await;

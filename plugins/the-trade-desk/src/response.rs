@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use entente_destination::DestinationError;
-use entente_destination::http::{Answer, Refusal};
+use entente_destination::http::{Answer, Refusal, code};
 use serde::Deserialize;
 
 /// Codes that are the segment's fault, and not a person's.
@@ -67,7 +67,7 @@ pub fn failed(answer: Answer, people: usize, refusal: Refusal) -> Result<BTreeMa
     let lines = answer.json::<Taken>()?.failed_lines.unwrap_or_default();
     let mut failed = BTreeMap::new();
     for line in &lines {
-        let code = code(line.error_code.as_deref());
+        let code = line.error_code.as_deref().and_then(code).unwrap_or("Unknown").to_owned();
         if OF_THE_SEGMENT.contains(&code.as_str()) {
             return Err(DestinationError::Config(format!("The Trade Desk refuses the segment: {code}")));
         }
@@ -87,7 +87,7 @@ fn accepted(answer: Answer, refusal: Refusal) -> Result<Answer, DestinationError
         return Ok(answer);
     }
     let told = answer.json::<Taken>().unwrap_or_default().error_code;
-    let told = told.map(|told| format!(" ({})", code(Some(&told)))).unwrap_or_default();
+    let told = told.as_deref().and_then(code).map(|told| format!(" ({told})")).unwrap_or_default();
     // A token or key that may not do this is as good as none; an advertiser that is not set up for data is not.
     if status == 403 && OF_THE_SEGMENT.iter().any(|code| told.contains(code)) {
         return Err(DestinationError::Config(format!(
@@ -105,10 +105,4 @@ fn with(error: DestinationError, told: &str) -> DestinationError {
         DestinationError::Payload(message) => DestinationError::Payload(message + told),
         other => other,
     }
-}
-
-/// A code as far as it is one: what is told to people holds nothing else of an answer.
-fn code(told: Option<&str>) -> String {
-    let sound = |code: &&str| (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    told.filter(sound).unwrap_or("Unknown").to_owned()
 }

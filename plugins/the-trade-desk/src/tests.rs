@@ -9,7 +9,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use entente_destination::rows::Change;
-use entente_destination::testkit::{Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, write};
+use entente_destination::testkit::{Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, prove_refused, write};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
@@ -157,7 +157,7 @@ fn every_answer_has_its_kind_and_no_secret_is_told() {
 
 #[test]
 fn settings_and_keys_that_are_not_taken_are_refused_before_anything_is_sent() {
-    for (setting, value) in [
+    let settings = [
         ("advertiser_id", json!("")),
         ("advertiser_id", json!("a/b")),
         ("segment", json!("")),
@@ -167,12 +167,8 @@ fn settings_and_keys_that_are_not_taken_are_refused_before_anything_is_sent() {
         ("region", json!("mars")),
         ("secret_key", Value::Null),
         ("token", json!("both")),
-        ("proxy", json!({"url": "ftp://proxy.luma.example"})),
-    ] {
-        let fake = trade_desk().with(setting, value);
-        assert_eq!(kind(&check::<TheTradeDesk, _>(&fake)), "CONFIG", "{setting}");
-        assert!(fake.server.requests().is_empty(), "{setting}");
-    }
+    ];
+    prove_refused::<TheTradeDesk>(trade_desk, settings).unwrap();
     let fake = trade_desk().knowing(&["hashed_email"]);
     let refused = write::<TheTradeDesk, _>(&fake, 3).unwrap_err();
     assert!(refused.kind() == "CONFIG" && refused.to_string().contains("`partner_id-uid2`"), "{refused}");

@@ -102,6 +102,20 @@ impl Answer {
     }
 }
 
+/// A text of an answer as far as it is a code, such as `INVALID_SHA256_FORMAT` or `DCVS-2000-400`: up to 40 letters,
+/// digits, hyphens and underscores, which is less than an identity has. Errors hold nothing else of what an endpoint says, which may repeat what it was sent.
+///
+/// ```
+/// use entente_destination::http::code;
+///
+/// assert_eq!(code("MissingUserId"), Some("MissingUserId"));
+/// assert_eq!(code("luma@luma.example is unknown"), None);
+/// ```
+pub fn code(text: &str) -> Option<&str> {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    ((1..=40).contains(&text.len()) && text.bytes().all(sound)).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -41,7 +41,7 @@ mod stand_in;
 mod tests;
 
 pub use ::http::{Request, StatusCode, Uri};
-pub use answer::{Answer, Refusal};
+pub use answer::{Answer, Refusal, code};
 pub use body::{form, json_request, percent};
 pub use bytes::Bytes;
 pub use client::{Http, Options, request};

@@ -24,6 +24,8 @@ use crate::error::DestinationError;
 ///     stand_in: StandIn,
 /// }
 /// # let settings = serde_json::from_str::<Settings>(r#"{"audience_id": "1"}"#)?;
+/// # let with_stand_in = serde_json::from_str::<Settings>(r#"{"audience_id": "1", "stand_in": "http://127.0.0.1"}"#);
+/// # assert!(with_stand_in.is_err(), "only tests can set it");
 /// let url = settings.stand_in.address("https://graph.tvtube.example/v1/audiences")?;
 /// assert_eq!(url, "https://graph.tvtube.example/v1/audiences");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

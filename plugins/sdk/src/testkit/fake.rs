@@ -5,10 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::attempt::{check, kind};
+use super::failure::Failure;
 use super::fake_server::{FakeServer, Recorded, Reply};
 use super::world::{AsksForPause, RefusesRows, TakenRow, World};
+use crate::destination::Destination;
 
 /// A service of the tests, for services where a row that comes again changes nothing. Its author says how it answers.
 pub struct Fake {
@@ -104,6 +107,29 @@ impl Fake {
     pub fn shelf(&self) -> MutexGuard<'_, Shelf> {
         lock(&self.shelf)
     }
+}
+
+/// Settings that cannot be are refused as `Config`, without anything being sent: these, one that does not exist, and a
+/// proxy that is none.
+///
+/// # Errors
+/// [`Failure::Settings`] for the first that is not.
+pub fn prove_refused<D: Destination>(
+    mut new_fake: impl FnMut() -> Fake,
+    settings: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Result<(), Failure> {
+    let always = [("no_such_setting", Value::Null), ("proxy", json!({"url": "ftp://proxy.luma.example"}))];
+    for (setting, value) in settings.into_iter().chain(always) {
+        let told = format!("`{setting}` as {value}");
+        let fake = new_fake().with(setting, value);
+        let outcome = kind(&check::<D, _>(&fake));
+        let requests = fake.server.requests().len();
+        if outcome != "CONFIG" || requests > 0 {
+            let reason = format!("{told} was answered with {outcome} after {requests} requests");
+            return Err(Failure::Settings { reason });
+        }
+    }
+    Ok(())
 }
 
 /// The shelf also after a test's function panicked over it: that test fails by itself.

@@ -29,7 +29,7 @@ pub use delivery::{Trouble, deliver};
 pub use described::prove_described;
 pub use failure::{Difference, Failure};
 #[cfg(feature = "http")]
-pub use fake::{Fake, Shelf};
+pub use fake::{Fake, Shelf, prove_refused};
 #[cfg(feature = "http")]
 pub use fake_server::{FakeServer, Recorded, Reply};
 pub use proof::{prove, prove_pauses, prove_rejections, prove_repeats, prove_splits};
