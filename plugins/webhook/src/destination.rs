@@ -1,20 +1,18 @@
 //! The destination itself.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 use entente_destination::batching::{Limits, cut};
 use entente_destination::http::{Answer, Http, Options, Refusal, Uri, request};
+use entente_destination::parts::Underway;
 use entente_destination::rows::{Row, Rows};
-use entente_destination::{Delivery, Destination, DestinationError, Operator, Rejected, Written};
+use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 
 use crate::config::Settings;
 use crate::encoder::{PING, encode, id};
 use crate::response::{accepted, rejected};
 use crate::signature::SigningKey;
-
-/// No request of a batch is begun later than this after the first: the gateway gives a batch five minutes.
-const LONGEST_WRITE: Duration = Duration::from_secs(200);
 
 /// One delivery to a webhook.
 #[derive(Debug)]
@@ -22,16 +20,7 @@ pub struct Webhook {
     receiver: Receiver,
     rows_per_request: usize,
     delivery: Delivery,
-    begun: Begun,
-}
-
-/// How far the batch is that was written last: where the receiver asks for a pause in its middle, the gateway writes it
-/// again, and what was taken already is not posted once more.
-#[derive(Debug, Default)]
-struct Begun {
-    key: String,
-    requests: usize,
-    rejected: Vec<Rejected>,
+    underway: Underway,
 }
 
 /// Where requests go, and how they are signed.
@@ -80,28 +69,21 @@ impl Destination for Webhook {
 
     async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let rows_per_request = settings.rows_per_request()?;
-        Ok(Self { receiver: Receiver::new(settings)?, rows_per_request, delivery, begun: Begun::default() })
+        Ok(Self { receiver: Receiver::new(settings)?, rows_per_request, delivery, underway: Underway::default() })
     }
 
     async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
         let rows: Vec<Row<'_>> = Rows::read(&rows)?.iter().collect();
         let limits = Limits { rows: self.rows_per_request, bytes: usize::MAX };
-        if self.begun.key != key {
-            self.begun = Begun { key: key.to_owned(), ..Begun::default() };
-        }
-        let started = Instant::now();
-        for range in cut(rows.iter().map(|_| 0), limits).batches.into_iter().skip(self.begun.requests) {
-            if started.elapsed() > LONGEST_WRITE {
-                return Err(DestinationError::Transient("the receiver is slow: going on where it is".to_owned()));
-            }
+        let requests = cut(rows.iter().map(|_| 0), limits).batches;
+        self.underway.begin(key);
+        while let Some(range) = self.underway.next(&requests)? {
             let (first, count) = (range.start, range.len());
-            let body = encode(&self.delivery, sequence, key, first, &rows[range])?;
+            let body = encode(&self.delivery, sequence, key, first, &rows[range.clone()])?;
             let answer = self.receiver.post(&id(key, first, count), body).await?;
-            self.begun.rejected.extend(rejected(answer, first, count)?);
-            self.begun.requests += 1;
+            self.underway.done(rejected(answer, first, count)?);
         }
-        let rejected = std::mem::take(&mut self.begun).rejected;
-        Ok(Written { accepted: (rows.len() - rejected.len()) as u64, rejected, ..Written::default() })
+        Ok(self.underway.written(rows.len()))
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {

@@ -33,6 +33,7 @@ struct Settings {
     /// What goes wrong.
     #[serde(default)]
     fault: String,
+    /// What nobody reads.
     #[expect(dead_code, reason = "only its schema and its errors matter")]
     token: Option<Secret<String>>,
 }

@@ -16,6 +16,8 @@ pub enum Refusal {
     Payload,
     /// The account has set up something that is not there or not so.
     Config,
+    /// The credentials are not accepted.
+    Auth,
 }
 
 /// An endpoint's answer, whatever its status.
@@ -66,6 +68,7 @@ impl Answer {
             400 | 404 | 422 => match refusal {
                 Refusal::Payload => DestinationError::Payload(message),
                 Refusal::Config => DestinationError::Config(message),
+                Refusal::Auth => DestinationError::Auth(format!("{message}: it refuses the credentials")),
             },
             429 => DestinationError::RateLimited { after: self.retry_after(), message },
             300..=399 => DestinationError::Permanent(format!("{message}: redirects are not followed")),
@@ -97,6 +100,20 @@ impl Answer {
         let other = |_| DestinationError::Permanent(format!("{} did not answer as it should", self.endpoint));
         serde_json::from_slice(self.bytes()?).map_err(other)
     }
+}
+
+/// A text of an answer as far as it is a code, such as `INVALID_SHA256_FORMAT` or `DCVS-2000-400`: up to 40 letters,
+/// digits, hyphens and underscores, which is less than an identity has. Errors hold nothing else of what an endpoint says, which may repeat what it was sent.
+///
+/// ```
+/// use entente_destination::http::code;
+///
+/// assert_eq!(code("MissingUserId"), Some("MissingUserId"));
+/// assert_eq!(code("luma@luma.example is unknown"), None);
+/// ```
+pub fn code(text: &str) -> Option<&str> {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    ((1..=40).contains(&text.len()) && text.bytes().all(sound)).then_some(text)
 }
 
 #[cfg(test)]

@@ -27,24 +27,30 @@
 //! ```
 
 mod answer;
+mod body;
 mod client;
 mod connector;
 mod endpoint;
 mod fault;
+mod oauth;
 mod proxy;
 mod rate;
 mod retry;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 
 pub use ::http::{Request, StatusCode, Uri};
-pub use answer::{Answer, Refusal};
+pub use answer::{Answer, Refusal, code};
+pub use body::{form, json_request, percent};
 pub use bytes::Bytes;
 pub use client::{Http, Options, request};
 pub use endpoint::{Plain, endpoint};
+pub use oauth::OAuth;
 pub use proxy::Proxy;
 pub use rate::Rate;
 pub use retry::Retry;
+pub use stand_in::StandIn;
 
 #[cfg(doc)]
 use crate::DestinationError;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Answer, Http, Options, Plain, Proxy, Rate, Refusal, Request, Retry, Uri, endpoint, request};
+use super::{Answer, Http, OAuth, Options, Plain, Proxy, Rate, Refusal, Request, Retry, Uri, endpoint, request};
 use crate::error::DestinationError;
 use crate::secret::Secret;
 use crate::testkit::{FakeServer, Reply};
@@ -287,4 +287,67 @@ fn a_value_that_no_header_can_have_is_refused_without_telling_it() {
     let url: Uri = "https://tvtube.example/".parse().unwrap();
     let error = request("POST", &url, &[("authorization", "Bearer s3cret\n")], "").unwrap_err();
     assert!(matches!(&error, DestinationError::Config(message) if !message.contains("s3cret")), "{error}");
+}
+
+fn oauth(server: &FakeServer) -> OAuth {
+    let url = endpoint(&server.url("/token"), Plain::ToLoopback).unwrap();
+    OAuth::refreshing(url, "luma", &Secret::new("s3cret&".to_owned()), &Secret::new("r3fresh".to_owned()))
+}
+
+fn granted(token: &str, seconds: u64) -> Reply {
+    Reply::status(200).json(&serde_json::json!({"access_token": token, "expires_in": seconds}))
+}
+
+#[tokio::test]
+async fn an_access_token_is_used_until_it_ends_or_is_refused() {
+    let server = FakeServer::start().unwrap();
+    server.script([granted("one", 3600), Reply::status(200), Reply::status(200)]);
+    server.script([Reply::status(401), granted("two", 30), Reply::status(200)]);
+    server.script([granted("three", 3600), Reply::status(401)]);
+    let (http, mut oauth) = (Http::new(options()).unwrap(), oauth(&server));
+    for status in [200, 200, 200, 401] {
+        assert_eq!(oauth.send(&http, post(&server.url("/hook"))).await.unwrap().status().as_u16(), status);
+    }
+    let sent: Vec<String> =
+        server.requests().iter().map(|request| request.header("authorization").unwrap_or("-").to_owned()).collect();
+    let (one, two, three) = ("Bearer one", "Bearer two", "Bearer three");
+    assert_eq!(sent, ["-", one, one, one, "-", two, "-", three]);
+    let asked = &server.requests()[0];
+    let form: &[u8] = b"grant_type=refresh_token&client_id=luma&client_secret=s3cret%26&refresh_token=r3fresh";
+    assert_eq!(asked.body.as_ref(), form);
+    assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_given_is_told_by_its_reason() {
+    for (status, body, kind) in [
+        (400, r#"{"error":"invalid_grant","error_description":"r3fresh"}"#, "AUTH"),
+        (400, r#"{"error":"invalid_client"}"#, "AUTH"),
+        (400, r#"{"error":"invalid_scope"}"#, "CONFIG"),
+        (400, r#"{"error":"else"}"#, "AUTH"),
+        (400, "r3fresh", "AUTH"),
+        (401, r#"{"error":"invalid_client"}"#, "AUTH"),
+        (429, "", "RATE_LIMITED"),
+        (500, "", "TRANSIENT"),
+        (200, "r3fresh", "PERMANENT"),
+        (200, r#"{"access_token":"a\nb"}"#, "PERMANENT"),
+    ] {
+        let server = FakeServer::start().unwrap();
+        server.otherwise(move |_| Reply::status(status).body(body));
+        let http = Http::new(options()).unwrap();
+        let error = oauth(&server).send(&http, post(&server.url("/hook"))).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{status} {body}");
+        assert!(!error.to_string().contains("fresh"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_signs_in_for_itself() {
+    let server = FakeServer::start().unwrap();
+    server.script([granted("one", 3600)]);
+    let url = endpoint(&server.url("/token"), Plain::ToLoopback).unwrap();
+    let mut oauth = OAuth::client_credentials(url, "luma", &Secret::new("s3cret".to_owned()), "openid,AdobeID");
+    oauth.send(&Http::new(options()).unwrap(), post(&server.url("/hook"))).await.unwrap();
+    let form: &[u8] = b"grant_type=client_credentials&client_id=luma&client_secret=s3cret&scope=openid%2CAdobeID";
+    assert_eq!(server.requests()[0].body.as_ref(), form);
 }

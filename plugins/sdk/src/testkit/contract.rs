@@ -13,6 +13,11 @@
 macro_rules! contract_tests {
     ($destination:ty, $world:expr $(, $proof:ident)* $(,)?) => {
         #[test]
+        fn every_setting_is_described() -> Result<(), $crate::testkit::Failure> {
+            $crate::testkit::prove_described::<$destination>()
+        }
+
+        #[test]
         fn any_split_gives_the_same_rows() -> Result<(), $crate::testkit::Failure> {
             $crate::testkit::prove_splits::<$destination, _>(|| $world)
         }

@@ -131,7 +131,7 @@ impl<'a, W: World> Trial<'a, W> {
             name: "Spring shoes".to_owned(),
             generation: "1".to_owned(),
             key_prefix: "trial".to_owned(),
-            match_keys: vec!["hashed_email".to_owned(), "hashed_phone".to_owned()],
+            match_keys: world.match_keys().into_iter().map(str::to_owned).collect(),
             ..Delivery::default()
         };
         let session = plugin.open(&world.settings(), &world.operator(), &delivery)?;

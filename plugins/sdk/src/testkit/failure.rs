@@ -46,6 +46,12 @@ pub enum Failure {
         /// How its answer differs.
         reason: String,
     },
+    /// A setting is not as settings should be.
+    #[error("{reason}")]
+    Settings {
+        /// Which, and what is wrong.
+        reason: String,
+    },
     /// The endpoint asked for a pause and did not get it.
     #[error("the endpoint asked for a pause of {asked:?}: {reason}")]
     Pause {

@@ -4,13 +4,18 @@
 //! deliveries into fresh worlds: in batches of any size, with batches sent again, with crashes between and within
 //! batches. However it goes, the world must end up with exactly the rows that were sent. Where the world can ask for a
 //! pause ([`AsksForPause`]) or refuse rows ([`RefusesRows`]), that is proven too. For a world that speaks HTTP there is
-//! `FakeServer` (feature `http`), which records what it is asked and answers by a script.
+//! `FakeServer` (feature `http`), which records what it is asked and answers by a script, and
+//! `Fake`, a service that keeps rows, on top of it.
 //!
 //! All of it blocks: call it from a plain test, not from an async one. The plugin has a runtime of its own.
 
+mod attempt;
 mod contract;
 mod delivery;
+mod described;
 mod failure;
+#[cfg(feature = "http")]
+mod fake;
 #[cfg(feature = "http")]
 mod fake_server;
 mod proof;
@@ -19,12 +24,16 @@ mod sample;
 mod tests;
 mod world;
 
+pub use attempt::{check, kind, write};
 pub use delivery::{Trouble, deliver};
+pub use described::prove_described;
 pub use failure::{Difference, Failure};
+#[cfg(feature = "http")]
+pub use fake::{Fake, Shelf, prove_refused};
 #[cfg(feature = "http")]
 pub use fake_server::{FakeServer, Recorded, Reply};
 pub use proof::{prove, prove_pauses, prove_rejections, prove_repeats, prove_splits};
-pub use sample::{sample_rows, sample_splits};
+pub use sample::{sample_rows, sample_rows_of, sample_splits};
 pub use world::{AsksForPause, RefusesRows, TakenRow, World};
 
 use crate::abi::TableError;

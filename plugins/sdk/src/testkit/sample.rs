@@ -5,11 +5,22 @@ use crate::rows::Change;
 
 /// Rows to deliver: two match keys, every fifth row removed.
 pub fn sample_rows(count: usize) -> Vec<TakenRow> {
+    sample_rows_of(count, &["hashed_email", "hashed_phone"])
+}
+
+/// Rows to deliver, every fifth of them removed; every third has another of the match keys than the first.
+pub fn sample_rows_of(count: usize, match_keys: &[&str]) -> Vec<TakenRow> {
+    let (first, others) = match_keys.split_first().unwrap_or((&"hashed_email", &[]));
+    let match_key = |index: usize| match others.len() {
+        0 => first,
+        count if index.is_multiple_of(3) => &others[index / 3 % count],
+        _ => first,
+    };
     let row = |index: usize| {
         let mut identity = [0xa5; 32];
         identity[..8].copy_from_slice(&(index as u64).to_le_bytes());
         TakenRow {
-            match_key: if index.is_multiple_of(3) { "hashed_phone" } else { "hashed_email" }.to_owned(),
+            match_key: (*match_key(index)).to_owned(),
             identity,
             change: if index.is_multiple_of(5) { Change::Removed } else { Change::Added },
         }

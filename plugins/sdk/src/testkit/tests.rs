@@ -41,8 +41,11 @@ impl Endpoint {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Settings {
+    /// Where it delivers to.
     world: u64,
+    /// The mistake that it makes.
     fault: String,
 }
 

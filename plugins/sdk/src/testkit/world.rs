@@ -17,6 +17,11 @@ pub trait World {
         Operator::default()
     }
 
+    /// The match keys of the rows that are delivered to it.
+    fn match_keys(&self) -> Vec<&'static str> {
+        vec!["hashed_email", "hashed_phone"]
+    }
+
     /// Every row that arrived, in any order, one that arrived twice twice.
     ///
     /// # Errors
