@@ -156,7 +156,7 @@ async fn from_nothing(operations: &Operations, operator: &Client) {
     assert_eq!((&refresh["rows"], &refresh["acceptedRows"]), (&json!(2), &json!(1)), "{refresh}");
     link(operations, &ada).await;
     let types = operations.press(&ada.client, "DestinationTypes", json!({})).await;
-    assert_eq!(types[0]["id"], "landing-zone");
+    assert_eq!((&types[0]["id"], &types[1]["id"]), (&json!("landing-zone"), &json!("webhook")));
     operations.press(&ada.client, "Zone", json!({ "me": ada.account })).await;
 }
 

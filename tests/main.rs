@@ -28,3 +28,4 @@ mod startup;
 mod stories;
 mod subscriptions;
 mod timing;
+mod webhooks;

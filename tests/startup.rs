@@ -62,11 +62,12 @@ on_both_databases! {
 }
 
 #[tokio::test]
-async fn the_first_start_allows_the_bundled_plugin_alone() {
+async fn the_first_start_allows_the_bundled_plugins_alone() {
     let gateway = Gateway::start(Kind::Sqlite).await;
     let list = std::fs::read_to_string(gateway.data().join("plugins/allowed.toml")).unwrap();
-    assert_eq!(list.matches("landing_zone").count(), 1, "{list}");
-    assert!(gateway.log().contains("the bundled plugin is allowed"), "{}", gateway.log());
+    let listed = |name: &str| list.matches(name).count();
+    assert_eq!([listed("[[plugin]]"), listed("landing_zone"), listed("webhook")], [2, 1, 1], "{list}");
+    assert!(gateway.log().contains("a bundled plugin is allowed"), "{}", gateway.log());
     let foreign = gateway.data().join("libforeign.so");
     std::fs::write(&foreign, b"not a plugin").unwrap();
     let allowed = gateway.command().args(["plugin", "allow"]).arg(&foreign).output().unwrap();

@@ -224,14 +224,20 @@ impl Party {
 
     /// Sets up a landing zone; the destination's id.
     pub async fn create_destination(&self) -> String {
+        let payload = self.try_destination("landing-zone", json!({ "folder": "deliveries" })).await;
+        assert_eq!(payload["userErrors"], json!([]));
+        payload["destination"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sets up a destination of a type for e-mail and phone; the payload.
+    pub async fn try_destination(&self, destination_type: &str, settings: Value) -> Value {
         let document = "mutation($input: CreateDestinationInput!) { createDestination(input: $input) {
             destination { id } userErrors { code field message } } }";
         let input = json!({
-            "accountId": self.account, "name": "Landing zone", "destinationType": "landing-zone",
-            "settings": { "folder": "deliveries" },
+            "accountId": self.account, "name": "Where it goes", "destinationType": destination_type, "settings": settings,
             "matchKeys": [{ "kind": "HASHED_EMAIL" }, { "kind": "HASHED_PHONE" }],
         });
-        self.client.mutate(document, input).await["destination"]["id"].as_str().unwrap().to_owned()
+        self.client.press(document, input).await
     }
 
     /// Asks what a project's two sides have in common.

@@ -29,9 +29,14 @@ pub enum EndpointError {
     Folder(std::io::Error),
 }
 
-/// What the operator allows an account: a folder of its own below the root, which no other account's destinations reach.
+/// What the operator allows an account: a folder of its own below the root, which no other account's destinations reach,
+/// and some networks beside the public addresses.
 pub fn operator(gateway: &Gateway, account: AccountId) -> Operator {
-    Operator { local_root: Some(gateway.settings.landing_root().join(account.to_string())) }
+    let settings = &gateway.settings;
+    Operator {
+        local_root: Some(settings.landing_root().join(account.to_string())),
+        networks: settings.destination_networks.0.clone(),
+    }
 }
 
 /// Settings as they are stored: with the gateway's key alone they can be read.

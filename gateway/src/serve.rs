@@ -80,8 +80,8 @@ async fn operator_token(store: &Store) -> Result<Option<String>, entente_store::
 async fn destination_types(settings: &Settings) -> Result<Registry, Box<dyn std::error::Error + Send + Sync>> {
     let folders = settings.plugin_folders();
     let list = AllowList::new(settings.allow_list());
-    if let Some(allowed) = list.begin(&folders, crate::clock::now())? {
-        tracing::info!(message = "the bundled plugin is allowed", file = allowed.file, sha256 = %allowed.sha256);
+    for allowed in list.begin(&folders, crate::clock::now())? {
+        tracing::info!(message = "a bundled plugin is allowed", file = allowed.file, sha256 = %allowed.sha256);
     }
     let registry = Registry::new(folders, list, Workers::of_this_program()?);
     let found = registry.refresh().await?;

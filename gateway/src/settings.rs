@@ -4,6 +4,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -15,6 +16,24 @@ pub const DEFAULTS: &str = include_str!("../entente.toml");
 
 /// Keys in the environment, which are no settings: settings may be printed.
 const KEYS: [&str; 2] = ["gateway_key", "new_gateway_key"];
+
+/// Networks, written with commas between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Networks(pub Vec<IpNet>);
+
+impl TryFrom<String> for Networks {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+        let parsed = networks.map(|network| {
+            let parsed = network.parse::<IpNet>();
+            parsed.map_err(|_| format!("`{network}` is not a network, such as 10.20.0.0/16"))
+        });
+        parsed.collect::<Result<_, _>>().map(Self)
+    }
+}
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -44,6 +63,8 @@ pub struct Settings {
     pub plugins: String,
     /// Root of folders that destinations write to, or empty.
     pub landing_root: String,
+    /// Networks that destinations may send to beside the public addresses.
+    pub destination_networks: Networks,
     /// Any signed-in user may create accounts.
     pub self_service: bool,
     /// The least number of people that is shown.
@@ -156,6 +177,22 @@ impl Settings {
         match self.identity_threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_have_commas_between_them() {
+        let parsed = |text: &str| Networks::try_from(text.to_owned()).map(|networks| networks.0.len());
+        for (text, count) in [("", 0), (" , ", 0), ("10.20.0.0/16", 1), ("10.20.0.0/16, fd00:20::/32,", 2)] {
+            assert_eq!(parsed(text), Ok(count), "{text}");
+        }
+        for text in ["10.20.0.0", "10.20.0.0/33", "luma.example", "10.0.0.0/8;127.0.0.0/8"] {
+            assert!(parsed(text).is_err(), "{text}");
         }
     }
 }

@@ -203,23 +203,25 @@ impl Drop for Gateway {
 }
 
 impl Gateway {
-    /// A folder with the bundled plugin and nothing else.
+    /// A folder with the bundled plugins and nothing else.
     fn plugins(&self) -> PathBuf {
         let folder = self.data.path().join("program");
         if !folder.exists() {
             std::fs::create_dir(&folder).unwrap();
-            std::fs::copy(built_plugin(), folder.join(PLUGIN)).unwrap();
+            for plugin in PLUGINS {
+                std::fs::copy(built(plugin), folder.join(plugin)).unwrap();
+            }
         }
         folder
     }
 }
 
-const PLUGIN: &str = "libentente_landing_zone.so";
+const PLUGINS: [&str; 2] = ["libentente_landing_zone.so", "libentente_webhook.so"];
 
-/// Where the build put it.
-fn built_plugin() -> PathBuf {
+/// Where the build put a plugin.
+fn built(plugin: &str) -> PathBuf {
     let exe = Path::new(env!("CARGO_BIN_EXE_entente-under-test"));
     let folder = exe.parent().unwrap();
-    let found = [folder.join("deps"), folder.to_owned()].map(|f| f.join(PLUGIN)).into_iter().find(|f| f.exists());
-    found.expect("the landing-zone plugin is built with the tests")
+    let found = [folder.join("deps"), folder.to_owned()].map(|f| f.join(plugin)).into_iter().find(|f| f.exists());
+    found.expect("the plugins are built with the tests")
 }

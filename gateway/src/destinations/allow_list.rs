@@ -1,5 +1,5 @@
-//! Which plugins may be loaded: a file that lists the SHA-256 of each. The first start allows the one destination type
-//! that comes with the gateway; everything else an operator allows by name of the file.
+//! Which plugins may be loaded: a file that lists the SHA-256 of each. The first start allows the destination types that
+//! come with the gateway; everything else an operator allows by name of the file.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
@@ -12,15 +12,15 @@ use tempfile::NamedTempFile;
 
 use super::plugin::FileHash;
 
-/// The library that the first start allows, without what the system puts around names of libraries.
-const BUNDLED: &str = "entente_landing_zone";
+/// The libraries that the first start allows, without what the system puts around names of libraries.
+const BUNDLED: [&str; 2] = ["entente_landing_zone", "entente_webhook"];
 
 /// The most bytes of the list.
 const MAX_LIST: u64 = 1024 * 1024;
 
-/// Name of the file of the plugin that comes with the gateway, on this system.
-pub fn bundled_file_name() -> String {
-    format!("{DLL_PREFIX}{BUNDLED}{DLL_SUFFIX}")
+/// Names of the files of the plugins that come with the gateway, on this system.
+pub fn bundled_file_names() -> [String; 2] {
+    BUNDLED.map(|library| format!("{DLL_PREFIX}{library}{DLL_SUFFIX}"))
 }
 
 /// A plugin that may be loaded.
@@ -76,20 +76,21 @@ impl AllowList {
         Self { path: path.into() }
     }
 
-    /// Where there is no list yet, makes one that allows the bundled plugin out of the first of `folders` that has it,
-    /// and gives it back to be logged.
+    /// Where there is no list yet, makes one that allows each bundled plugin out of the first of `folders` that has it,
+    /// and gives them back to be logged.
     ///
     /// # Errors
     /// [`AllowListError`].
-    pub fn begin(&self, folders: &[PathBuf], now: DateTime<Utc>) -> Result<Option<Allowed>, AllowListError> {
+    pub fn begin(&self, folders: &[PathBuf], now: DateTime<Utc>) -> Result<Vec<Allowed>, AllowListError> {
         if self.path.try_exists().map_err(|error| self.io(error))? {
-            return Ok(None);
+            return Ok(vec![]);
         }
-        let bundled = folders.iter().map(|folder| folder.join(bundled_file_name())).find(|file| file.is_file());
-        match bundled {
-            Some(file) => self.allow(&file, now).map(Some),
-            None => self.write(&Content::default()).map(|()| None),
-        }
+        let found = |name: &String| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file());
+        let bundled: Vec<_> = bundled_file_names().iter().filter_map(found).collect();
+        let allowed = bundled.iter().map(|file| Self::as_it_is(file, now)).collect::<Result<Vec<_>, _>>()?;
+        // At once: half a list would be taken for a whole one at the next start.
+        self.write(&Content { plugin: allowed.clone() })?;
+        Ok(allowed)
     }
 
     /// Allows the plugin in `file` as it is now. Allowing it again changes nothing.
@@ -97,16 +98,20 @@ impl AllowList {
     /// # Errors
     /// [`AllowListError`].
     pub fn allow(&self, file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
-        let sha256 = FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
+        let new = Self::as_it_is(file, now)?;
         let mut content = self.read()?;
-        if let Some(allowed) = content.plugin.iter().find(|allowed| allowed.sha256 == sha256) {
+        if let Some(allowed) = content.plugin.iter().find(|allowed| allowed.sha256 == new.sha256) {
             return Ok(allowed.clone());
         }
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let allowed = Allowed { sha256, file: name, allowed_at: now };
-        content.plugin.push(allowed.clone());
+        content.plugin.push(new.clone());
         self.write(&content)?;
-        Ok(allowed)
+        Ok(new)
+    }
+
+    fn as_it_is(file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
+        let sha256 = FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Allowed { sha256, file: name, allowed_at: now })
     }
 
     /// Every plugin that is allowed, in the order in which they were.
@@ -170,34 +175,35 @@ mod tests {
     }
 
     #[test]
-    fn the_first_start_allows_the_bundled_plugin_and_no_later_one_does() {
+    fn the_first_start_allows_the_bundled_plugins_and_no_later_one_does() {
         let folder = tempfile::tempdir().unwrap();
         let plugins = folder.path().join("lib");
         fs::create_dir(&plugins).unwrap();
-        let bundled = plugins.join(bundled_file_name());
-        fs::write(&bundled, "first").unwrap();
+        let bundled = bundled_file_names().map(|name| plugins.join(name));
+        bundled.iter().for_each(|file| fs::write(file, file.to_str().unwrap()).unwrap());
         fs::write(plugins.join("libother.so"), "other").unwrap();
         let list = AllowList::new(folder.path().join("data/plugins/allowed.toml"));
         let folders = [folder.path().join("missing"), plugins.clone()];
 
-        let allowed = list.begin(&folders, now()).unwrap().unwrap();
-        assert_eq!((allowed.file, allowed.allowed_at), (bundled_file_name(), now()));
-        assert_eq!(allowed.sha256, FileHash::of(&bundled).unwrap());
-        assert!(list.is_allowed(allowed.sha256).unwrap());
+        let allowed = list.begin(&folders, now()).unwrap();
+        let of_files = bundled.each_ref().map(|file| FileHash::of(file).unwrap());
+        assert_eq!(allowed.iter().map(|allowed| allowed.sha256).collect::<Vec<_>>(), of_files);
+        assert_eq!(allowed.iter().map(|allowed| allowed.file.clone()).collect::<Vec<_>>(), bundled_file_names());
+        assert!(of_files.iter().all(|hash| list.is_allowed(*hash).unwrap()));
         assert!(!list.is_allowed(FileHash::of(&plugins.join("libother.so")).unwrap()).unwrap());
 
-        fs::write(&bundled, "second").unwrap();
-        assert_eq!(list.begin(&folders, now()).unwrap(), None);
-        assert!(!list.is_allowed(FileHash::of(&bundled).unwrap()).unwrap());
+        fs::write(&bundled[1], "second").unwrap();
+        assert_eq!(list.begin(&folders, now()).unwrap(), []);
+        assert!(!list.is_allowed(FileHash::of(&bundled[1]).unwrap()).unwrap());
     }
 
     #[test]
     fn a_first_start_without_it_allows_nothing_for_good() {
         let folder = tempfile::tempdir().unwrap();
         let list = AllowList::new(folder.path().join("allowed.toml"));
-        assert_eq!(list.begin(&[], now()).unwrap(), None);
-        fs::write(folder.path().join(bundled_file_name()), "late").unwrap();
-        assert_eq!(list.begin(&[folder.path().to_owned()], now()).unwrap(), None);
+        assert_eq!(list.begin(&[], now()).unwrap(), []);
+        fs::write(folder.path().join(&bundled_file_names()[0]), "late").unwrap();
+        assert_eq!(list.begin(&[folder.path().to_owned()], now()).unwrap(), []);
         assert_eq!(list.list().unwrap(), []);
     }
 

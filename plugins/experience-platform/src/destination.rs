@@ -32,13 +32,13 @@ impl Destination for ExperiencePlatform {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
-        Service::new(settings)?.look().await
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
+        Service::new(settings, &operator)?.look().await
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         settings.admit(&delivery)?;
-        Ok(Self { service: Service::new(settings)?, batches: state::read(&delivery.state)? })
+        Ok(Self { service: Service::new(settings, &operator)?, batches: state::read(&delivery.state)? })
     }
 
     async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {

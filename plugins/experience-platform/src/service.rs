@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use entente_destination::DestinationError;
 use entente_destination::http::{Answer, Bytes, Http, OAuth, Options, Refusal, Uri, json_request, request};
+use entente_destination::{DestinationError, Operator};
 use serde_json::json;
 
 use crate::config::Settings;
@@ -26,10 +26,10 @@ impl Service {
     ///
     /// # Errors
     /// `Config` for settings that cannot be.
-    pub fn new(mut settings: Settings) -> Result<Self, DestinationError> {
+    pub fn new(mut settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         settings.validate()?;
         let options = Options { proxy: settings.proxy.take(), timeout: TIMEOUT, ..Options::default() };
-        Ok(Self { http: Http::new(options)?, oauth: settings.oauth()?, settings })
+        Ok(Self { http: Http::new(operator, options)?, oauth: settings.oauth()?, settings })
     }
 
     /// Looks for the dataset.

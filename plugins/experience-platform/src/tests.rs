@@ -9,12 +9,12 @@
 
 use std::collections::BTreeMap;
 
+use entente_destination::Delivery;
 use entente_destination::caller::CallError;
 use entente_destination::rows::{Change, Row, batch};
 use entente_destination::testkit::{
-    Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, plugin, prove_refused, sample_rows, write,
+    Fake, Recorded, Reply, Shelf, TakenRow, World, check, kind, operator, plugin, prove_refused, sample_rows, write,
 };
-use entente_destination::{Delivery, Operator};
 use serde_json::{Value, json};
 
 use crate::ExperiencePlatform;
@@ -142,7 +142,7 @@ mod contract_with_lost_answers {
 fn poll(fake: &Fake, statuses: Vec<Reply>) -> Vec<Result<u64, &'static str>> {
     let plugin = plugin::<ExperiencePlatform>().unwrap();
     let delivery = Delivery { key_prefix: "k".to_owned(), ..Delivery::default() };
-    let mut session = plugin.open(&fake.settings(), &Operator::default(), &delivery).unwrap();
+    let mut session = plugin.open(&fake.settings(), &operator(), &delivery).unwrap();
     let rows = sample_rows(3);
     let rows = rows.iter().map(|row| Row { match_key: &row.match_key, identity: &row.identity, change: row.change });
     session.write(1, "k-1", &batch(rows).unwrap()).unwrap();
@@ -182,7 +182,7 @@ fn a_delivery_is_one_batch_and_what_is_cancelled_is_aborted() {
     let fake = adobe(0);
     let plugin = plugin::<ExperiencePlatform>().unwrap();
     let delivery = Delivery { key_prefix: "k".to_owned(), ..Delivery::default() };
-    let mut session = plugin.open(&fake.settings(), &Operator::default(), &delivery).unwrap();
+    let mut session = plugin.open(&fake.settings(), &operator(), &delivery).unwrap();
     let rows = sample_rows(3);
     let rows = rows.iter().map(|row| Row { match_key: &row.match_key, identity: &row.identity, change: row.change });
     let rows = batch(rows).unwrap();

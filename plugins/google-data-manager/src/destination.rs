@@ -47,12 +47,12 @@ struct Service {
 }
 
 impl Service {
-    fn new(mut settings: Settings) -> Result<Self, DestinationError> {
+    fn new(mut settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         settings.validate()?;
         let options =
             Options { rate: settings.stand_in.rate(RATE), proxy: settings.proxy.take(), ..Options::default() };
         Ok(Self {
-            http: Http::new(options)?,
+            http: Http::new(operator, options)?,
             oauth: settings.oauth()?,
             audience: Audience::new(&settings),
             ingest: settings.address("audienceMembers:ingest")?,
@@ -84,19 +84,19 @@ impl Destination for GoogleDataManager {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         // Nobody: Google takes no request without people, and does nothing with one that is only to be validated.
         let nobody = Row { match_key: "hashed_email", identity: &[0x11; 32], change: Change::Added };
-        match Service::new(settings)?.send(Change::Added, &[nobody], true).await? {
+        match Service::new(settings, &operator)?.send(Change::Added, &[nobody], true).await? {
             Taken::Whole(_) => Ok(()),
             Taken::Without(_) => Err(DestinationError::Config("Google refuses the request".to_owned())),
         }
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         KEYS.admit(&delivery)?;
         let pending = state::read(&delivery.state)?;
-        Ok(Self { service: Service::new(settings)?, underway: Underway::default(), pending, asked: 0 })
+        Ok(Self { service: Service::new(settings, &operator)?, underway: Underway::default(), pending, asked: 0 })
     }
 
     async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {

@@ -9,11 +9,11 @@
 
 use std::time::Duration;
 
+use entente_destination::Delivery;
 use entente_destination::rows::{Change, Row, batch};
 use entente_destination::testkit::{
-    Fake, Recorded, Reply, Shelf, TakenRow, check, kind, plugin, prove_refused, sample_rows, write,
+    Fake, Recorded, Reply, Shelf, TakenRow, check, kind, operator, plugin, prove_refused, sample_rows, write,
 };
-use entente_destination::{Delivery, Operator};
 use serde_json::{Value, json};
 
 use crate::GoogleDataManager;
@@ -193,7 +193,7 @@ fn poll(replies: Vec<Reply>) -> Vec<Polled> {
     let plugin = plugin::<GoogleDataManager>().unwrap();
     let delivery = Delivery { key_prefix: "k".to_owned(), ..Delivery::default() };
     let settings = serde_json::from_value(entente_destination::testkit::World::settings(&fake)).unwrap();
-    let mut session = plugin.open(&settings, &Operator::default(), &delivery).unwrap();
+    let mut session = plugin.open(&settings, &operator(), &delivery).unwrap();
     let rows: Vec<TakenRow> =
         sample_rows(10).into_iter().map(|row| TakenRow { change: Change::Added, ..row }).collect();
     let rows = rows.iter().map(|row| Row { match_key: &row.match_key, identity: &row.identity, change: row.change });

@@ -47,7 +47,7 @@ impl World for Zone {
     }
 
     fn operator(&self) -> Operator {
-        Operator { local_root: Some(self.root.path().to_owned()) }
+        Operator { local_root: Some(self.root.path().to_owned()), ..Operator::default() }
     }
 
     /// The rows of the files that the manifest lists; that it is true of them is checked on the way.
@@ -185,7 +185,7 @@ fn check_leaves_nothing_but_the_folder() {
     plugin.check(&zone.settings(), &zone.operator()).unwrap();
     assert_eq!(list(&zone.root.path().join("audiences/luma")), Vec::<String>::new());
     assert!(config_error(plugin.check(&zone.settings(), &Operator::default())), "no root, no landing zone");
-    let missing = Operator { local_root: Some(zone.root.path().join("missing")) };
+    let missing = Operator { local_root: Some(zone.root.path().join("missing")), ..Operator::default() };
     assert!(config_error(plugin.check(&zone.settings(), &missing)));
 }
 

@@ -33,11 +33,11 @@ struct Service {
 }
 
 impl Service {
-    fn new(settings: Settings) -> Result<Self, DestinationError> {
+    fn new(settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         settings.validate()?;
         let (oauth, segment, users) = (settings.oauth()?, settings.address("")?, settings.address("/users")?);
         let options = Options { rate: settings.stand_in.rate(RATE), proxy: settings.proxy, ..Options::default() };
-        Ok(Self { http: Http::new(options)?, oauth, segment, users, version: settings.api_version })
+        Ok(Self { http: Http::new(operator, options)?, oauth, segment, users, version: settings.api_version })
     }
 
     async fn read(&mut self) -> Result<Answer, DestinationError> {
@@ -65,13 +65,13 @@ impl Destination for LinkedinDmp {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
-        usable(Service::new(settings)?.read().await?)
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
+        usable(Service::new(settings, &operator)?.read().await?)
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         KEYS.admit(&delivery)?;
-        Ok(Self { service: Service::new(settings)?, underway: Underway::default() })
+        Ok(Self { service: Service::new(settings, &operator)?, underway: Underway::default() })
     }
 
     async fn write(&mut self, _: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {

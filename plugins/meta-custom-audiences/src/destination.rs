@@ -38,11 +38,11 @@ struct Audience {
 }
 
 impl Audience {
-    fn new(settings: Settings) -> Result<Self, DestinationError> {
+    fn new(settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         let itself = settings.address("?fields=id,subtype,operation_status")?;
         let (users, replacement) = (settings.address("/users")?, settings.address("/usersreplace")?);
         let authorization = Secret::new(format!("Bearer {}", settings.access_token.reveal()));
-        let http = Http::new(Options { proxy: settings.proxy, ..Options::default() })?;
+        let http = Http::new(operator, Options { proxy: settings.proxy, ..Options::default() })?;
         Ok(Self { http, itself, users, replacement, authorization })
     }
 
@@ -68,15 +68,15 @@ impl Destination for MetaCustomAudiences {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
-        usable(Audience::new(settings)?.read().await?)
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
+        usable(Audience::new(settings, &operator)?.read().await?)
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let (mode, schema) = (settings.mode, settings.schema(&delivery)?);
         let after = state::read::<Replacement>(&delivery.state)?;
         Ok(Self {
-            audience: Audience::new(settings)?,
+            audience: Audience::new(settings, &operator)?,
             mode,
             schema,
             key_prefix: delivery.key_prefix,

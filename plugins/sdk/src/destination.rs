@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,9 @@ pub struct Operator {
     /// The only folder of this machine below which this account's destinations may write; none: they may not.
     #[serde(default)]
     pub local_root: Option<PathBuf>,
+    /// Networks that are not public and that destinations may send to all the same; none: public addresses only.
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
 }
 
 /// The delivery that is opened.

@@ -29,10 +29,10 @@ struct Members {
 }
 
 impl Members {
-    fn new(settings: Settings) -> Result<Self, DestinationError> {
+    fn new(settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         // A real one would say `Plain::Never`; the server of the tests has no certificate.
         let url = endpoint(&settings.url, Plain::ToLoopback)?;
-        Ok(Self { http: Http::new(Options::default())?, url, token: settings.token })
+        Ok(Self { http: Http::new(operator, Options::default())?, url, token: settings.token })
     }
 
     async fn send(&self, method: &str, id: &str, body: String, refusal: Refusal) -> Result<(), DestinationError> {
@@ -49,12 +49,12 @@ impl Destination for Members {
     const VERSION: &'static str = "0.1.0";
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
-        Self::new(settings)?.send("GET", "none", String::new(), Refusal::Config).await
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
+        Self::new(settings, &operator)?.send("GET", "none", String::new(), Refusal::Config).await
     }
 
-    async fn open(settings: Settings, _: Operator, _: Delivery) -> Result<Self, DestinationError> {
-        Self::new(settings)
+    async fn open(settings: Settings, operator: Operator, _: Delivery) -> Result<Self, DestinationError> {
+        Self::new(settings, &operator)
     }
 
     async fn write(&mut self, _: u64, key: &str, batch: RecordBatch) -> Result<Written, DestinationError> {

@@ -39,20 +39,20 @@ impl Destination for Snowflake {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         let delivery = Delivery { activation: format!("check-{now}"), ..Delivery::default() };
         let statements = Statements::new(&settings, &delivery);
-        let mut service = Service::new(settings)?;
+        let mut service = Service::new(settings, &operator)?;
         let purpose = |what: &str| format!("{} {what}", delivery.activation);
         service.execute(&statements.look(), &purpose("look"), Refusal::Config).await?;
         service.execute(&statements.create(), &purpose("create"), Refusal::Config).await?;
         service.execute(&statements.drop(), &purpose("drop"), Refusal::Config).await
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let statements = Statements::new(&settings, &delivery);
-        let mut service = Service::new(settings)?;
+        let mut service = Service::new(settings, &operator)?;
         if delivery.state != MERGED {
             let purpose = format!("{} create {}", delivery.key_prefix, delivery.acknowledged);
             service.execute(&statements.create(), &purpose, Refusal::Config).await?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use entente_destination::http::{Answer, Http, Options, Refusal, Request, Uri, json_request, request};
-use entente_destination::{DestinationError, Secret};
+use entente_destination::{DestinationError, Operator, Secret};
 
 use crate::config::Settings;
 use crate::encoder::{Statement, request_id};
@@ -32,9 +32,9 @@ impl Service {
     ///
     /// # Errors
     /// `Config` for settings that cannot be.
-    pub fn new(mut settings: Settings) -> Result<Self, DestinationError> {
+    pub fn new(mut settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         settings.validate()?;
-        let http = Http::new(Options { proxy: settings.proxy.take(), ..Options::default() })?;
+        let http = Http::new(operator, Options { proxy: settings.proxy.take(), ..Options::default() })?;
         Ok(Self { http, signer: settings.signer()?, settings, unknown: None })
     }
 

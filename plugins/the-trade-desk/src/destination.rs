@@ -29,11 +29,11 @@ struct Service {
 }
 
 impl Service {
-    fn new(mut settings: Settings) -> Result<Self, DestinationError> {
+    fn new(mut settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         settings.validate()?;
         let credentials = settings.credentials()?;
         let (address, segment) = (settings.address()?, Segment::new(&settings));
-        let http = Http::new(Options { proxy: settings.proxy, ..Options::default() })?;
+        let http = Http::new(operator, Options { proxy: settings.proxy, ..Options::default() })?;
         Ok(Self { http, address, credentials, segment })
     }
 
@@ -62,16 +62,16 @@ impl Destination for TheTradeDesk {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         // Nobody is to leave a segment that nobody like that is in.
         let nobody = Row { match_key: "partner_id-uid2", identity: &[0; 32], change: Change::Removed };
-        let answer = Service::new(settings)?.post([nobody].into_iter()).await?;
+        let answer = Service::new(settings, &operator)?.post([nobody].into_iter()).await?;
         failed(answer, 1, Refusal::Config).map(drop)
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         KEYS.admit(&delivery)?;
-        let service = Service::new(settings)?;
+        let service = Service::new(settings, &operator)?;
         Ok(Self { most_rows: service.segment.most_rows()?, service, underway: Underway::default() })
     }
 

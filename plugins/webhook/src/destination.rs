@@ -32,9 +32,9 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn new(settings: Settings) -> Result<Self, DestinationError> {
+    fn new(settings: Settings, operator: &Operator) -> Result<Self, DestinationError> {
         let (address, key) = (settings.address()?, settings.signing_key()?);
-        let http = Http::new(Options { proxy: settings.proxy, ..Options::default() })?;
+        let http = Http::new(operator, Options { proxy: settings.proxy, ..Options::default() })?;
         Ok(Self { http, address, key })
     }
 
@@ -60,16 +60,21 @@ impl Destination for Webhook {
 
     type Settings = Settings;
 
-    async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
+    async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         settings.rows_per_request()?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let answer = Receiver::new(settings)?.post(&format!("ping-{now}"), PING.to_owned()).await?;
+        let answer = Receiver::new(settings, &operator)?.post(&format!("ping-{now}"), PING.to_owned()).await?;
         accepted(answer, Refusal::Config).map(drop)
     }
 
-    async fn open(settings: Settings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
+    async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let rows_per_request = settings.rows_per_request()?;
-        Ok(Self { receiver: Receiver::new(settings)?, rows_per_request, delivery, underway: Underway::default() })
+        Ok(Self {
+            receiver: Receiver::new(settings, &operator)?,
+            rows_per_request,
+            delivery,
+            underway: Underway::default(),
+        })
     }
 
     async fn write(&mut self, sequence: u64, key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {

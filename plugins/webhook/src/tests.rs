@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use entente_destination::caller::CallError;
 use entente_destination::rows::{Change, Row, batch};
 use entente_destination::testkit::{
-    AsksForPause, FakeServer, Recorded, RefusesRows, Reply, TakenRow, Trouble, World, deliver, plugin, sample_rows,
+    AsksForPause, FakeServer, Recorded, RefusesRows, Reply, TakenRow, Trouble, World, deliver, operator, plugin,
+    sample_rows,
 };
-use entente_destination::{Delivery, DestinationError, Operator};
+use entente_destination::{Delivery, DestinationError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -163,11 +164,11 @@ proptest! {
 }
 
 fn check(receiver: &Receiver) -> Result<(), CallError> {
-    plugin::<Webhook>().unwrap().check(&receiver.settings(), &Operator::default())
+    plugin::<Webhook>().unwrap().check(&receiver.settings(), &operator())
 }
 
 fn write(receiver: &Receiver, rows: usize) -> Result<(u64, usize), CallError> {
-    let mut session = plugin::<Webhook>().unwrap().open(&receiver.settings(), &Operator::default(), &delivery())?;
+    let mut session = plugin::<Webhook>().unwrap().open(&receiver.settings(), &operator(), &delivery())?;
     let rows = sample_rows(rows);
     let rows = rows.iter().map(|row| Row { match_key: &row.match_key, identity: &row.identity, change: row.change });
     let written = session.write(1, "k-1", &batch(rows).unwrap())?;
@@ -226,10 +227,8 @@ fn wrong_settings_are_refused_before_anything_is_sent() {
     ] {
         let mut settings = receiver.settings();
         settings[field] = value;
-        let outcomes = [
-            plugin.check(&settings, &Operator::default()),
-            plugin.open(&settings, &Operator::default(), &delivery()).map(drop),
-        ];
+        let outcomes =
+            [plugin.check(&settings, &operator()), plugin.open(&settings, &operator(), &delivery()).map(drop)];
         for outcome in outcomes {
             assert!(
                 matches!(outcome, Err(CallError::Destination(DestinationError::Config(_)))),
@@ -244,7 +243,7 @@ fn wrong_settings_are_refused_before_anything_is_sent() {
 fn what_was_taken_before_a_pause_is_not_posted_again() {
     let receiver = Receiver::new(10);
     let plugin = plugin::<Webhook>().unwrap();
-    let mut session = plugin.open(&receiver.settings(), &Operator::default(), &delivery()).unwrap();
+    let mut session = plugin.open(&receiver.settings(), &operator(), &delivery()).unwrap();
     let rows = sample_rows(30);
     let rows = rows.iter().map(|row| Row { match_key: &row.match_key, identity: &row.identity, change: row.change });
     let rows = batch(rows).unwrap();

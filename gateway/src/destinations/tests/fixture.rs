@@ -111,7 +111,7 @@ impl Place {
     }
 
     pub fn operator(&self) -> Operator {
-        Operator { local_root: Some(self.folder.path().join("taken")) }
+        Operator { local_root: Some(self.folder.path().join("taken")), ..Operator::default() }
     }
 
     pub fn settings(mode: &str) -> Value {

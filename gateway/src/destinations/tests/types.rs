@@ -33,7 +33,7 @@ async fn only_what_is_allowed_is_a_type() {
     assert_eq!((found.types.as_slice(), found.not_allowed.len()), (["fixture".to_owned()].as_slice(), 0));
     assert_eq!(found.unusable.len(), 1);
     assert_eq!(registry.describe("fixture").unwrap().name, "Fixture");
-    let operator = Operator { local_root: Some(folder.path().join("made/for/it")) };
+    let operator = Operator { local_root: Some(folder.path().join("made/for/it")), ..Operator::default() };
     registry.check("fixture", &Place::settings(""), &operator).await.unwrap();
     assert!(folder.path().join("made/for/it").is_dir());
     let refused = registry.check("fixture", &Place::settings("auth"), &operator).await.unwrap_err();

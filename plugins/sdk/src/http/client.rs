@@ -18,7 +18,9 @@ use super::endpoint::shown;
 use super::fault::Fault;
 use super::proxy::Proxy;
 use super::rate::Rate;
+use super::reach::Reach;
 use super::retry::Retry;
+use crate::destination::Operator;
 use crate::error::DestinationError;
 
 /// How a client behaves. The defaults keep a request, with all that is tried, within the minute that a gateway gives a
@@ -91,13 +93,17 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// A client.
+    /// A client that reaches what the operator allows.
     ///
     /// # Errors
     /// `Config` for a proxy, rate or certificate that cannot be.
-    pub fn new(options: Options) -> Result<Self, DestinationError> {
-        let connector =
-            Connector::new(options.connect_timeout, options.proxy.as_ref(), options.authorities.as_deref())?;
+    pub fn new(operator: &Operator, options: Options) -> Result<Self, DestinationError> {
+        let connector = Connector::new(
+            Reach::new(&operator.networks),
+            options.connect_timeout,
+            options.proxy.as_ref(),
+            options.authorities.as_deref(),
+        )?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::proxy::Proxy;
+use super::reach::{OutOfReach, Reach, Resolver};
 use crate::error::DestinationError;
 
 type Boxed = Box<dyn Error + Send + Sync>;
@@ -28,36 +29,42 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[derive(Clone)]
 pub(super) struct Connector {
     route: Route,
+    reach: Reach,
     timeout: Duration,
 }
 
 #[derive(Clone)]
 enum Route {
-    Straight(HttpsConnector<HttpConnector>),
-    Tunnelled(HttpsConnector<Tunnel<HttpConnector>>),
+    Straight(HttpsConnector<HttpConnector<Resolver>>),
+    Tunnelled(HttpsConnector<Tunnel<HttpConnector<Resolver>>>),
 }
 
 impl Connector {
     pub(super) fn new(
+        reach: Reach,
         timeout: Duration,
         proxy: Option<&Proxy>,
         authorities: Option<&str>,
     ) -> Result<Self, DestinationError> {
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.clone()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls(authorities)?).https_or_http().enable_http1();
         let route = match proxy {
             None => Route::Straight(tls.wrap_connector(tcp)),
             Some(proxy) => {
-                let mut tunnel = Tunnel::new(proxy.address()?, tcp);
+                let address = proxy.address()?;
+                reach.admit(&address).map_err(|OutOfReach| {
+                    DestinationError::Config("the proxy is in a network that the operator has not allowed".to_owned())
+                })?;
+                let mut tunnel = Tunnel::new(address, tcp);
                 if let Some(authorization) = proxy.authorization()? {
                     tunnel = tunnel.with_auth(authorization);
                 }
                 Route::Tunnelled(tls.wrap_connector(tunnel))
             }
         };
-        Ok(Self { route, timeout })
+        Ok(Self { route, reach, timeout })
     }
 }
 
@@ -89,6 +96,10 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
+        // Written as an address, a host is not asked for by its name.
+        if let Err(out_of_reach) = self.reach.admit(&address) {
+            return Box::pin(async move { Err(out_of_reach.into()) });
+        }
         match &mut self.route {
             Route::Straight(route) => Box::pin(within(self.timeout, route.call(address))),
             Route::Tunnelled(route) => Box::pin(within(self.timeout, route.call(address))),

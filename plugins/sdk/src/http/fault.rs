@@ -5,6 +5,7 @@ use std::io;
 
 use hyper_util::client::legacy;
 
+use super::reach::OutOfReach;
 use crate::error::DestinationError;
 
 /// Why a request got no answer, and whether it may have been taken all the same.
@@ -12,6 +13,8 @@ use crate::error::DestinationError;
 pub(super) enum Fault {
     /// No connection was made, so nothing of the request was sent.
     NotConnected(String),
+    /// The address is one that the operator allows nobody to reach.
+    OutOfReach,
     /// The endpoint's certificate is not trusted.
     Untrusted(String),
     /// The proxy wants other credentials.
@@ -27,6 +30,9 @@ impl Fault {
             return Self::Lost("the connection was lost before the answer");
         }
         let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+        if causes().any(|cause| cause.is::<OutOfReach>()) {
+            return Self::OutOfReach;
+        }
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = causes().find_map(tls_error) {
             return Self::Untrusted(tls.to_string());
         }
@@ -45,6 +51,9 @@ impl Fault {
     pub(super) fn into_error(self, endpoint: &str) -> DestinationError {
         match self {
             Self::NotConnected(why) => DestinationError::Transient(format!("no connection to {endpoint}: {why}")),
+            Self::OutOfReach => DestinationError::Config(format!(
+                "{endpoint} is in a network that the operator of this gateway has not allowed"
+            )),
             Self::Untrusted(why) => {
                 DestinationError::Config(format!("the certificate of {endpoint} is not trusted: {why}"))
             }

@@ -4,7 +4,8 @@
 //! of an answer is read, and how often is tried again. It tries again only what cannot have been taken already or what
 //! the endpoint itself asks for: connections that were never made, and 429, 502, 503 and 504. It follows no
 //! redirects, so that rows and credentials go nowhere but to the host in the settings, and takes nothing from the
-//! environment, which is empty in a worker. Certificates are checked against the authorities that the machine trusts.
+//! environment, which is empty in a worker. It reaches public addresses only, and those in networks that the
+//! operator allowed. Certificates are checked against the authorities that the machine trusts.
 //!
 //! [`Answer::taken`] turns an answer into success or the right [`DestinationError`]. No error holds anything of a
 //! request or an answer but the endpoint's scheme, host and port and the answer's status: paths and queries carry
@@ -13,12 +14,12 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use entente_destination::DestinationError;
+//! use entente_destination::{DestinationError, Operator};
 //! use entente_destination::http::{self, Http, Options, Plain, Rate, Refusal, endpoint};
 //!
-//! async fn send(rows: String) -> Result<(), DestinationError> {
+//! async fn send(operator: Operator, rows: String) -> Result<(), DestinationError> {
 //!     let every_minute = Rate { requests: 300, period: Duration::from_secs(60) };
-//!     let http = Http::new(Options { rate: Some(every_minute), ..Options::default() })?;
+//!     let http = Http::new(&operator, Options { rate: Some(every_minute), ..Options::default() })?;
 //!     let url = endpoint("https://api.tvtube.example/v1/members", Plain::Never)?;
 //!     let request = http::request("POST", &url, &[("content-type", "application/json")], rows)?;
 //!     http.send(request).await?.taken(Refusal::Payload)?;
@@ -35,6 +36,7 @@ mod fault;
 mod oauth;
 mod proxy;
 mod rate;
+mod reach;
 mod retry;
 mod stand_in;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Answer, Http, OAuth, Options, Plain, Proxy, Rate, Refusal, Request, Retry, Uri, endpoint, request};
 use crate::error::DestinationError;
 use crate::secret::Secret;
-use crate::testkit::{FakeServer, Reply};
+use crate::testkit::{FakeServer, Reply, operator};
 
 const QUICK: Retry = Retry {
     attempts: 3,
@@ -35,7 +35,7 @@ fn post(url: &str) -> Request<super::Bytes> {
 }
 
 async fn send(server: &FakeServer, options: Options) -> Result<Answer, DestinationError> {
-    Http::new(options).unwrap().send(post(&server.url("/hook?token=t0ken"))).await
+    Http::new(&operator(), options).unwrap().send(post(&server.url("/hook?token=t0ken"))).await
 }
 
 #[tokio::test]
@@ -114,12 +114,16 @@ async fn a_status_that_arrived_counts_even_if_its_body_breaks_off() {
 async fn a_connection_that_is_never_made_is_tried_again() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let began = Instant::now();
-    let error = Http::new(options()).unwrap().send(post(&format!("http://{free}/hook?token=t0ken"))).await.unwrap_err();
+    let error = Http::new(&operator(), options())
+        .unwrap()
+        .send(post(&format!("http://{free}/hook?token=t0ken")))
+        .await
+        .unwrap_err();
     assert_eq!(error, DestinationError::Transient(format!("no connection to http://{free}: connection refused")));
     assert!(began.elapsed() >= Duration::from_millis(15), "it paused twice: {:?}", began.elapsed());
     // The server comes up while the client is trying.
     let patient = Retry { attempts: 100, first: Duration::from_millis(20), ..QUICK };
-    let http = Http::new(Options { retry: patient, ..options() }).unwrap();
+    let http = Http::new(&operator(), Options { retry: patient, ..options() }).unwrap();
     let url = format!("http://{free}/");
     let (answer, ()) = tokio::join!(http.send(post(&url)), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -183,7 +187,7 @@ async fn no_more_of_an_answer_is_read_than_is_allowed() {
 async fn requests_keep_to_the_rate() {
     let server = FakeServer::start().unwrap();
     let rate = Some(Rate { requests: 20, period: Duration::from_secs(1) });
-    let http = Http::new(Options { rate, ..options() }).unwrap();
+    let http = Http::new(&operator(), Options { rate, ..options() }).unwrap();
     server.script([Reply::status(503)]);
     for _ in 0..3 {
         http.send(post(&server.url("/"))).await.unwrap();
@@ -224,14 +228,17 @@ async fn only_certificates_of_trusted_authorities_for_the_right_name_are_taken()
         [(&right, Some(pem.clone()), true), (&right, None, false), (&wrong, Some(pem.clone()), false)]
     {
         let before = server.requests().len();
-        let outcome = Http::new(Options { authorities, ..options() }).unwrap().send(post(url)).await;
+        let outcome = Http::new(&operator(), Options { authorities, ..options() }).unwrap().send(post(url)).await;
         assert_eq!(outcome.is_ok(), trusted, "{outcome:?}");
         assert_eq!(server.requests().len(), before + usize::from(trusted));
         let Err(error) = outcome else { continue };
         assert!(matches!(&error, DestinationError::Config(message) if message.contains("not trusted")), "{error:?}");
     }
     let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned();
-    assert!(matches!(Http::new(Options { authorities: Some(junk), ..options() }), Err(DestinationError::Config(_))));
+    assert!(matches!(
+        Http::new(&operator(), Options { authorities: Some(junk), ..options() }),
+        Err(DestinationError::Config(_))
+    ));
 }
 
 /// A proxy that makes tunnels for whoever knows the password; it gives the first line of each request it was sent.
@@ -272,7 +279,7 @@ async fn requests_go_through_the_proxy() {
     let with = |password: &str| {
         let password = Some(Secret::new(password.to_owned()));
         let proxy = Proxy { url: format!("http://{address}"), user: Some("Aladdin".to_owned()), password };
-        Http::new(Options { proxy: Some(proxy), authorities: Some(pem.clone()), ..options() }).unwrap()
+        Http::new(&operator(), Options { proxy: Some(proxy), authorities: Some(pem.clone()), ..options() }).unwrap()
     };
     let target = format!("localhost:{}", tls.port());
     assert_eq!(with("open sesame").send(post(&format!("https://{target}/hook"))).await.unwrap().status(), 200);
@@ -304,7 +311,7 @@ async fn an_access_token_is_used_until_it_ends_or_is_refused() {
     server.script([granted("one", 3600), Reply::status(200), Reply::status(200)]);
     server.script([Reply::status(401), granted("two", 30), Reply::status(200)]);
     server.script([granted("three", 3600), Reply::status(401)]);
-    let (http, mut oauth) = (Http::new(options()).unwrap(), oauth(&server));
+    let (http, mut oauth) = (Http::new(&operator(), options()).unwrap(), oauth(&server));
     for status in [200, 200, 200, 401] {
         assert_eq!(oauth.send(&http, post(&server.url("/hook"))).await.unwrap().status().as_u16(), status);
     }
@@ -334,7 +341,7 @@ async fn a_token_that_is_not_given_is_told_by_its_reason() {
     ] {
         let server = FakeServer::start().unwrap();
         server.otherwise(move |_| Reply::status(status).body(body));
-        let http = Http::new(options()).unwrap();
+        let http = Http::new(&operator(), options()).unwrap();
         let error = oauth(&server).send(&http, post(&server.url("/hook"))).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{status} {body}");
         assert!(!error.to_string().contains("fresh"), "{error}");
@@ -347,7 +354,7 @@ async fn a_program_signs_in_for_itself() {
     server.script([granted("one", 3600)]);
     let url = endpoint(&server.url("/token"), Plain::ToLoopback).unwrap();
     let mut oauth = OAuth::client_credentials(url, "luma", &Secret::new("s3cret".to_owned()), "openid,AdobeID");
-    oauth.send(&Http::new(options()).unwrap(), post(&server.url("/hook"))).await.unwrap();
+    oauth.send(&Http::new(&operator(), options()).unwrap(), post(&server.url("/hook"))).await.unwrap();
     let form: &[u8] = b"grant_type=client_credentials&client_id=luma&client_secret=s3cret&scope=openid%2CAdobeID";
     assert_eq!(server.requests()[0].body.as_ref(), form);
 }

@@ -34,7 +34,7 @@ pub use fake::{Fake, Shelf, prove_refused};
 pub use fake_server::{FakeServer, Recorded, Reply};
 pub use proof::{prove, prove_pauses, prove_rejections, prove_repeats, prove_splits};
 pub use sample::{sample_rows, sample_rows_of, sample_splits};
-pub use world::{AsksForPause, RefusesRows, TakenRow, World};
+pub use world::{AsksForPause, RefusesRows, TakenRow, World, operator};
 
 use crate::abi::TableError;
 use crate::caller::Plugin;

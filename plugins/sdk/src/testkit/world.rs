@@ -1,7 +1,9 @@
 //! What a destination delivers to, as the author's tests see it.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::destination::Operator;
@@ -14,7 +16,7 @@ pub trait World {
 
     /// What the operator allows in this world.
     fn operator(&self) -> Operator {
-        Operator::default()
+        operator()
     }
 
     /// The match keys of the rows that are delivered to it.
@@ -27,6 +29,13 @@ pub trait World {
     /// # Errors
     /// Whatever keeps it from being read.
     fn taken(&self) -> Result<Vec<TakenRow>, String>;
+}
+
+/// What an operator allows who tests on a machine of their own: addresses of this machine.
+pub fn operator() -> Operator {
+    let here = [(IpAddr::from([127, 0, 0, 0]), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
+    let networks = here.into_iter().map(|(address, length)| IpNet::new_assert(address, length)).collect();
+    Operator { networks, ..Operator::default() }
 }
 
 /// A world that can ask its clients to slow down.

@@ -1,0 +1,204 @@
+//! Which addresses requests may go to: public ones, and those in networks that the operator allowed. Names of hosts come
+//! from settings, and could else be used to reach what stands behind the operator's own walls.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::http::Uri;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tower_service::Service;
+
+type Boxed = Box<dyn Error + Send + Sync>;
+
+/// Networks of IANA's registry of special-purpose IPv4 addresses (RFC 6890), and what is no host's: multicast and what is
+/// reserved.
+const SPECIAL_V4: [Ipv4Net; 15] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(0, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 0, 0), 24),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 88, 99, 0), 24),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15),
+    Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 0), 24),
+    Ipv4Net::new_assert(Ipv4Addr::new(203, 0, 113, 0), 24),
+    Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
+    Ipv4Net::new_assert(Ipv4Addr::new(240, 0, 0, 0), 4),
+];
+
+/// All that IANA gives out of IPv6 for hosts that everybody reaches.
+const GLOBAL_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+
+/// What of that is for special purposes: protocols' own, documentation, and 6to4, which leads to IPv4 addresses.
+const SPECIAL_V6: [Ipv6Net; 4] = [
+    Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    Ipv6Net::new_assert(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    Ipv6Net::new_assert(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// The address is in a network that the operator did not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfReach;
+
+impl fmt::Display for OutOfReach {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the address is not public")
+    }
+}
+
+impl Error for OutOfReach {}
+
+/// The addresses that may be reached.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    allowed: Arc<[IpNet]>,
+}
+
+impl Reach {
+    pub(super) fn new(allowed: &[IpNet]) -> Self {
+        Self { allowed: allowed.into() }
+    }
+
+    /// Where the host of a URL is written as an address, it is known already; a name is found out later.
+    pub(super) fn admit(&self, uri: &Uri) -> Result<(), OutOfReach> {
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        match host.parse() {
+            Ok(address) if !self.allows(address) => Err(OutOfReach),
+            _ => Ok(()),
+        }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        is_public(address) || self.allowed.iter().any(|network| network.contains(&address))
+    }
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !SPECIAL_V4.iter().any(|network| network.contains(&address)),
+        IpAddr::V6(address) => {
+            GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|network| network.contains(&address))
+        }
+    }
+}
+
+/// Finds out the addresses of names, and gives those that may be reached. It is to these that connections are made, so
+/// that a name cannot have other addresses a moment later.
+#[derive(Debug, Clone)]
+pub(super) struct Resolver {
+    system: GaiResolver,
+    reach: Reach,
+}
+
+impl Resolver {
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { system: GaiResolver::new(), reach }
+    }
+}
+
+impl Service<Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Boxed;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Boxed>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Boxed>> {
+        self.system.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let (found, reach) = (self.system.call(name), self.reach.clone());
+        Box::pin(async move {
+            let within: Vec<_> = found.await?.filter(|address| reach.allows(address.ip())).collect();
+            if within.is_empty() { Err(OutOfReach.into()) } else { Ok(within.into_iter()) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn admits(allowed: &[&str], url: &str) -> bool {
+        let allowed: Vec<IpNet> = allowed.iter().map(|network| network.parse().unwrap()).collect();
+        Reach::new(&allowed).admit(&url.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn only_public_addresses_are_within_reach() {
+        for (address, is_within) in [
+            ("8.8.8.8", true),
+            ("100.63.255.255", true),
+            ("172.32.0.1", true),
+            ("192.0.1.1", true),
+            ("223.255.255.255", true),
+            ("[2606:4700::1111]", true),
+            ("[2001:4860:4860::8888]", true),
+            ("tvtube.example", true),
+            ("0.0.0.0", false),
+            ("10.0.0.1", false),
+            ("100.64.0.1", false),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+            ("172.16.0.1", false),
+            ("172.31.255.255", false),
+            ("192.168.1.1", false),
+            ("198.19.0.1", false),
+            ("224.0.0.1", false),
+            ("255.255.255.255", false),
+            ("[::]", false),
+            ("[::1]", false),
+            ("[::ffff:127.0.0.1]", false),
+            ("[::ffff:10.0.0.1]", false),
+            ("[64:ff9b::a00:1]", false),
+            ("[fd00::1]", false),
+            ("[fe80::1]", false),
+            ("[ff02::1]", false),
+            ("[2001:db8::1]", false),
+            ("[2002:a00:1::]", false),
+        ] {
+            assert_eq!(admits(&[], &format!("https://{address}/hook")), is_within, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_operator_may_allow_networks() {
+        assert!(admits(&["10.1.0.0/16"], "https://10.1.2.3/"));
+        assert!(!admits(&["10.1.0.0/16"], "https://10.2.2.3/"));
+        assert!(admits(&["10.1.0.0/16"], "https://[::ffff:10.1.2.3]/"));
+        assert!(admits(&["127.0.0.1/32", "fd00::/8"], "https://[fd00::7]/"));
+    }
+
+    #[tokio::test]
+    async fn a_name_leads_only_where_an_address_may() {
+        let localhost = || "localhost".parse::<Name>().unwrap();
+        let refused = Resolver::new(Reach::new(&[])).call(localhost()).await.unwrap_err();
+        assert!(refused.is::<OutOfReach>(), "{refused}");
+        let allowed = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        assert!(Resolver::new(Reach::new(&allowed)).call(localhost()).await.unwrap().count() > 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_of_this_machine_or_its_neighbours_is_public(address: [u8; 4]) {
+            let address = Ipv4Addr::from(address);
+            let is_near = address.is_private() || address.is_loopback() || address.is_link_local()
+                || address.is_unspecified() || address.is_broadcast() || address.is_multicast();
+            prop_assert!(!(is_near && is_public(address.into())));
+            prop_assert!(!(is_near && Reach::new(&[]).allows(address.to_ipv6_mapped().into())));
+        }
+    }
+}
