@@ -12,6 +12,7 @@ pub mod delivery;
 mod digest;
 pub mod encrypted;
 pub mod generation;
+mod giving_way;
 mod in_order;
 mod index;
 mod key_name;
@@ -27,6 +28,7 @@ mod spill;
 mod view;
 
 pub use digest::{AccountSecret, Digest, IndexSecret, Key64};
+pub use giving_way::Waits;
 pub use index::{Index, IndexFault};
 pub use key_name::{BadKeyName, KeyName};
 pub use positions::positions;

@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
 };
 use entente_domain::access::Viewer;
+use entente_identity::Waits;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
@@ -138,6 +139,7 @@ async fn answer(
     request_id: RequestId,
     is_get: bool,
 ) -> HttpResponse {
+    let _waits = Waits::new();
     let viewer = match bearer.viewer(gateway).await {
         Ok(viewer) => viewer,
         Err(refused) => return refused,

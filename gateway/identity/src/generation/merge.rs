@@ -6,6 +6,7 @@ use std::collections::binary_heap::PeekMut;
 use std::ops::RangeInclusive;
 
 use super::{GenerationFault, RunSource};
+use crate::giving_way::GivingWay;
 use crate::key_name::KeyName;
 use crate::run::{Run, RunRecord};
 use crate::slots::Slot;
@@ -45,8 +46,9 @@ impl<'a> Runs<'a> {
                 readers.push((reader, record, slots));
             }
         }
-        let mut slots = Vec::new();
+        let (mut slots, mut giving_way) = (Vec::new(), GivingWay::default());
         while let Some(&Reverse((hash, first))) = heads.peek() {
+            giving_way.row();
             slots.clear();
             let digest = readers[first].1.digest;
             while let Some(mut head) = heads.peek_mut().filter(|head| head.0.0 == hash) {

@@ -2,6 +2,7 @@
 
 use super::fault::{RowFault, SourceFault};
 use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, field};
+use crate::giving_way::GivingWay;
 
 /// A batch is full once it holds this much text; one more row of any length always fits above.
 const FULL_TEXT: usize = 512 << 10;
@@ -94,7 +95,7 @@ impl Batch {
     pub(super) fn fill(&mut self, reader: &mut RowReader<'_>) -> Result<bool, SourceFault> {
         self.rows.clear();
         self.first = reader.rows() + 1;
-        let (mut text, mut ends) = (0, 0);
+        let (mut text, mut ends, mut giving_way) = (0, 0, GivingWay::default());
         while text < FULL_TEXT && ends < FULL_ENDS {
             let row_ends = &mut self.ends[ends..ends + MAX_COLUMNS];
             let Some(fields) = reader.read_row(&mut self.text[text..], row_ends)? else {
@@ -104,6 +105,7 @@ impl Batch {
             self.rows.push(Span { text, ends, fields });
             text += length;
             ends += fields;
+            giving_way.row();
         }
         Ok(!self.rows.is_empty())
     }

@@ -11,6 +11,7 @@ use super::header;
 use super::partitions::Collected;
 use super::plan::{Mapping, SourcePlan};
 use crate::digest::{Digest, IndexSecret};
+use crate::giving_way::GivingWay;
 use crate::normalise::{self, Form, Take};
 
 /// A mapping, by positions in a row and among the match keys of the plan.
@@ -99,8 +100,13 @@ impl Taker<'_> {
     /// Takes batches until there are no more, and hands them back.
     pub(super) fn take_all(mut self, batches: &Batches, empty: &Sender<Batch>) -> Result<Taken, SourceFault> {
         let _stops_others = StopOnPanic(batches);
+        let mut giving_way = GivingWay::default();
         while let Some(batch) = batches.next() {
-            if let Err(fault) = batch.rows().try_for_each(|row| self.take(&row)) {
+            let mut take = |row: BatchRow<'_>| {
+                giving_way.row();
+                self.take(&row)
+            };
+            if let Err(fault) = batch.rows().try_for_each(&mut take) {
                 batches.stop();
                 return Err(fault);
             }
