@@ -3,21 +3,18 @@
 use std::io;
 
 use arrow_array::RecordBatch;
+use entente_destination::files::{Files, MANIFEST, Part, delivery_folder};
 use entente_destination::rows::Rows;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 
 use crate::config::Settings;
-use crate::encoder::encode;
 use crate::folder::Folder;
-use crate::manifest::{MANIFEST, Part, complete};
-
-/// The most bytes of an id that becomes a folder's name.
-const MAX_ID: usize = 100;
+use crate::manifest::{complete, keep};
 
 /// One delivery into a landing zone.
 #[derive(Debug)]
 pub struct LandingZone {
-    settings: Settings,
+    files: Files,
     delivery: Delivery,
     folder: Folder,
     /// The highest sequence that was written, in this process or an earlier one.
@@ -41,47 +38,38 @@ impl Destination for LandingZone {
     }
 
     async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
-        let folder =
-            open_folder(&settings, &operator, &[safe_id(&delivery.activation)?, safe_id(&delivery.generation)?])?;
-        Ok(Self { settings, last: delivery.acknowledged, delivery, folder })
+        let folder = open_folder(&settings, &operator, &delivery_folder(&delivery)?)?;
+        Ok(Self { files: settings.files()?, last: delivery.acknowledged, delivery, folder })
     }
 
     async fn write(&mut self, sequence: u64, _key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
         // A part is named by its batch, so one that comes again replaces itself.
         let rows = Rows::read(&rows)?;
-        let content = encode(&rows, &self.settings)?;
-        let part = Part::new(sequence, self.settings.format, &rows, &content);
+        let content = self.files.encode(&rows)?;
+        let part = Part::new(sequence, self.files.format(), &rows, &content);
         let complete = self.folder.open(MANIFEST).map_err(failed("the delivery's folder cannot be read"))?;
         if complete.is_some() {
             return Err(DestinationError::Permanent("this delivery is already complete".to_owned()));
         }
-        part.keep(sequence, &self.folder)?;
+        keep(&part, sequence, &self.folder)?;
         self.folder.write(&part.name, &content).map_err(failed("the file cannot be written"))?;
         self.last = self.last.max(sequence);
         Ok(Written { accepted: part.rows, ..Written::default() })
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {
-        complete(&self.delivery, &self.settings, self.last, &self.folder)
+        complete(&self.delivery, &self.files, self.last, &self.folder)
     }
 }
 
 /// The folder of the settings, or one below it.
 fn open_folder(settings: &Settings, operator: &Operator, below: &[&str]) -> Result<Folder, DestinationError> {
-    settings.validate()?;
+    settings.files()?;
     let Some(root) = &operator.local_root else {
         return Err(DestinationError::Config("the operator of this gateway has set no folder aside".to_owned()));
     };
     let root = Folder::root(root).map_err(failed("the operator's folder cannot be opened"))?;
     root.below(settings.path()?.into_iter().chain(below.iter().copied())).map_err(failed("the folder cannot be opened"))
-}
-
-fn safe_id(id: &str) -> Result<&str, DestinationError> {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(safe) {
-        return Ok(id);
-    }
-    Err(DestinationError::Permanent("the delivery's id cannot be the name of a folder".to_owned()))
 }
 
 /// What an error of the file system means for the delivery: what somebody can repair while it waits is tried again, a

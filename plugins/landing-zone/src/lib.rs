@@ -7,7 +7,6 @@
 
 pub mod config;
 pub mod destination;
-pub mod encoder;
 pub mod folder;
 pub mod manifest;
 #[cfg(test)]

@@ -2,24 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow_array::{Array, RecordBatch, StringArray};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use entente_destination::caller::CallError;
+use entente_destination::files::Manifest;
 use entente_destination::rows::{Change, Row, batch};
-use entente_destination::testkit::{TakenRow, Trouble, World, deliver, plugin, sample_rows};
+use entente_destination::testkit::{TakenRow, Trouble, World, deliver, delivered, plugin, sample_rows};
 use entente_destination::{Delivery, DestinationError, Operator};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::LandingZone;
-use crate::manifest::Manifest;
 
 struct Zone {
     root: TempDir,
@@ -50,25 +45,13 @@ impl World for Zone {
         Operator { local_root: Some(self.root.path().to_owned()), ..Operator::default() }
     }
 
-    /// The rows of the files that the manifest lists; that it is true of them is checked on the way.
     fn taken(&self) -> Result<Vec<TakenRow>, String> {
-        let (manifest, folder) = (self.manifest(), self.delivery_folder());
-        let mut names = vec!["manifest.json".to_owned()];
-        let mut taken = Vec::new();
-        for part in manifest.files {
-            let content = fs::read(folder.join(&part.name)).unwrap();
-            assert_eq!((part.bytes, part.sha256), (content.len() as u64, hex::encode(Sha256::digest(&content))));
-            let rows = read_part(&folder.join(&part.name));
-            assert_eq!((part.rows, part.added + part.removed), (rows.len() as u64, rows.len() as u64));
-            taken.extend(rows);
-            names.push(part.name);
-        }
-        let removed = taken.iter().filter(|row| row.change == Change::Removed).count() as u64;
-        assert_eq!((manifest.added, manifest.removed), (taken.len() as u64 - removed, removed));
-        names.sort();
-        assert_eq!(list(&folder), names, "nothing else is left in the folder");
-        Ok(taken)
+        Ok(delivered(&contents(&self.delivery_folder()))?.1)
     }
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    list(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
 }
 
 fn list(folder: &Path) -> Vec<String> {
@@ -76,40 +59,6 @@ fn list(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
-}
-
-fn read_part(path: &Path) -> Vec<TakenRow> {
-    let row = |key: &str, identity: &str, change: &str| TakenRow {
-        match_key: key.to_owned(),
-        identity: match identity.len() {
-            64 => hex::decode(identity).unwrap(),
-            _ => STANDARD.decode(identity).unwrap(),
-        }
-        .try_into()
-        .unwrap(),
-        change: if change == "added" { Change::Added } else { Change::Removed },
-    };
-    if path.extension().unwrap() == "csv" {
-        let text = fs::read_to_string(path).unwrap();
-        let fields = |line: &str| {
-            let mut fields = line.split(',');
-            row(fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap())
-        };
-        return text.split_terminator("\r\n").skip(1).map(fields).collect();
-    }
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
-    let column = |batch: &RecordBatch, name: &str| -> StringArray {
-        batch.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone()
-    };
-    reader
-        .flat_map(|batch| {
-            let batch = batch.unwrap();
-            let columns = ["match_key", "identity", "change"].map(|name| column(&batch, name));
-            (0..columns[0].len())
-                .map(|index| row(columns[0].value(index), columns[1].value(index), columns[2].value(index)))
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 mod contract_of_parquet_with_hex {
@@ -140,20 +89,18 @@ proptest! {
 
 #[test]
 fn after_crashes_the_files_are_the_very_same() {
-    let contents = |trouble| {
+    let left_by = |trouble| {
         let zone = Zone::new("parquet", "hex");
         deliver::<LandingZone, _>(&zone, &sample_rows(500), &[200, 100], trouble).unwrap();
-        let folder = zone.delivery_folder();
-        let read = |name: String| (fs::read(folder.join(&name)).unwrap(), name);
-        list(&folder).into_iter().map(read).map(|(content, name)| (name, content)).collect::<BTreeMap<_, _>>()
+        contents(&zone.delivery_folder())
     };
-    let undisturbed = contents(Trouble::None);
+    let undisturbed = left_by(Trouble::None);
     assert_eq!(
         undisturbed.keys().collect::<Vec<_>>(),
         ["manifest.json", "part-00001.parquet", "part-00002.parquet", "part-00003.parquet"]
     );
-    assert_eq!(contents(Trouble::EveryBatchAgain), undisturbed);
-    assert_eq!(contents(Trouble::CrashAfterEveryBatch), undisturbed);
+    assert_eq!(left_by(Trouble::EveryBatchAgain), undisturbed);
+    assert_eq!(left_by(Trouble::CrashAfterEveryBatch), undisturbed);
 }
 
 #[test]

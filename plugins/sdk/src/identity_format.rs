@@ -38,12 +38,26 @@ impl IdentityFormat {
     /// assert_eq!(IdentityFormat::Base64.write(&[0xfb; 32]), "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=");
     /// ```
     pub fn write(self, identity: &[u8; 32]) -> String {
+        let mut text = String::with_capacity(self.characters());
+        self.push(identity, &mut text);
+        text
+    }
+
+    /// Adds the identity to a text.
+    pub fn push(self, identity: &[u8; 32], text: &mut String) {
         match self {
-            Self::Hex => hex::encode(identity),
-            Self::UpperHex => hex::encode_upper(identity),
-            Self::Base64 => STANDARD.encode(identity),
-            Self::Base64Url => URL_SAFE_NO_PAD.encode(identity),
+            Self::Hex => push_digits(identity, b"0123456789abcdef", text),
+            Self::UpperHex => push_digits(identity, b"0123456789ABCDEF", text),
+            Self::Base64 => STANDARD.encode_string(identity, text),
+            Self::Base64Url => URL_SAFE_NO_PAD.encode_string(identity, text),
         }
+    }
+}
+
+fn push_digits(identity: &[u8; 32], digits: &[u8; 16], text: &mut String) {
+    for byte in identity {
+        text.push(char::from(digits[usize::from(byte >> 4)]));
+        text.push(char::from(digits[usize::from(byte & 0xf)]));
     }
 }
 
@@ -66,6 +80,9 @@ mod tests {
         ] {
             let format: IdentityFormat = serde_json::from_value(name.into()).unwrap();
             assert_eq!((format.write(&identity).as_str(), format.characters()), (text, text.len()), "{name}");
+            let mut longer = "x".to_owned();
+            format.push(&identity, &mut longer);
+            assert_eq!(longer, format!("x{text}"), "{name}");
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | [`match_keys`] | what the endpoint takes for each match key |
 //! | [`state`] | what a delivery keeps, as JSON |
 //! | [`identity_format`] | identities as hexadecimal digits or Base64 |
+//! | `files` (feature `files`) | rows as Parquet or CSV files, and the manifest of a delivery |
 //! | `http` (feature `http`) | a client with timeouts, retries, a rate, a proxy and OAuth tokens |
 //! | [`testkit`] | tests for authors, through the very C table; with feature `http` a fake server |
 //! | [`abi`] | the C table, magic and version |
@@ -36,6 +37,8 @@ pub mod caller;
 pub mod destination;
 pub mod error;
 pub mod export;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity_format;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ::http::{HeaderMap, StatusCode, header};
+use ::http::{HeaderMap, Response, StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -78,7 +78,7 @@ impl Answer {
     }
 
     /// What can be told of it: `https://receiver.example answered 503 Service Unavailable`.
-    pub(super) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         format!("{} answered {}", self.endpoint, self.status)
     }
 
@@ -89,6 +89,17 @@ impl Answer {
     pub fn bytes(&self) -> Result<&Bytes, DestinationError> {
         let too_long = || DestinationError::Permanent(format!("{} answered more than is read", self.endpoint));
         self.whole.then_some(&self.body).ok_or_else(too_long)
+    }
+
+    /// The whole answer, for libraries that read answers themselves.
+    ///
+    /// # Errors
+    /// As [`Answer::bytes`].
+    pub fn into_response(self) -> Result<Response<Bytes>, DestinationError> {
+        let mut response = Response::new(self.bytes()?.clone());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        Ok(response)
     }
 
     /// Its body as JSON.

@@ -124,24 +124,35 @@ impl Http {
     /// a longer pause than [`Retry::patience`]; `Config` where the certificate is not trusted; `Auth` where the proxy
     /// refuses.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, DestinationError> {
+        let answer = self.last_answer(request).await?;
+        match for_now(&answer) {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        }
+    }
+
+    /// As [`Http::send`], but what is still 429, 502, 503 or 504 is an answer too, for endpoints whose bodies say more
+    /// than the status.
+    ///
+    /// # Errors
+    /// Those of [`Http::send`] where there is no answer.
+    pub async fn last_answer(&self, request: Request<Bytes>) -> Result<Answer, DestinationError> {
         let (began, endpoint) = (Instant::now(), shown(request.uri()));
         let mut tries = 0;
         loop {
             if let Some(limiter) = &self.limiter {
                 limiter.until_ready().await;
             }
-            let (asked, error) = match self.attempt(&request, &endpoint).await {
-                Ok(answer) => match for_now(&answer) {
-                    Some(error) => (answer.retry_after(), error),
-                    None => return Ok(answer),
-                },
-                Err(fault @ Fault::NotConnected(_)) => (None, fault.into_error(&endpoint)),
+            let (asked, outcome) = match self.attempt(&request, &endpoint).await {
+                Ok(answer) if for_now(&answer).is_none() => return Ok(answer),
+                Ok(answer) => (answer.retry_after(), Ok(answer)),
+                Err(fault @ Fault::NotConnected(_)) => (None, Err(fault.into_error(&endpoint))),
                 Err(fault) => return Err(fault.into_error(&endpoint)),
             };
             tries += 1;
             match self.retry.pause(tries, asked, began.elapsed(), rand::random_range(0.0..1.0)) {
                 Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+                None => return outcome,
             }
         }
     }

@@ -42,7 +42,7 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 
-pub use ::http::{Request, StatusCode, Uri};
+pub use ::http::{Method, Request, StatusCode, Uri};
 pub use answer::{Answer, Refusal, code};
 pub use body::{form, json_request, percent};
 pub use bytes::Bytes;

@@ -81,6 +81,16 @@ async fn only_what_may_be_sent_again_is() {
 }
 
 #[tokio::test]
+async fn the_last_answer_is_given_to_those_who_read_more_than_its_status() {
+    let server = FakeServer::start().unwrap();
+    server.otherwise(|_| Reply::status(503).header("x-id", "7").body("SlowDown"));
+    let http = Http::new(&operator(), options()).unwrap();
+    let response = http.last_answer(post(&server.url("/hook"))).await.unwrap().into_response().unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()["x-id"].as_bytes()), (503, b"7".as_ref()));
+    assert_eq!((response.body().as_ref(), server.requests().len()), (b"SlowDown".as_ref(), 3));
+}
+
+#[tokio::test]
 async fn what_works_the_second_time_is_a_success() {
     let server = FakeServer::start().unwrap();
     server.script([Reply::status(503), Reply::status(429), Reply::status(200)]);

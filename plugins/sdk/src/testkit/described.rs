@@ -25,7 +25,11 @@ pub fn prove_described<D: Destination>() -> Result<(), Failure> {
 /// A property of a schema or of the schemas in it that has no description.
 fn undescribed(schema: &Value) -> Option<String> {
     let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let silent = |property: &Value| property["description"].as_str().is_none_or(|text| text.trim().is_empty());
+    // A tag says which of several kinds a value is of; it is the kind that is described.
+    let is_tag = |property: &Value| property.get("const").is_some();
+    let silent = |property: &Value| {
+        !is_tag(property) && property["description"].as_str().is_none_or(|text| text.trim().is_empty())
+    };
     let mut named = own.filter(|(_, property)| silent(property)).map(|(name, _)| name.clone());
     named.next().or_else(|| match schema {
         Value::Object(fields) => fields.values().find_map(undescribed),
@@ -49,6 +53,7 @@ mod tests {
             (json!({"properties": {"url": {"description": " "}}}), Some("url")),
             (json!({"properties": {"url": good}, "$defs": {"Proxy": {"properties": {"user": {}}}}}), Some("user")),
             (json!({"oneOf": [{"properties": {"key": {}}}]}), Some("key")),
+            (json!({"oneOf": [{"properties": {"type": {"type": "string", "const": "key"}, "key": good}}]}), None),
         ] {
             assert_eq!(undescribed(&schema).as_deref(), name, "{schema}");
         }

@@ -5,12 +5,14 @@
 //! batches. However it goes, the world must end up with exactly the rows that were sent. Where the world can ask for a
 //! pause ([`AsksForPause`]) or refuse rows ([`RefusesRows`]), that is proven too. For a world that speaks HTTP there is
 //! `FakeServer` (feature `http`), which records what it is asked and answers by a script, and
-//! `Fake`, a service that keeps rows, on top of it.
+//! `Fake`, a service that keeps rows, on top of it. What arrived in files is read by `delivered` (feature `files`).
 //!
 //! All of it blocks: call it from a plain test, not from an async one. The plugin has a runtime of its own.
 
 mod attempt;
 mod contract;
+#[cfg(feature = "files")]
+mod delivered;
 mod delivery;
 mod described;
 mod failure;
@@ -25,6 +27,8 @@ mod tests;
 mod world;
 
 pub use attempt::{check, kind, write};
+#[cfg(feature = "files")]
+pub use delivered::delivered;
 pub use delivery::{Trouble, deliver};
 pub use described::prove_described;
 pub use failure::{Difference, Failure};
