@@ -2,16 +2,20 @@
 
 use crate::{
     demo,
+    plugin_author::{Bench, Check, NewPlugin, Run},
     secrets::{
         self, KeyError, KeyPlace, key_place,
         rotation::{self, Rotation},
     },
     serve,
-    settings::Settings,
+    settings::{Settings, SettingsError},
 };
 use clap::{Parser, Subcommand};
 use entente_store::Store;
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Entente, the open data-collaboration gateway.
 ///
@@ -83,6 +87,14 @@ enum KeyCommand {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    /// Make a crate for a new plugin, which builds, passes its tests and delivers at once
+    New(NewPlugin),
+    /// Try what the gateway relies on: the contract, the settings' schema, how settings are refused
+    Check(Check),
+    /// Deliver rows from a file through a plugin, for real. Ctrl-C aborts the delivery
+    Run(Run),
+    /// Measure how fast a plugin takes rows, against writing the same bytes to a file
+    Bench(Bench),
     /// Allow a plugin file, by the SHA-256 of what it holds now
     Allow {
         /// The plugin's shared library
@@ -96,6 +108,8 @@ enum PluginCommand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if matches!(cli.command, Command::PluginWorker) {
+        // A session of its own: Ctrl-C at the terminal is for whoever started it, who then ends or aborts a delivery.
+        let _ = rustix::process::setsid();
         return crate::destinations::worker::run_worker();
     }
     match run(cli.command) {
@@ -130,7 +144,7 @@ fn run(command: Command) -> Outcome {
             let settings = Settings::load(config.as_deref())?;
             tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(key(&settings, command))
         }
-        Command::Plugin { config, command } => plugin(&Settings::load(config.as_deref())?, command),
+        Command::Plugin { config, command } => plugin(config.as_deref(), command),
         Command::PluginWorker => Ok(()),
     }
 }
@@ -164,16 +178,25 @@ async fn key(settings: &Settings, command: KeyCommand) -> Outcome {
     Ok(())
 }
 
-fn plugin(settings: &Settings, command: PluginCommand) -> Outcome {
+fn plugin(config: Option<&Path>, command: PluginCommand) -> Outcome {
     use crate::destinations::{allow_list::AllowList, process::Workers, registry::Registry};
-    let list = AllowList::new(settings.allow_list());
+    let with_list = || {
+        let settings = Settings::load(config)?;
+        Ok::<_, SettingsError>((AllowList::new(settings.allow_list()), settings))
+    };
     match command {
+        PluginCommand::New(new) => return new.run(),
+        PluginCommand::Check(check) => return check.run(),
+        PluginCommand::Run(run) => return run.run(),
+        PluginCommand::Bench(bench) => return bench.run(),
         PluginCommand::Allow { file } => {
+            let (list, settings) = with_list()?;
             list.begin(&settings.plugin_folders(), crate::clock::now())?;
             let allowed = list.allow(&file, crate::clock::now())?;
             println!("allowed {} ({})", allowed.file, allowed.sha256);
         }
         PluginCommand::List => {
+            let (list, settings) = with_list()?;
             let registry = Registry::new(settings.plugin_folders(), list, Workers::of_this_program()?);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let found = runtime.block_on(registry.refresh())?;

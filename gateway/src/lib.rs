@@ -11,6 +11,7 @@ mod gateway;
 mod graphql;
 mod http;
 mod identities;
+mod plugin_author;
 mod rates;
 mod readiness;
 mod secrets;

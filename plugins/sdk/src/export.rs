@@ -242,6 +242,10 @@ unsafe fn take_rows(array: *mut FFI_ArrowArray, schema: *mut FFI_ArrowSchema) ->
 }
 
 fn settings<D: Destination>(value: serde_json::Value) -> Result<D::Settings, DestinationError> {
+    // A list would be taken for the fields in their order.
+    if !value.is_object() {
+        return Err(DestinationError::Config("the settings are not an object".to_owned()));
+    }
     let wrong = |error: serde_json::Error| DestinationError::Config(describe_wrong_settings(&error));
     serde_json::from_value(value).map_err(wrong)
 }

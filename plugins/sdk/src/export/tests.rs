@@ -209,6 +209,7 @@ fn wrong_settings_are_said_without_their_values() {
         (json!({"world": ["hunter2, expected x"]}), "a value of the wrong type, expected a string"),
         (json!({"wrold": "w"}), "unknown field `wrold`"),
         (json!({}), "missing field `world`"),
+        (json!(["hunter2"]), "not an object"),
     ] {
         let Err(CallError::Destination(DestinationError::Config(message))) =
             plugin.check(&settings, &Operator::default())
