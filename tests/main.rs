@@ -13,6 +13,7 @@ mod connection_states;
 mod crashes;
 mod crosswalks;
 mod deliveries;
+mod delivery_control;
 mod documents;
 mod exactness;
 mod http;

@@ -9,13 +9,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use entente_destination::{Description, Operator};
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::allow_list::{AllowList, AllowListError};
 use super::backoff::RetryPolicy;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
-use super::delivery::{AckSink, Delivered, DeliveryError, Order, deliver};
+use super::delivery::{AckSink, Delivered, DeliveryError, Order, Stop, abandon, deliver};
 use super::plugin::FileHash;
 use super::process::{PluginFile, ProcessLauncher, Workers};
 
@@ -156,13 +155,20 @@ impl Registry {
         order: &Order,
         sink: &mut dyn AckSink,
         policy: RetryPolicy,
-        cancel: &CancellationToken,
+        stop: &Stop,
     ) -> Result<Delivered, DeliveryError> {
-        let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
-        let operator = prepared(&order.operator).await.map_err(not_started)?;
-        let rows = std::path::absolute(&order.rows).map_err(not_started)?;
-        let order = Order { operator, rows, ..order.clone() };
-        deliver(&CurrentVersion { registry: self, id }, &order, sink, policy, cancel).await
+        let order = placed(order).await?;
+        deliver(&CurrentVersion { registry: self, id }, &order, sink, policy, stop).await
+    }
+
+    /// Tells a destination of this type that a delivery is cancelled; see [`abandon`].
+    ///
+    /// # Errors
+    /// [`DeliveryError::Fault`] where the delivery's place cannot be made.
+    pub async fn abandon(&self, id: &str, order: &Order) -> Result<(), DeliveryError> {
+        let order = placed(order).await?;
+        abandon(&CurrentVersion { registry: self, id }, &order).await;
+        Ok(())
     }
 
     fn known(&self) -> Arc<BTreeMap<String, Type>> {
@@ -243,6 +249,14 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
         files.truncate(MAX_FILES);
     }
     files
+}
+
+/// The order with the operator's folder made and the rows as an absolute path.
+async fn placed(order: &Order) -> Result<Order, DeliveryError> {
+    let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
+    let operator = prepared(&order.operator).await.map_err(not_started)?;
+    let rows = std::path::absolute(&order.rows).map_err(not_started)?;
+    Ok(Order { operator, rows, ..order.clone() })
 }
 
 /// Makes the operator's folder, as an absolute path, so that it is there when a worker looks.

@@ -15,7 +15,7 @@ use entente_store::{Delivery as Row, DeliveryStatus as DomainDeliveryStatus, Rej
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "DomainDeliveryStatus")]
 pub enum DeliveryStatus {
-    /// Batches are being written, or wait to be written again.
+    /// Batches are being written, wait to be written again, or are held back because the activation is paused.
     Running,
     /// All of it was taken.
     Delivered,
@@ -23,6 +23,8 @@ pub enum DeliveryStatus {
     SkippedBelowThreshold,
     /// The destination refused for good, or access ended.
     Failed,
+    /// Its receiver cancelled the activation before all of it was taken. What was delivered stays.
+    Cancelled,
 }
 
 /// A row that a destination did not take. Its value is not kept.

@@ -32,6 +32,8 @@ pub enum DeliveryStatus {
     SkippedBelowThreshold,
     /// The destination refused for good, or access ended.
     Failed,
+    /// Its receiver cancelled the activation.
+    Cancelled,
 }
 
 /// A delivery to begin.

@@ -3,7 +3,7 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LateRejections,
-    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, RejectedRow, Rule,
+    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, PairRule, RejectedRow, Rule,
     SentAudienceFilter, StoreError,
 };
 use async_recursion::async_recursion as boxed;
@@ -146,6 +146,18 @@ impl Store {
         change!(self, change, |conn, by| queries::activations::change(conn, by, id, rule))
     }
 
+    /// Changes an activation as its receiver asks. What has not begun of its jobs is cancelled; the rule says what comes
+    /// instead.
+    #[boxed]
+    pub async fn control_activation(
+        &self,
+        change: Change,
+        id: ActivationId,
+        rule: PairRule<Activation, SentAudience, Activation>,
+    ) -> Answer<Activation> {
+        change!(self, change, |conn, by| queries::activations::control(conn, by, id, rule))
+    }
+
     /// Deletes an activation. Records of its deliveries stay.
     #[boxed]
     pub async fn delete_activation(&self, change: Change, id: ActivationId, rule: Rule<Activation, ()>) -> Answer<()> {
@@ -182,8 +194,8 @@ impl Store {
         read!(self, |conn| queries::activations::of_account(conn, account, page))
     }
 
-    /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that have
-    /// not failed, and any that is paused. Access holds today, and their day has come.
+    /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that are not
+    /// over, and any that waits for one. Access holds today, their day has come, and their receiver has not paused them.
     #[boxed]
     pub async fn activations_awaiting_refresh(
         &self,

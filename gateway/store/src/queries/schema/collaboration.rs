@@ -109,6 +109,7 @@ diesel::table! {
         match_keys -> Text,
         deliver_as -> Nullable<Text>,
         status -> Text,
+        paused_at -> Nullable<Instant>,
         failure -> Nullable<Text>,
         delivered -> BigInt,
         rejected -> BigInt,
