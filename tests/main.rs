@@ -21,6 +21,7 @@ mod introspection;
 mod keys;
 mod measuring;
 mod people;
+mod plugin_versions;
 mod queries_per_request;
 mod repeated_questions;
 mod schema;
