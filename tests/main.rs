@@ -16,6 +16,7 @@ mod deliveries;
 mod delivery_control;
 mod documents;
 mod exactness;
+mod fairness;
 mod http;
 mod introspection;
 mod keys;

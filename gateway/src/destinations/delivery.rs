@@ -39,6 +39,8 @@ pub struct Order {
     pub acknowledged: u64,
     /// The state that the sink was given last; empty at the start.
     pub state: Vec<u8>,
+    /// How often in a row the destination had asked to be tried again when the delivery was handed back.
+    pub tries: u32,
 }
 
 /// Stores what became of batches. Each call is one transaction: when it returns, all of it is durable.
@@ -110,6 +112,8 @@ pub enum DeliveryError {
     Later {
         /// How long to wait.
         after: Duration,
+        /// How often in a row the destination has asked for that; to be given back with the order.
+        tries: u32,
         /// Why.
         cause: String,
     },
@@ -280,7 +284,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(launcher: &'a dyn Launcher, order: &Order, sink: &'a mut dyn AckSink, policy: RetryPolicy) -> Self {
-        let backoff = Backoff::new(policy);
+        let backoff = Backoff::going_on(policy, order.tries);
         let delivered = Delivered::default();
         Self {
             launcher,
@@ -387,7 +391,7 @@ impl<'a> Run<'a> {
             Failure::Sink(error) => return Err(DeliveryError::Sink(error)),
             Failure::Later(after) => {
                 let cause = "the destination asked for a pause".to_owned();
-                return Err(DeliveryError::Later { after, cause });
+                return Err(DeliveryError::Later { after, tries: self.backoff.tries(), cause });
             }
             Failure::Worker(WorkerError::Destination(error)) if error.is_retried() => {
                 (self.backoff.next(error.retry_after()), error.to_string())
@@ -397,14 +401,15 @@ impl<'a> Run<'a> {
                 self.worker = None;
                 self.faults += 1;
                 warn!(activation = %self.opening.delivery.activation, %fault, faults = self.faults, "worker lost");
-                if self.faults >= self.policy.faults {
+                let pause = self.backoff.next(None);
+                if self.faults >= self.policy.faults || pause > self.policy.patience {
                     return Err(DeliveryError::Fault(fault));
                 }
-                (self.backoff.next(None), fault.to_string())
+                (pause, fault.to_string())
             }
         };
         if pause > self.policy.patience {
-            return Err(DeliveryError::Later { after: pause, cause });
+            return Err(DeliveryError::Later { after: pause, tries: self.backoff.tries(), cause });
         }
         info!(activation = %self.opening.delivery.activation, ?pause, %cause, "delivery waits");
         Ok(pause)

@@ -78,9 +78,29 @@ async fn a_long_pause_hands_the_delivery_back() {
     let (place, mut ledger) = (Place::new(2, 10), Ledger::default());
     let error = run(&place.order("long pause"), &mut ledger).await.unwrap_err();
     assert!(
-        matches!(&error, DeliveryError::Later { after, cause } if *after == Duration::from_secs(86400) && cause == "tomorrow"),
+        matches!(&error, DeliveryError::Later { after, cause, .. } if *after == Duration::from_secs(86400) && cause == "tomorrow"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn waits_grow_over_the_times_that_it_is_handed_back() {
+    let (place, mut ledger) = (Place::new(2, 10), Ledger::default());
+    let impatient = RetryPolicy { longest: Duration::from_secs(60), patience: Duration::from_millis(1), ..policy() };
+    let mut order = place.order("away");
+    for handed_back in 1..=8 {
+        let stop = Stop::default();
+        let error = deliver(&launcher(), &order, &mut ledger, impatient, &stop).await.unwrap_err();
+        let DeliveryError::Later { after, tries, cause } = error else { unreachable!("{error}") };
+        assert!(tries > order.tries && cause == "come back");
+        let whole = impatient.first * 2_u32.pow(tries - 1);
+        assert!(after >= whole / 2 && after <= whole, "{handed_back}: {after:?} after {tries}");
+        order.tries = tries;
+    }
+    assert!(order.tries >= 8);
+    order.settings = Place::settings("");
+    run(&order, &mut ledger).await.unwrap();
+    place.assert_all_taken();
 }
 
 #[tokio::test]

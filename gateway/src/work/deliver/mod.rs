@@ -12,7 +12,10 @@ mod through;
 
 use super::{Ended, Fault, Task};
 use crate::{
-    destinations::{DeliveryError, Order, Stop, backoff::RetryPolicy},
+    destinations::{
+        DeliveryError, Order, Stop,
+        backoff::{Backoff, RetryPolicy},
+    },
     endpoint,
 };
 pub use abandoned::clean_up;
@@ -34,8 +37,10 @@ use std::{path::PathBuf, time::Duration};
 /// The kind of this job.
 pub const KIND: &str = "deliver";
 
-/// A delivery that failed this often by a fault, with ever longer waits in between, is given up.
+/// A delivery that failed this often in a row by a fault, with ever longer waits in between, is given up.
 const ATTEMPTS: u32 = 20;
+/// The waits in between.
+const FAULTS: RetryPolicy = RetryPolicy { longest: Duration::from_secs(60 * 60), ..RetryPolicy::DEFAULT };
 const GIVEN_UP: &str = "It failed again and again; the gateway's operator can find out why.";
 /// How often it is looked whether a delivery that runs is still wanted.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -46,6 +51,7 @@ pub fn job(activation: &Activation, now: Timestamp) -> NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: format!("activation:{}", activation.id),
+        share: Some(format!("destination:{}", activation.destination)),
         account: activation.account,
         subject: Some(Subject::Activation(activation.id)),
         payload: serde_json::json!({}),
@@ -70,12 +76,14 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     }
 }
 
-/// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime.
+/// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime. Only faults count:
+/// a destination that asks to be tried again is, for as long as access lasts.
 async fn put_off(task: &Task, fault: Fault) -> Result<Ended, Fault> {
     let attempts = task.job.attempts;
     if attempts < ATTEMPTS {
         tracing::warn!(message = "a delivery is put off", job = %task.job.id, attempts, %fault);
-        return Ok(Ended::Later(crate::clock::now() + TimeDelta::seconds((1 << attempts.min(12)).min(3_600))));
+        let wait = Backoff::going_on(FAULTS, attempts).next(None);
+        return Ok(Ended::PutOff(crate::clock::now() + wait));
     }
     tracing::error!(message = "a delivery is given up", job = %task.job.id, %fault);
     let Some(Subject::Activation(id)) = task.job.subject else { return Err(fault) };
@@ -134,7 +142,10 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         () = task.stop.cancelled() => return Ok(Ended::HandedBack),
     };
     match delivered {
-        Ok(_) => outcome::end(task, sources, &delivery, Ending::Delivered).await,
+        Ok(_) => {
+            refreshed::catch_up(task, sources, &delivery).await?;
+            outcome::end(task, sources, &delivery, Ending::Delivered).await
+        }
         Err(DeliveryError::Destination(error)) => {
             outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
         }
@@ -144,8 +155,9 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         }
         // It stays as it is until it is resumed.
         Err(DeliveryError::Paused) => Ok(Ended::Done),
-        Err(DeliveryError::Later { after, cause }) => {
+        Err(DeliveryError::Later { after, tries, cause }) => {
             tracing::info!(message = "a delivery waits for its destination", delivery = %delivery.id, ?after, cause);
+            task.gateway.store().note_delivery_tries(delivery.id, tries).await?;
             Ok(Ended::Later(crate::clock::now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1))))
         }
         Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
@@ -183,6 +195,7 @@ fn order(
         match_keys: sources.delivered_keys().iter().map(|k| k.name()).collect(),
         rows,
         acknowledged: delivery.acknowledged,
+        tries: delivery.tries,
         state,
     }
 }

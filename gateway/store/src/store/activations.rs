@@ -217,6 +217,12 @@ impl Store {
         change!(self, change, |conn, by| queries::deliveries::begin(conn, by, activation, new, rule))
     }
 
+    /// Keeps how often in a row the destination of a delivery has asked to be tried again.
+    #[boxed]
+    pub async fn note_delivery_tries(&self, id: DeliveryId, tries: u32) -> Result<(), StoreError> {
+        write!(self, |conn| queries::deliveries::note_tries(conn, id, tries))
+    }
+
     /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch
     /// that was acknowledged before changes nothing. Answers the delivery as it is now.
     ///
@@ -272,6 +278,18 @@ impl Store {
         status: DeliveryStatus,
     ) -> Result<Option<Delivery>, StoreError> {
         read!(self, |conn| queries::deliveries::latest(conn, activation, status))
+    }
+
+    /// The next rows that a destination did not take after one with this ordinal, which is 0 before the first; at most
+    /// `limit`, each with its own ordinal. For whoever reads all of them: a page also counts them.
+    #[boxed]
+    pub async fn rejected_rows_after(
+        &self,
+        delivery: DeliveryId,
+        ordinal: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, RejectedRow)>, StoreError> {
+        read!(self, |conn| queries::deliveries::rejected_after(conn, delivery, ordinal, limit))
     }
 
     /// Rows that a destination did not take, in the order of the delivery.

@@ -131,6 +131,7 @@ diesel::table! {
         generation_id -> Text,
         status -> Text,
         acknowledged -> BigInt,
+        tries -> BigInt,
         plugin_state_sealed -> Nullable<Binary>,
         added -> BigInt,
         removed -> BigInt,
