@@ -1,11 +1,14 @@
 //! Deliveries: runs of an activation, as its receiver sees them.
 
-use crate::graphql::{
-    access::gateway,
-    fault::{fault, refused},
-    id::global,
-    page::{self, page},
-    scalar::SafeInt,
+use crate::{
+    graphql::{
+        access::gateway,
+        fault::{fault, refused},
+        id::global,
+        page::{self, page},
+        scalar::SafeInt,
+    },
+    http::rejected_rows,
 };
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -99,6 +102,12 @@ impl Delivery {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().rejected_rows(self.0.id, request).await.map_err(fault)?;
         Ok(RejectedRowPage::of(page, RejectedRow::from))
+    }
+
+    /// Where the rows that the destination did not take are downloaded as a CSV file with the columns `row`, `code` and
+    /// `reason`: by GET, with the same `Authorization` as here. Identifiers are not in it, since none are kept.
+    async fn rejected_rows_url(&self, ctx: &Context<'_>) -> String {
+        rejected_rows::url(gateway(ctx), self.0.id)
     }
 
     /// Why it failed, as the destination or the gateway says it; null when it did not.
