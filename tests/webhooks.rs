@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 /// Standard Webhooks' own example of a secret.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn settings(url: &str) -> Value {
+pub fn settings(url: &str) -> Value {
     json!({ "url": url, "secret": SECRET, "allow_plain_http": true })
 }
 
 /// How often each identity was posted.
-fn posted(receiver: &FakeServer) -> BTreeMap<String, u32> {
+pub fn posted(receiver: &FakeServer) -> BTreeMap<String, u32> {
     let mut identities = BTreeMap::new();
     for request in receiver.requests() {
         let message: Value = serde_json::from_slice(&request.body).unwrap();

@@ -2,13 +2,16 @@
 
 use crate::{
     destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
-    rates::Rates, secrets::Secrets, settings::Settings,
+    rates::Rates, secrets::Secrets, settings::Settings, turns::Turns,
 };
 use entente_domain::{UploadId, access::Viewer};
 use entente_store::{Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
+
+/// Deliveries whose rows are made at a time.
+const PREPARED_AT_ONCE: usize = 2;
 
 /// One running gateway.
 pub struct Gateway {
@@ -20,6 +23,7 @@ pub struct Gateway {
     secrets: Secrets,
     identities: Identities,
     known_audiences: KnownAudiences,
+    preparing: Turns,
     destinations: Arc<Registry>,
     rates: Rates,
     metrics: PrometheusHandle,
@@ -47,6 +51,7 @@ impl Gateway {
             secrets,
             identities,
             known_audiences: KnownAudiences::default(),
+            preparing: Turns::new(PREPARED_AT_ONCE),
             destinations,
             rates,
             metrics,
@@ -78,6 +83,11 @@ impl Gateway {
     /// The audiences of the accounts that were compared last.
     pub fn known_audiences(&self) -> &KnownAudiences {
         &self.known_audiences
+    }
+
+    /// Turns of deliveries at making their rows, which is work for the processor where all else of them is waiting.
+    pub fn preparing(&self) -> &Turns {
+        &self.preparing
     }
 
     /// The destination types.

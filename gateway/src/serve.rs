@@ -43,6 +43,8 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
 
     let stop = stop_signal()?;
     announce(&gateway, new_operator_token.as_deref());
+    let (destinations, stopping) = (gateway.destinations().clone(), gateway.stopping().clone());
+    tokio::spawn(async move { destinations.keep_up(stopping).await });
     let runner = tokio::spawn(work::run(gateway.clone()));
     let server = axum::serve(listener, http::router(gateway.clone()))
         .with_graceful_shutdown(gateway.stopping().clone().cancelled_owned());

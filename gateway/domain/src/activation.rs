@@ -1,5 +1,7 @@
 //! Sending audiences to the other side, and activating what was received.
 
+pub mod control;
+
 use crate::{
     AccountId, ActivationId, AudienceId, Code, ConnectionId, DestinationId, ProjectId, Refusal, SentAudienceId,
     Timestamp,
@@ -241,12 +243,30 @@ pub enum ActivationStatus {
     AccessEnded,
     /// The destination refused for good.
     Failed,
+    /// Its receiver paused it. No activation is kept so: it reads so while it has `paused_at`.
+    PausedByReceiver,
+    /// Its receiver cancelled it.
+    Cancelled,
 }
 
 impl ActivationStatus {
     /// Whether it has delivered or is to deliver.
     pub const fn stands(self) -> bool {
-        matches!(self, Self::Scheduled | Self::Delivering | Self::Delivered | Self::Paused)
+        matches!(self, Self::Scheduled | Self::Delivering | Self::Delivered | Self::Paused | Self::PausedByReceiver)
+    }
+
+    /// Whether it ended before its end; nothing brings it back.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::AccessEnded | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether anything is still to be delivered while access lasts.
+    pub const fn goes_on(self, recurs: bool) -> bool {
+        match self {
+            Self::Scheduled | Self::Delivering | Self::Paused | Self::PausedByReceiver => true,
+            Self::Delivered | Self::SkippedBelowThreshold => recurs,
+            Self::AccessEnded | Self::Failed | Self::Cancelled => false,
+        }
     }
 }
 
@@ -269,6 +289,8 @@ pub struct Activation {
     pub deliver_as: Option<MatchKey>,
     /// Where it is.
     pub status: ActivationStatus,
+    /// When its receiver paused it; until it is resumed nothing is delivered.
+    pub paused_at: Option<Timestamp>,
     /// Why it failed, for the receiver.
     pub failure: Option<String>,
     /// Rows delivered over all deliveries; only the receiver reads it.
@@ -313,7 +335,8 @@ pub fn activate(
         return Err(Refusal::invalid("on", format!("Access holds from {from} until {until}.")));
     }
     if activations.iter().any(|a| a.destination == destination.id && a.status.stands()) {
-        let message = "It is activated to this destination already. Delete that activation to deliver it again.";
+        let message =
+            "It is activated to this destination already. Cancel or delete that activation to deliver it again.";
         return Err(Refusal::new(Code::AlreadyExists, message).at("sentAudienceId"));
     }
     let match_keys = match &deliver_as {
@@ -329,6 +352,7 @@ pub fn activate(
         match_keys,
         deliver_as,
         status: ActivationStatus::Scheduled,
+        paused_at: None,
         failure: None,
         delivered: 0,
         rejected: 0,

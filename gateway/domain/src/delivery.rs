@@ -1,7 +1,7 @@
 //! Deliveries: whether one may happen, and what becomes of its activation.
 
 use crate::{
-    Timestamp,
+    Code, Refusal, Timestamp,
     activation::{Activation, ActivationStatus, Recurrence, SentAudience},
     audience::{Audience, AudienceStatus},
     event::{AccountEventKind, NewEvent, Subject},
@@ -53,24 +53,25 @@ pub fn is_large_enough(identities_by_key: &[u64], minimum: u64) -> bool {
     !identities_by_key.is_empty() && identities_by_key.iter().all(|n| *n >= minimum)
 }
 
-/// How an activation reads: what is recurring and waits for a refresh that does not come is paused, and over once its
-/// days are over.
+/// How an activation reads: what its receiver paused reads so, what is recurring and waits for a refresh that does not come
+/// is paused, and both are over once access is.
 pub fn standing(
     activation: &Activation,
     sent: &SentAudience,
     audience: Option<AudienceStatus>,
     today: NaiveDate,
 ) -> ActivationStatus {
-    use ActivationStatus::{AccessEnded, Delivered, Paused, Scheduled, SkippedBelowThreshold};
-    let waits = match activation.status {
-        Scheduled | Paused => true,
-        Delivered | SkippedBelowThreshold => matches!(sent.recurrence, Recurrence::Recurring { .. }),
-        _ => false,
-    };
+    use ActivationStatus::{AccessEnded, Delivering, Paused, PausedByReceiver, Scheduled};
+    let is_recurring = matches!(sent.recurrence, Recurrence::Recurring { .. });
+    let is_paused = activation.paused_at.is_some();
+    // A delivery that is under way ends by itself.
+    let waits = activation.status.goes_on(is_recurring) && (is_paused || activation.status != Delivering);
     if waits && !sent.grants(today) {
         return AccessEnded;
     }
-    let is_recurring = matches!(sent.recurrence, Recurrence::Recurring { .. });
+    if waits && is_paused {
+        return PausedByReceiver;
+    }
     if waits && is_recurring && activation.status != Scheduled && audience == Some(AudienceStatus::Expired) {
         return Paused;
     }
@@ -85,7 +86,28 @@ pub fn follows_refresh(activation: &Activation, sent: &SentAudience, today: Naiv
         Delivering | Delivered | SkippedBelowThreshold => matches!(sent.recurrence, Recurrence::Recurring { .. }),
         _ => false,
     };
-    waits && sent.grants(today) && activation.on <= today
+    waits && activation.paused_at.is_none() && sent.grants(today) && activation.on <= today
+}
+
+/// The activation with a delivery that begins, unless it ended or its receiver stopped it in between.
+pub fn begun(activation: &Activation, now: Timestamp) -> Result<Activation, Refusal> {
+    if activation.paused_at.is_some() {
+        return Err(Refusal::new(Code::Conflict, "The activation was paused meanwhile."));
+    }
+    moved_unless_over(activation, ActivationStatus::Delivering, None, now)
+}
+
+/// The activation in its next state, unless it ended in between. `failure` is for the receiver.
+pub fn moved_unless_over(
+    activation: &Activation,
+    status: ActivationStatus,
+    failure: Option<String>,
+    now: Timestamp,
+) -> Result<Activation, Refusal> {
+    if activation.status.is_over() {
+        return Err(Refusal::new(Code::Conflict, "The activation ended meanwhile."));
+    }
+    Ok(moved(activation, status, failure, now))
 }
 
 /// The activation in its next state. `failure` is for the receiver.
@@ -101,7 +123,11 @@ pub fn event(activation: &Activation) -> Option<NewEvent> {
         | ActivationStatus::Paused
         | ActivationStatus::AccessEnded
         | ActivationStatus::Failed => AccountEventKind::ActivationStopped,
-        ActivationStatus::Scheduled | ActivationStatus::Delivering => return None,
+        // What its receiver does is told as it is done.
+        ActivationStatus::Scheduled
+        | ActivationStatus::Delivering
+        | ActivationStatus::PausedByReceiver
+        | ActivationStatus::Cancelled => return None,
     };
     Some(NewEvent::of_account(activation.account, kind, Subject::Activation(activation.id)))
 }
@@ -157,6 +183,7 @@ mod tests {
             match_keys: vec![],
             deliver_as: None,
             status,
+            paused_at: None,
             failure: None,
             delivered: 0,
             rejected: 0,
@@ -235,6 +262,38 @@ mod tests {
             (Failed, recurring(-9, -1), stale, Failed),
         ] {
             assert_eq!(standing(&activation(status, 0), &sent, audience, day(0)), expected, "{status:?} {sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_its_receiver_paused_reads_so_while_access_lasts() {
+        use ActivationStatus::{AccessEnded, Delivered, Delivering, Failed, Paused, PausedByReceiver, Scheduled};
+        let (fresh, stale) = (Some(AudienceStatus::Active), Some(AudienceStatus::Expired));
+        for (status, sent, audience, expected) in [
+            (Scheduled, sent(Recurrence::Once), fresh, PausedByReceiver),
+            (Delivering, sent(Recurrence::Once), stale, PausedByReceiver),
+            (Paused, recurring(-9, 9), stale, PausedByReceiver),
+            (Delivered, recurring(-9, 9), stale, PausedByReceiver),
+            (Delivering, recurring(-9, -1), fresh, AccessEnded),
+            (Delivered, sent(Recurrence::Once), fresh, Delivered),
+            (Failed, recurring(-9, 9), fresh, Failed),
+        ] {
+            let paused = Activation { paused_at: Some(now()), ..activation(status, 0) };
+            assert_eq!(standing(&paused, &sent, audience, day(0)), expected, "{status:?} {sent:?}");
+            assert!(!follows_refresh(&paused, &sent, day(0)));
+        }
+    }
+
+    #[test]
+    fn what_was_stopped_meanwhile_begins_nothing() {
+        use ActivationStatus::{AccessEnded, Cancelled, Delivered, Delivering, Failed, Scheduled};
+        for status in [Scheduled, Delivered] {
+            assert_eq!(begun(&activation(status, 0), now()).unwrap().status, Delivering);
+            let paused = Activation { paused_at: Some(now()), ..activation(status, 0) };
+            assert_eq!(begun(&paused, now()).unwrap_err().code, Code::Conflict);
+        }
+        for status in [AccessEnded, Cancelled, Failed] {
+            assert_eq!(begun(&activation(status, 0), now()).unwrap_err().code, Code::Conflict);
         }
     }
 

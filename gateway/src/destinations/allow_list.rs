@@ -108,6 +108,33 @@ impl AllowList {
         Ok(new)
     }
 
+    /// Takes a plugin off the list: no worker is started with it any longer. Those that run end what they do. Gives what was
+    /// taken off; nothing where it was not on the list.
+    ///
+    /// # Errors
+    /// [`AllowListError`].
+    pub fn disallow(&self, hash: FileHash) -> Result<Option<Allowed>, AllowListError> {
+        let mut content = self.read()?;
+        let Some(place) = content.plugin.iter().position(|allowed| allowed.sha256 == hash) else { return Ok(None) };
+        let taken_off = content.plugin.remove(place);
+        self.write(&content)?;
+        Ok(Some(taken_off))
+    }
+
+    /// The hash that an operator names: 64 hexadecimal digits, or a file as it is now.
+    ///
+    /// # Errors
+    /// [`AllowListError::Io`] where it is no hash, and no file that can be read.
+    pub fn hash_named(name: &str) -> Result<FileHash, AllowListError> {
+        let of_file = |_| FileHash::of(Path::new(name));
+        name.parse().or_else(of_file).map_err(|error| AllowListError::Io { path: name.into(), error })
+    }
+
+    /// Where the list is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn as_it_is(file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
         let sha256 = FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -217,6 +244,23 @@ mod tests {
         assert_eq!(list.allow(&file, Utc::now()).unwrap(), first);
         assert_eq!(list.list().unwrap(), [first]);
         assert!(list.allow(&folder.path().join("missing"), now()).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_off_the_list_is_no_longer_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = AllowList::new(folder.path().join("allowed.toml"));
+        let files = ["old.so", "new.so"].map(|name| folder.path().join(name));
+        let [old, new] = files.each_ref().map(|file| {
+            fs::write(file, file.to_str().unwrap()).unwrap();
+            list.allow(file, now()).unwrap()
+        });
+        let named = AllowList::hash_named(files[1].to_str().unwrap()).unwrap();
+        assert_eq!((named, AllowList::hash_named(&new.sha256.to_string()).unwrap()), (new.sha256, new.sha256));
+        assert!(AllowList::hash_named("neither").is_err());
+        assert_eq!(list.disallow(named).unwrap(), Some(new));
+        assert_eq!(list.disallow(named).unwrap(), None);
+        assert_eq!(list.list().unwrap(), [old]);
     }
 
     #[test]

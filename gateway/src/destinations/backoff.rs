@@ -9,20 +9,26 @@ pub struct RetryPolicy {
     pub first: Duration,
     /// The longest wait that is not asked for by the endpoint.
     pub longest: Duration,
-    /// A wait longer than this is not waited out: the delivery is handed back, to be taken up again after it.
+    /// A wait longer than this is not waited out: the delivery is handed back and its place given to another, to be taken up
+    /// again after it.
     pub patience: Duration,
     /// How often in a row a worker may be lost without a batch being acknowledged.
     pub faults: u32,
 }
 
+impl RetryPolicy {
+    /// What deliveries have.
+    pub const DEFAULT: Self = Self {
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(15 * 60),
+        patience: Duration::from_secs(10),
+        faults: 5,
+    };
+}
+
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            longest: Duration::from_secs(15 * 60),
-            patience: Duration::from_secs(60),
-            faults: 5,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -40,6 +46,16 @@ impl Backoff {
     /// Starts with the policy's first wait.
     pub fn new(policy: RetryPolicy) -> Self {
         Self { policy, tries: 0 }
+    }
+
+    /// Goes on after so many waits, which were waited out before the delivery was handed back.
+    pub fn going_on(policy: RetryPolicy, tries: u32) -> Self {
+        Self { policy, tries }
+    }
+
+    /// How many waits there were in a row.
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// Starts again: something worked.
@@ -76,6 +92,17 @@ mod tests {
         {
             assert_eq!(wait(policy, tries, 0.0), Duration::from_secs_f64(seconds));
             assert_eq!(wait(policy, tries, 1.0), Duration::from_secs_f64(seconds / 2.0));
+        }
+    }
+
+    #[test]
+    fn waits_are_never_alike_and_never_out_of_bounds() {
+        let policy = RetryPolicy::default();
+        for tries in 0..40 {
+            let whole = wait(policy, tries, 0.0);
+            let waits: Vec<_> = (0..50).map(|_| Backoff::going_on(policy, tries).next(None)).collect();
+            assert!(waits.iter().all(|wait| *wait >= whole / 2 && *wait <= whole), "{waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "deliveries would come back together");
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Order {
     pub acknowledged: u64,
     /// The state that the sink was given last; empty at the start.
     pub state: Vec<u8>,
+    /// How often in a row the destination had asked to be tried again when the delivery was handed back.
+    pub tries: u32,
 }
 
 /// Stores what became of batches. Each call is one transaction: when it returns, all of it is durable.
@@ -87,6 +89,15 @@ pub struct Settlement {
 #[error(transparent)]
 pub struct SinkError(#[from] pub Box<dyn Error + Send + Sync>);
 
+/// How a delivery that runs is stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Cancelled to end it for good: the destination is told.
+    pub cancel: CancellationToken,
+    /// Cancelled to end it for now: the call under way is waited for, and what it wrote is acknowledged.
+    pub pause: CancellationToken,
+}
+
 /// Why a delivery ended before its end. In every case what was acknowledged stays so, and the delivery can go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
@@ -101,12 +112,17 @@ pub enum DeliveryError {
     Later {
         /// How long to wait.
         after: Duration,
+        /// How often in a row the destination has asked for that; to be given back with the order.
+        tries: u32,
         /// Why.
         cause: String,
     },
     /// It was cancelled.
     #[error("the delivery was cancelled")]
     Cancelled,
+    /// It was paused.
+    #[error("the delivery was paused")]
+    Paused,
     /// The sink could not store an acknowledgement.
     #[error("what was delivered could not be recorded: {0}")]
     Sink(SinkError),
@@ -135,7 +151,7 @@ pub fn key_prefix(activation: &str, generation: &str) -> String {
 
 /// Delivers until everything is acknowledged and the destination has finished. Transient errors and rate limits are
 /// tried again for as long as it takes, lost workers are replaced. To hand the work back, drop the future: the worker is
-/// killed, and what was acknowledged is stored. To end it for good, cancel `cancel`: the destination is told.
+/// killed, and what was acknowledged is stored. Otherwise it is stopped by `stop`.
 ///
 /// # Errors
 /// [`DeliveryError`].
@@ -144,13 +160,13 @@ pub async fn deliver(
     order: &Order,
     sink: &mut dyn AckSink,
     policy: RetryPolicy,
-    cancel: &CancellationToken,
+    stop: &Stop,
 ) -> Result<Delivered, DeliveryError> {
     let mut run = Run::new(launcher, order, sink, policy);
     loop {
         let outcome = tokio::select! {
             outcome = run.step() => outcome,
-            () = cancelled_for(cancel, GRACE) => {
+            () = cancelled_for(&stop.cancel, GRACE) => {
                 run.worker = None;
                 return Err(DeliveryError::Cancelled);
             }
@@ -160,10 +176,27 @@ pub async fn deliver(
             Ok(Step::Again(pause)) => pause,
             Err(failure) => run.recover(failure)?,
         };
-        if cancel.is_cancelled() || !rest(pause, cancel).await {
-            run.abort().await;
-            return Err(DeliveryError::Cancelled);
+        match rest(pause, stop).await {
+            Rested::GoesOn => {}
+            Rested::Paused => return Err(DeliveryError::Paused),
+            Rested::Cancelled => {
+                run.abort().await;
+                return Err(DeliveryError::Cancelled);
+            }
         }
+    }
+}
+
+/// Tells the destination that a delivery which nobody goes on with is cancelled, as far as it listens.
+pub async fn abandon(launcher: &dyn Launcher, order: &Order) {
+    let opened = async {
+        let mut worker = launcher.launch().await?;
+        worker.open(&opening(order)).await?;
+        Ok::<_, WorkerError>(worker)
+    };
+    match opened.await {
+        Ok(mut worker) => abort(worker.as_mut()).await,
+        Err(error) => info!(activation = %order.activation, %error, "the destination could not be told"),
     }
 }
 
@@ -172,11 +205,41 @@ async fn cancelled_for(cancel: &CancellationToken, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-/// Waits; `false` when the delivery is cancelled meanwhile.
-async fn rest(pause: Duration, cancel: &CancellationToken) -> bool {
+/// What came of a wait.
+enum Rested {
+    GoesOn,
+    Paused,
+    Cancelled,
+}
+
+/// Waits, unless the delivery is stopped before or meanwhile.
+async fn rest(pause: Duration, stop: &Stop) -> Rested {
     tokio::select! {
-        () = cancel.cancelled() => false,
-        () = tokio::time::sleep(pause) => true,
+        biased;
+        () = stop.cancel.cancelled() => Rested::Cancelled,
+        () = stop.pause.cancelled() => Rested::Paused,
+        () = tokio::time::sleep(pause) => Rested::GoesOn,
+    }
+}
+
+fn opening(order: &Order) -> Opening {
+    let delivery = Delivery {
+        activation: order.activation.clone(),
+        name: order.name.clone(),
+        generation: order.generation.clone(),
+        key_prefix: key_prefix(&order.activation, &order.generation),
+        match_keys: order.match_keys.clone(),
+        acknowledged: order.acknowledged,
+        state: order.state.clone(),
+    };
+    Opening { settings: order.settings.clone(), operator: order.operator.clone(), delivery, rows: order.rows.clone() }
+}
+
+async fn abort(worker: &mut dyn Worker) {
+    match tokio::time::timeout(GRACE, worker.abort()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => info!(%error, "the destination did not abort"),
+        Err(_) => info!("the destination did not abort in time"),
     }
 }
 
@@ -221,24 +284,19 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(launcher: &'a dyn Launcher, order: &Order, sink: &'a mut dyn AckSink, policy: RetryPolicy) -> Self {
-        let delivery = Delivery {
-            activation: order.activation.clone(),
-            name: order.name.clone(),
-            generation: order.generation.clone(),
-            key_prefix: key_prefix(&order.activation, &order.generation),
-            match_keys: order.match_keys.clone(),
-            acknowledged: order.acknowledged,
-            state: order.state.clone(),
-        };
-        let opening = Opening {
-            settings: order.settings.clone(),
-            operator: order.operator.clone(),
-            delivery,
-            rows: order.rows.clone(),
-        };
-        let backoff = Backoff::new(policy);
+        let backoff = Backoff::going_on(policy, order.tries);
         let delivered = Delivered::default();
-        Self { launcher, sink, policy, backoff, opening, worker: None, is_open: false, faults: 0, delivered }
+        Self {
+            launcher,
+            sink,
+            policy,
+            backoff,
+            opening: opening(order),
+            worker: None,
+            is_open: false,
+            faults: 0,
+            delivered,
+        }
     }
 
     /// Does the next thing that is to be done: start, open, write, or poll and finish.
@@ -333,7 +391,7 @@ impl<'a> Run<'a> {
             Failure::Sink(error) => return Err(DeliveryError::Sink(error)),
             Failure::Later(after) => {
                 let cause = "the destination asked for a pause".to_owned();
-                return Err(DeliveryError::Later { after, cause });
+                return Err(DeliveryError::Later { after, tries: self.backoff.tries(), cause });
             }
             Failure::Worker(WorkerError::Destination(error)) if error.is_retried() => {
                 (self.backoff.next(error.retry_after()), error.to_string())
@@ -343,14 +401,15 @@ impl<'a> Run<'a> {
                 self.worker = None;
                 self.faults += 1;
                 warn!(activation = %self.opening.delivery.activation, %fault, faults = self.faults, "worker lost");
-                if self.faults >= self.policy.faults {
+                let pause = self.backoff.next(None);
+                if self.faults >= self.policy.faults || pause > self.policy.patience {
                     return Err(DeliveryError::Fault(fault));
                 }
-                (self.backoff.next(None), fault.to_string())
+                (pause, fault.to_string())
             }
         };
         if pause > self.policy.patience {
-            return Err(DeliveryError::Later { after: pause, cause });
+            return Err(DeliveryError::Later { after: pause, tries: self.backoff.tries(), cause });
         }
         info!(activation = %self.opening.delivery.activation, ?pause, %cause, "delivery waits");
         Ok(pause)
@@ -358,11 +417,8 @@ impl<'a> Run<'a> {
 
     /// Tells the destination, as far as it listens.
     async fn abort(&mut self) {
-        let Some(mut worker) = self.worker.take().filter(|_| self.is_open) else { return };
-        match tokio::time::timeout(GRACE, worker.abort()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => info!(%error, "the destination did not abort"),
-            Err(_) => info!("the destination did not abort in time"),
+        if let Some(mut worker) = self.worker.take().filter(|_| self.is_open) {
+            abort(worker.as_mut()).await;
         }
     }
 }

@@ -22,7 +22,7 @@ pub mod worker;
 
 pub use allow_list::AllowList;
 pub use contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
-pub use delivery::{AckSink, Acknowledgement, Delivered, DeliveryError, Order, Settlement, SinkError};
+pub use delivery::{AckSink, Acknowledgement, Delivered, DeliveryError, Order, Settlement, SinkError, Stop};
 pub use process::Workers;
 pub use registry::Registry;
 pub use worker::run_worker;

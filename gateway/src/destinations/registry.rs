@@ -1,10 +1,16 @@
 //! The destination types that there are: plugins found in folders, allowed by their hash, described by themselves.
+//!
+//! Several versions of a type may be there and allowed. The highest is used; of files of one version, the one that was allowed
+//! last. A new version is a new file, or another in its place, that is allowed; to go back, the newer one is disallowed, or the
+//! older file put back. Nothing is unloaded: a delivery ends with the version that it began with.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use entente_destination::{Description, Operator};
@@ -15,9 +21,12 @@ use tracing::{info, warn};
 use super::allow_list::{AllowList, AllowListError};
 use super::backoff::RetryPolicy;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
-use super::delivery::{AckSink, Delivered, DeliveryError, Order, deliver};
+use super::delivery::{AckSink, Delivered, DeliveryError, Order, Stop, abandon, deliver};
 use super::plugin::FileHash;
 use super::process::{PluginFile, ProcessLauncher, Workers};
+
+/// How often it is looked whether the folders or the allow-list changed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The most plugin files that one folder may have.
 const MAX_FILES: usize = 1000;
@@ -28,6 +37,8 @@ struct Type {
     description: Description,
     /// None for a plugin in this process.
     hash: Option<FileHash>,
+    /// Its place in the allow-list.
+    allowed: usize,
     launcher: Arc<dyn Launcher>,
 }
 
@@ -62,20 +73,51 @@ pub struct Registry {
     allow_list: AllowList,
     workers: Workers,
     types: RwLock<Arc<BTreeMap<String, Type>>>,
+    /// What the allow-list and the folders looked like when they were last gone through.
+    seen: Mutex<Option<Vec<Sight>>>,
 }
 
 impl Registry {
     /// A registry of what [`Self::refresh`] will find in `folders`; empty until then.
     pub fn new(folders: Vec<PathBuf>, allow_list: AllowList, workers: Workers) -> Self {
-        Self { folders, allow_list, workers, types: RwLock::default() }
+        Self { folders, allow_list, workers, types: RwLock::default(), seen: Mutex::default() }
+    }
+
+    /// Looks into the folders again where they, or the allow-list, changed since; until `stopping` is cancelled.
+    pub async fn keep_up(&self, stopping: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            match self.refresh_if_changed().await {
+                Ok(None) => {}
+                Ok(Some(found)) => info!(types = ?found.types, "plugins have changed"),
+                Err(error) => warn!(%error, "plugins could not be looked at"),
+            }
+        }
+    }
+
+    /// Looks into the folders again where they, or the allow-list, changed since. Cheap where they did not: no file is read.
+    ///
+    /// # Errors
+    /// [`AllowListError`]; what was known stays known.
+    pub async fn refresh_if_changed(&self) -> Result<Option<Found>, AllowListError> {
+        let sights = self.sights().await;
+        if *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == Some(sights) {
+            return Ok(None);
+        }
+        self.refresh().await.map(Some)
     }
 
     /// Looks into the folders again. A plugin that is already known by its hash is not asked again. Deliveries that are
-    /// under way keep their workers; a worker started from now on has the new version.
+    /// under way keep their version; one that begins from now on has the new one.
     ///
     /// # Errors
     /// [`AllowListError`]; what was known stays known.
     pub async fn refresh(&self) -> Result<Found, AllowListError> {
+        let sights = self.sights().await;
+        let list = self.allow_list.list()?;
         let known = self.known();
         let mut types: BTreeMap<String, Type> = known
             .iter()
@@ -84,11 +126,11 @@ impl Registry {
             .collect();
         let mut found = Found::default();
         for (file, hash) in self.candidates().await {
-            if !self.allow_list.is_allowed(hash)? {
+            let Some(allowed) = list.iter().position(|allowed| allowed.sha256 == hash) else {
                 info!(file = %file.display(), sha256 = %hash, "plugin is not allowed; `entente plugin allow` allows it");
                 found.not_allowed.push(file);
                 continue;
-            }
+            };
             let launcher: Arc<dyn Launcher> = Arc::new(ProcessLauncher {
                 workers: self.workers.clone(),
                 plugin: PluginFile { file: file.clone(), hash },
@@ -98,7 +140,7 @@ impl Registry {
                 None => describe(launcher.as_ref()).await,
             };
             match described {
-                Ok(description) => add(&mut types, Type { description, hash: Some(hash), launcher }),
+                Ok(description) => add(&mut types, Type { description, hash: Some(hash), allowed, launcher }),
                 Err(error) => {
                     warn!(file = %file.display(), %error, "plugin cannot be used");
                     found.unusable.push((file, error.to_string()));
@@ -107,6 +149,7 @@ impl Registry {
         }
         found.types = types.keys().cloned().collect();
         *self.types.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(types);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(sights);
         Ok(found)
     }
 
@@ -119,7 +162,7 @@ impl Registry {
         let id = description.id.clone();
         let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = BTreeMap::clone(&types);
-        changed.insert(id.clone(), Type { description, hash: None, launcher });
+        changed.insert(id.clone(), Type { description, hash: None, allowed: 0, launcher });
         *types = Arc::new(changed);
         Ok(id)
     }
@@ -156,17 +199,34 @@ impl Registry {
         order: &Order,
         sink: &mut dyn AckSink,
         policy: RetryPolicy,
-        cancel: &CancellationToken,
+        stop: &Stop,
     ) -> Result<Delivered, DeliveryError> {
-        let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
-        let operator = prepared(&order.operator).await.map_err(not_started)?;
-        let rows = std::path::absolute(&order.rows).map_err(not_started)?;
-        let order = Order { operator, rows, ..order.clone() };
-        deliver(&CurrentVersion { registry: self, id }, &order, sink, policy, cancel).await
+        let order = placed(order).await?;
+        deliver(&OwnVersion::new(self, id), &order, sink, policy, stop).await
+    }
+
+    /// Tells a destination of this type that a delivery is cancelled; see [`abandon`].
+    ///
+    /// # Errors
+    /// [`DeliveryError::Fault`] where the delivery's place cannot be made.
+    pub async fn abandon(&self, id: &str, order: &Order) -> Result<(), DeliveryError> {
+        let order = placed(order).await?;
+        abandon(&OwnVersion::new(self, id), &order).await;
+        Ok(())
     }
 
     fn known(&self) -> Arc<BTreeMap<String, Type>> {
         self.types.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the allow-list and the folders look like.
+    async fn sights(&self) -> Vec<Sight> {
+        let (list, folders) = (self.allow_list.path().to_owned(), self.folders.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let files = folders.iter().flat_map(|folder| libraries(folder));
+            std::iter::once(list).chain(files).map(Sight::of).collect()
+        });
+        looked.await.unwrap_or_default()
     }
 
     /// The libraries in the folders with their hashes, in the order of folders and names.
@@ -186,20 +246,70 @@ impl Registry {
     }
 }
 
-/// Starts whatever version of a type is known when a worker is needed.
-struct CurrentVersion<'a> {
+/// A file as it looks from outside; one that was written or replaced looks otherwise.
+#[derive(Debug, PartialEq, Eq)]
+struct Sight {
+    file: PathBuf,
+    /// Its inode, size, and times of change in seconds and nanoseconds; none where it is not there.
+    looks: Option<(u64, u64, [i64; 4])>,
+}
+
+impl Sight {
+    fn of(file: PathBuf) -> Self {
+        let looks = fs::metadata(&file).ok().map(|of| {
+            let times = [of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec()];
+            (of.ino(), of.size(), times)
+        });
+        Self { file, looks }
+    }
+}
+
+/// Starts workers of the version that a delivery began with, as long as its file is there and allowed; then of the one that
+/// is used by then.
+struct OwnVersion<'a> {
     registry: &'a Registry,
     id: &'a str,
+    began_with: Mutex<Option<Type>>,
+}
+
+impl<'a> OwnVersion<'a> {
+    fn new(registry: &'a Registry, id: &'a str) -> Self {
+        Self { registry, id, began_with: Mutex::default() }
+    }
+
+    fn began_with(&self) -> MutexGuard<'_, Option<Type>> {
+        self.began_with.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a version may still be loaded.
+    fn is_allowed(&self, version: &Type) -> Result<bool, WorkerFault> {
+        let not_started = |error: AllowListError| WorkerFault::NotStarted(error.to_string());
+        version.hash.map_or(Ok(true), |hash| self.registry.allow_list.is_allowed(hash).map_err(not_started))
+    }
 }
 
 #[async_trait]
-impl Launcher for CurrentVersion<'_> {
+impl Launcher for OwnVersion<'_> {
     async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
-        let launcher = self.registry.known().get(self.id).map(|known| known.launcher.clone());
-        match launcher {
-            Some(launcher) => launcher.launch().await,
-            None => Err(WorkerFault::NotStarted(format!("there is no destination type `{}`", self.id))),
+        let used = self.registry.known().get(self.id).cloned();
+        let own = self.began_with().clone();
+        if let Some(own) = own
+            && self.is_allowed(&own)?
+        {
+            match own.launcher.launch().await {
+                Err(WorkerFault::Unusable(reason)) if used.as_ref().is_some_and(|used| used.hash != own.hash) => {
+                    info!(id = self.id, version = own.description.version, reason, "a version is gone");
+                }
+                launched => return launched,
+            }
         }
+        let none = || WorkerFault::NotStarted(format!("there is no destination type `{}`", self.id));
+        let used = used.ok_or_else(none)?;
+        if !self.is_allowed(&used)? {
+            return Err(none());
+        }
+        *self.began_with() = Some(used.clone());
+        used.launcher.launch().await
     }
 }
 
@@ -207,13 +317,14 @@ async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
     launcher.launch().await?.describe().await
 }
 
-/// Adds a type; of two with the same id the higher version stays, of two with the same version the first.
+/// Adds a type; of two with the same id the higher version stays, of two with the same version the one allowed last, of the
+/// same file at two places the first.
 fn add(types: &mut BTreeMap<String, Type>, new: Type) {
     let id = new.description.id.clone();
     if let Some(other) = types.get(&id) {
-        let (mine, theirs) = (version(&new.description.version), version(&other.description.version));
-        warn!(%id, version = %new.description.version, other = %other.description.version, "two plugins of one type");
-        if mine <= theirs {
+        info!(%id, version = %new.description.version, other = %other.description.version, "two plugins of one type");
+        let rank = |of: &Type| (version(&of.description.version), of.allowed);
+        if rank(&new) <= rank(other) {
             return;
         }
     }
@@ -243,6 +354,14 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
         files.truncate(MAX_FILES);
     }
     files
+}
+
+/// The order with the operator's folder made and the rows as an absolute path.
+async fn placed(order: &Order) -> Result<Order, DeliveryError> {
+    let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
+    let operator = prepared(&order.operator).await.map_err(not_started)?;
+    let rows = std::path::absolute(&order.rows).map_err(not_started)?;
+    Ok(Order { operator, rows, ..order.clone() })
 }
 
 /// Makes the operator's folder, as an absolute path, so that it is there when a worker looks.

@@ -21,7 +21,10 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     ActivationId, DestinationId, Refusal, SentAudienceId,
     access::Act,
-    activation::{self, Activation as Row, ActivationStatus as DomainActivationStatus},
+    activation::{
+        self, Activation as Row, ActivationStatus as DomainActivationStatus, SentAudience as Sent,
+        control::{self, Command},
+    },
     delivery,
     event::{AccountEventKind, NewEvent, Subject},
 };
@@ -39,12 +42,16 @@ pub enum ActivationStatus {
     Delivered,
     /// Too few people matched; nothing was delivered.
     SkippedBelowThreshold,
-    /// An audience was not refreshed for 7 days; waits for its next refresh.
+    /// An audience was not refreshed for 7 days; waits for its next refresh, and needs nobody to resume it.
     Paused,
     /// The sender took access away, or it is over.
     AccessEnded,
     /// The destination refused for good.
     Failed,
+    /// Its receiver paused it: nothing is delivered until it is resumed.
+    PausedByReceiver,
+    /// Its receiver cancelled it: nothing more is delivered by it. The audience can be activated again.
+    Cancelled,
 }
 
 /// A received audience being delivered to a destination. Only the receiver sees it.
@@ -80,6 +87,11 @@ impl Activation {
         let at = now();
         let audience = audience.map(|a| a.status(at));
         Ok(delivery::standing(&self.0, &sent, audience, at.date_naive()).into())
+    }
+
+    /// When its receiver paused it; null when it is not paused.
+    async fn paused_at(&self) -> Option<DateTime<Utc>> {
+        self.0.paused_at
     }
 
     /// Why it failed, as the destination or the gateway says it; null when it did not.
@@ -170,6 +182,41 @@ struct DeleteActivationInput {
     activation_id: ID,
 }
 
+/// Names an activation.
+#[derive(InputObject)]
+struct ActivationInput {
+    /// The account that received the audience.
+    account_id: ID,
+    /// The activation.
+    activation_id: ID,
+}
+
+payload! {
+    /// The activation, or why it was not paused.
+    PauseActivationPayload {
+        /// What was paused.
+        activation: Activation,
+    }
+}
+
+payload! {
+    /// The activation, or why it was not resumed.
+    ResumeActivationPayload {
+        /// What was resumed.
+        activation: Activation,
+        /// The work that goes on with it; follow it with `jobProgress`.
+        job: Job,
+    }
+}
+
+payload! {
+    /// The activation, or why it was not cancelled.
+    CancelActivationPayload {
+        /// What was cancelled.
+        activation: Activation,
+    }
+}
+
 payload! {
     /// The activation, or why there is none.
     ActivateAudiencePayload {
@@ -229,6 +276,42 @@ impl ActivationMutation {
         Ok(ActivateAudiencePayload { activation, job, user_errors: vec![] })
     }
 
+    /// Pauses an activation: a delivery that runs stops once the destination has answered for the batch under way, and none
+    /// begins until it is resumed. For ADMIN and MANAGER of the receiver.
+    async fn pause_activation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ActivationInput,
+    ) -> Result<PauseActivationPayload> {
+        let paused = allow!(command(ctx, &input, "pauseActivation", Command::Pause).await?);
+        Ok(PauseActivationPayload { activation: Some(Activation(paused)), user_errors: vec![] })
+    }
+
+    /// Resumes an activation that was paused: a delivery that was under way goes on with the next batch, and what refreshes
+    /// brought meanwhile follows. For ADMIN and MANAGER of the receiver.
+    async fn resume_activation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ActivationInput,
+    ) -> Result<ResumeActivationPayload> {
+        let resumed = allow!(command(ctx, &input, "resumeActivation", Command::Resume).await?);
+        let jobs = gateway(ctx).store().jobs_about(Subject::Activation(resumed.id)).await.map_err(fault)?;
+        let (activation, job) = (Some(Activation(resumed)), jobs.into_iter().next().map(Job));
+        Ok(ResumeActivationPayload { activation, job, user_errors: vec![] })
+    }
+
+    /// Cancels an activation: a delivery that runs is broken off, of which the destination is told, and nothing more is
+    /// delivered. What was delivered stays; the audience can be activated again while access lasts. For ADMIN and MANAGER
+    /// of the receiver.
+    async fn cancel_activation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: ActivationInput,
+    ) -> Result<CancelActivationPayload> {
+        let cancelled = allow!(command(ctx, &input, "cancelActivation", Command::Cancel).await?);
+        Ok(CancelActivationPayload { activation: Some(Activation(cancelled)), user_errors: vec![] })
+    }
+
     /// Deletes an activation: nothing more is delivered by it. What was delivered stays; the audience can be activated
     /// again while access lasts. For ADMIN and MANAGER of the receiver.
     async fn delete_activation(
@@ -250,4 +333,35 @@ impl ActivationMutation {
         allow!(gateway(ctx).store().delete_activation(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteActivationPayload { deleted_activation_id: Some(global(id)), user_errors: vec![] })
     }
+}
+
+/// Does what the receiver wants of an activation.
+async fn command(
+    ctx: &Context<'_>,
+    input: &ActivationInput,
+    action: &'static str,
+    wanted: Command,
+) -> Result<Result<Row, Refusal>> {
+    let checked = authorise(ctx, &input.account_id, Act::Manage)?
+        .and_then(|authorised| Ok((authorised, local::<ActivationId>(&input.activation_id, "activationId")?)));
+    let (authorised, id) = match checked {
+        Ok(checked) => checked,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let change = change(ctx, authorised, action, Some(Subject::Activation(id)))?;
+    let (by, at) = (authorised.account, change.now);
+    let rule = move |activation: &Row, sent: &Sent| {
+        if activation.account != by {
+            return Err(Refusal::not_found("activation").at("activationId"));
+        }
+        let (next, kind) = control::decide(activation, sent, wanted, at)?;
+        let job = match wanted {
+            Command::Pause => None,
+            Command::Resume => Some(deliver::job(&next, at)),
+            Command::Cancel => Some(deliver::ending(&next, at)),
+        };
+        let outcome = Outcome::of(next).events([NewEvent::of_account(by, kind, Subject::Activation(id))]);
+        Ok(job.into_iter().fold(outcome, Outcome::job))
+    };
+    gateway(ctx).store().control_activation(change, id, Box::new(rule)).await.map_err(fault)
 }

@@ -1,11 +1,14 @@
 //! Deliveries: runs of an activation, as its receiver sees them.
 
-use crate::graphql::{
-    access::gateway,
-    fault::{fault, refused},
-    id::global,
-    page::{self, page},
-    scalar::SafeInt,
+use crate::{
+    graphql::{
+        access::gateway,
+        fault::{fault, refused},
+        id::global,
+        page::{self, page},
+        scalar::SafeInt,
+    },
+    http::rejected_rows,
 };
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -15,7 +18,7 @@ use entente_store::{Delivery as Row, DeliveryStatus as DomainDeliveryStatus, Rej
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "DomainDeliveryStatus")]
 pub enum DeliveryStatus {
-    /// Batches are being written, or wait to be written again.
+    /// Batches are being written, wait to be written again, or are held back because the activation is paused.
     Running,
     /// All of it was taken.
     Delivered,
@@ -23,6 +26,8 @@ pub enum DeliveryStatus {
     SkippedBelowThreshold,
     /// The destination refused for good, or access ended.
     Failed,
+    /// Its receiver cancelled the activation before all of it was taken. What was delivered stays.
+    Cancelled,
 }
 
 /// A row that a destination did not take. Its value is not kept.
@@ -97,6 +102,12 @@ impl Delivery {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().rejected_rows(self.0.id, request).await.map_err(fault)?;
         Ok(RejectedRowPage::of(page, RejectedRow::from))
+    }
+
+    /// Where the rows that the destination did not take are downloaded as a CSV file with the columns `row`, `code` and
+    /// `reason`: by GET, with the same `Authorization` as here. Identifiers are not in it, since none are kept.
+    async fn rejected_rows_url(&self, ctx: &Context<'_>) -> String {
+        rejected_rows::url(gateway(ctx), self.0.id)
     }
 
     /// Why it failed, as the destination or the gateway says it; null when it did not.

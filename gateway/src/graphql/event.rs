@@ -97,6 +97,12 @@ pub enum AccountEventKind {
     ActivationDelivered,
     /// An activation did not deliver: too few people, access ended, or the destination refused.
     ActivationStopped,
+    /// Its receiver paused an activation.
+    ActivationPaused,
+    /// Its receiver resumed an activation.
+    ActivationResumed,
+    /// Its receiver cancelled an activation.
+    ActivationCancelled,
     /// An activation is gone.
     ActivationDeleted,
     /// Exposures or conversions were loaded.

@@ -1,9 +1,10 @@
-//! The HTTP server: GraphQL, uploads, the GraphQL page, and what operators ask for.
+//! The HTTP server: GraphQL, uploads and downloads, the GraphQL page, and what operators ask for.
 
 pub mod bearer;
 pub mod graphiql;
 mod graphql;
 mod probes;
+pub mod rejected_rows;
 pub mod request_id;
 pub mod uploads;
 
@@ -30,6 +31,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
             put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()),
         )
         .route("/accounts/{account}/{picture}", get(uploads::picture))
+        .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))

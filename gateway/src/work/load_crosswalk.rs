@@ -30,6 +30,7 @@ pub fn job(account: AccountId, crosswalk: CrosswalkId, upload: UploadId, now: Ti
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: lane(account),
+        share: None,
         account,
         subject: Some(Subject::Crosswalk(crosswalk)),
         payload: json!({ "upload": upload }),

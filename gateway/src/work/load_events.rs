@@ -36,6 +36,7 @@ pub fn job(data_set: &EventDataSet, upload: UploadId, now: Timestamp) -> NewJob 
         id: job_of(data_set.id),
         kind: KIND.to_owned(),
         lane: format!("events:{}", data_set.id),
+        share: None,
         account: data_set.account,
         subject: Some(Subject::EventDataSet(data_set.id)),
         payload: json!({ "upload": upload }),

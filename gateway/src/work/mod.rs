@@ -19,7 +19,7 @@ mod tests;
 use crate::gateway::Gateway;
 use chrono::TimeDelta;
 use entente_domain::{access::Actor, event::Subject};
-use entente_store::{Change, Job, StoreError, Wakeup};
+use entente_store::{Change, Job, JobPool, StoreError, Wakeup};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,6 @@ const LEASE: TimeDelta = TimeDelta::seconds(45);
 const RENEW: Duration = Duration::from_secs(15);
 /// How long a worker sleeps when nothing wakes it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Jobs of one gateway at a time.
-const AT_ONCE: usize = 4;
 /// A job that failed this often by a fault is given up.
 const ATTEMPTS: u32 = 5;
 
@@ -43,8 +41,10 @@ pub enum Ended {
     Failed(String),
     /// The gateway stops: another one, or this one after its start, goes on.
     HandedBack,
-    /// To be tried again then.
+    /// It waits for something until then.
     Later(entente_domain::Timestamp),
+    /// It failed by a fault, and is to be tried again then.
+    PutOff(entente_domain::Timestamp),
 }
 
 /// A fault in a job: it is tried again, some times.
@@ -113,9 +113,37 @@ impl Task {
     }
 }
 
-/// Kinds of job that this program knows.
-const KINDS: &[&str] =
-    &[rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND, deliver::KIND];
+/// Jobs that share the places of a gateway.
+#[derive(Clone, Copy)]
+struct Pool {
+    name: &'static str,
+    kinds: &'static [&'static str],
+    /// Places of one gateway.
+    places: usize,
+    /// Places that what shares something may have, on all gateways.
+    per_share: usize,
+}
+
+/// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. All
+/// else counts, and would only slow each other down.
+const POOLS: [Pool; 2] = [
+    Pool {
+        name: "counting",
+        kinds: &[rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
+        places: 4,
+        per_share: usize::MAX,
+    },
+    Pool { name: "delivering", kinds: &[deliver::KIND], places: 64, per_share: 4 },
+];
+
+impl Pool {
+    /// What may be leased. An account may have as many places as are free: alone it has half of them, and whoever comes later
+    /// finds one.
+    const fn with_free(self, free: usize) -> JobPool {
+        let Self { name, kinds, per_share, .. } = self;
+        JobPool { name, kinds, per_account: free, per_share }
+    }
+}
 
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
@@ -132,18 +160,26 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
 /// Works until the gateway stops; then hands back what has not ended. Stops the gateway when its key is no longer that of
 /// the database, which it answers then.
 pub async fn run(gateway: Arc<Gateway>) -> Result<(), StoreError> {
-    let mut ended = Ok(());
-    let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
-    let mut running = JoinSet::new();
-    let mut wakeups = gateway.store().wakeups();
     if let Err(error) = sweep::at_start(&gateway).await {
         tracing::error!(message = "the clean-up at the start failed", %error);
     }
     tokio::spawn(sweep::hourly(gateway.clone()));
+    let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
+    let [counting, delivering] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
+    let (counted, delivered) = tokio::join!(counting, delivering);
+    counted.and(delivered)
+}
+
+/// Does the jobs of a pool until the gateway stops.
+async fn work_through(pool: Pool, gateway: Arc<Gateway>, owner: Arc<str>) -> Result<(), StoreError> {
+    let mut ended = Ok(());
+    let mut running = JoinSet::new();
+    let mut wakeups = gateway.store().wakeups();
     while !gateway.stopping().is_cancelled() {
         while running.try_join_next().is_some() {}
-        if running.len() < AT_ONCE {
-            match gateway.store().lease_next(&owner, crate::clock::now(), LEASE, KINDS).await {
+        let free = pool.places.saturating_sub(running.len());
+        if free > 0 {
+            match gateway.store().lease_next(&owner, crate::clock::now(), LEASE, pool.with_free(free)).await {
                 Ok(Some(job)) => {
                     running.spawn(one(gateway.clone(), job, owner.clone()));
                     continue;
@@ -204,7 +240,8 @@ async fn settle(gateway: &Gateway, job: &Job, owner: &str, ended: Result<Ended, 
         Ok(Ended::Done) => store.finish_job(job.id, owner, now).await,
         Ok(Ended::Failed(reason)) => store.fail_job(job.id, owner, &reason, now).await,
         Ok(Ended::HandedBack) => store.hand_back_job(job.id, owner).await,
-        Ok(Ended::Later(at)) => store.retry_job_at(job.id, owner, at, None).await,
+        Ok(Ended::Later(at)) => store.postpone_job(job.id, owner, at).await,
+        Ok(Ended::PutOff(at)) => store.retry_job_at(job.id, owner, at, None).await,
         Err(_) if gateway.stopping().is_cancelled() => store.hand_back_job(job.id, owner).await,
         Err(fault) if job.attempts >= ATTEMPTS => {
             tracing::error!(message = "a job is given up", job = %job.id, %fault);

@@ -18,6 +18,7 @@ pub fn job(account: AccountId, deleted: Subject, now: Timestamp) -> NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: lane(account),
+        share: None,
         account,
         subject: Some(Subject::Account(account)),
         payload: json!({ "deleted": deleted }),

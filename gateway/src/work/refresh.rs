@@ -26,6 +26,7 @@ pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Upload
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: lane(account),
+        share: None,
         account,
         subject: Some(Subject::DataConnection(data_connection)),
         payload: json!({ "upload": upload }),

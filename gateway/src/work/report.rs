@@ -32,6 +32,7 @@ pub fn job(report: &Report) -> NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: format!("report:{}", report.id),
+        share: None,
         account: report.account,
         subject: Some(Subject::Report(report.id)),
         payload: json!({}),

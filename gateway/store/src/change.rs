@@ -82,6 +82,8 @@ pub struct NewJob {
     pub kind: String,
     /// No two jobs of a lane run at once.
     pub lane: String,
+    /// What it shares with jobs of other lanes, of which a worker runs only some at once: a destination.
+    pub share: Option<String>,
     /// Whose it is.
     pub account: AccountId,
     /// What it is about; when that goes, the job is cancelled.

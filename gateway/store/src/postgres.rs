@@ -20,7 +20,7 @@ pub const WRITERS: usize = 8;
 /// Connections that read.
 pub const READERS: usize = 8;
 /// Added to the statement that picks a job, so that workers do not wait for each other.
-pub const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+pub const SKIP_LOCKED: &str = "FOR UPDATE OF jobs SKIP LOCKED";
 /// Added to the statement that looks at the gateway's key, which every transaction that writes begins with.
 pub const FOR_KEY_SHARE: &str = "FOR KEY SHARE";
 /// The ids and versions of all audiences of a group.

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use entente_destination::{DestinationError, Rejected};
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Place, launcher, policy};
 use super::ledger::Ledger;
 use crate::destinations::backoff::RetryPolicy;
 use crate::destinations::contract::WorkerFault;
-use crate::destinations::delivery::{Delivered, DeliveryError, Order, deliver, key_prefix};
+use crate::destinations::delivery::{Delivered, DeliveryError, Order, Stop, abandon, deliver, key_prefix};
 
 async fn run(order: &Order, ledger: &mut Ledger) -> Result<Delivered, DeliveryError> {
-    deliver(&launcher(), order, ledger, policy(), &CancellationToken::new()).await
+    deliver(&launcher(), order, ledger, policy(), &Stop::default()).await
 }
 
 #[tokio::test]
@@ -79,9 +78,29 @@ async fn a_long_pause_hands_the_delivery_back() {
     let (place, mut ledger) = (Place::new(2, 10), Ledger::default());
     let error = run(&place.order("long pause"), &mut ledger).await.unwrap_err();
     assert!(
-        matches!(&error, DeliveryError::Later { after, cause } if *after == Duration::from_secs(86400) && cause == "tomorrow"),
+        matches!(&error, DeliveryError::Later { after, cause, .. } if *after == Duration::from_secs(86400) && cause == "tomorrow"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn waits_grow_over_the_times_that_it_is_handed_back() {
+    let (place, mut ledger) = (Place::new(2, 10), Ledger::default());
+    let impatient = RetryPolicy { longest: Duration::from_secs(60), patience: Duration::from_millis(1), ..policy() };
+    let mut order = place.order("away");
+    for handed_back in 1..=8 {
+        let stop = Stop::default();
+        let error = deliver(&launcher(), &order, &mut ledger, impatient, &stop).await.unwrap_err();
+        let DeliveryError::Later { after, tries, cause } = error else { unreachable!("{error}") };
+        assert!(tries > order.tries && cause == "come back");
+        let whole = impatient.first * 2_u32.pow(tries - 1);
+        assert!(after >= whole / 2 && after <= whole, "{handed_back}: {after:?} after {tries}");
+        order.tries = tries;
+    }
+    assert!(order.tries >= 8);
+    order.settings = Place::settings("");
+    run(&order, &mut ledger).await.unwrap();
+    place.assert_all_taken();
 }
 
 #[tokio::test]
@@ -125,13 +144,13 @@ async fn work_that_is_handed_back_goes_on_elsewhere() {
 #[tokio::test]
 async fn a_cancelled_delivery_tells_the_destination() {
     let (place, mut ledger) = (Place::new(500, 1), Ledger::default());
-    let cancel = CancellationToken::new();
+    let stop = Stop::default();
     let (launcher, order) = (launcher(), place.order("slow"));
     let cancelling = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        cancel.cancel();
+        stop.cancel.cancel();
     };
-    let (outcome, ()) = tokio::join!(deliver(&launcher, &order, &mut ledger, policy(), &cancel), cancelling);
+    let (outcome, ()) = tokio::join!(deliver(&launcher, &order, &mut ledger, policy(), &stop), cancelling);
     assert!(matches!(outcome, Err(DeliveryError::Cancelled)));
     assert!(place.has(".aborted-0") && !place.has(".finished-0"));
     let acknowledged = ledger.acknowledged.len() as u64;
@@ -143,18 +162,60 @@ async fn a_cancelled_delivery_tells_the_destination() {
 #[tokio::test]
 async fn a_cancelled_wait_ends_at_once() {
     let (place, mut ledger) = (Place::new(1, 1), Ledger::default());
-    let cancel = CancellationToken::new();
+    let stop = Stop::default();
     let patient = RetryPolicy { patience: Duration::from_secs(100_000), ..policy() };
     let (launcher, order) = (launcher(), place.order("long pause"));
     let cancelling = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        cancel.cancel();
+        stop.cancel.cancel();
     };
-    let delivery = deliver(&launcher, &order, &mut ledger, patient, &cancel);
+    let delivery = deliver(&launcher, &order, &mut ledger, patient, &stop);
     let both = async { tokio::join!(delivery, cancelling).0 };
     let outcome = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
     assert!(matches!(outcome, Err(DeliveryError::Cancelled)));
     assert!(place.has(".aborted-0"));
+}
+
+#[tokio::test]
+async fn a_paused_delivery_ends_after_the_batch_under_way_and_goes_on_with_the_next() {
+    let (place, mut ledger) = (Place::new(300, 1), Ledger::default());
+    let stop = Stop::default();
+    let (launcher, order) = (launcher(), place.order("slow"));
+    let pausing = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stop.pause.cancel();
+    };
+    let (outcome, ()) = tokio::join!(deliver(&launcher, &order, &mut ledger, policy(), &stop), pausing);
+    assert!(matches!(outcome, Err(DeliveryError::Paused)));
+    assert!(!place.has(".aborted-0") && !place.has(".finished-0"), "the destination is not told");
+    let acknowledged = ledger.acknowledged.len() as u64;
+    assert!(acknowledged < 300);
+    place.assert_taken(acknowledged);
+    run(&ledger.resume(&order), &mut ledger).await.unwrap();
+    ledger.assert_complete(300);
+    place.assert_all_taken();
+}
+
+#[tokio::test]
+async fn a_paused_wait_ends_at_once() {
+    let (place, mut ledger) = (Place::new(1, 1), Ledger::default());
+    let stop = Stop::default();
+    stop.pause.cancel();
+    let patient = RetryPolicy { patience: Duration::from_secs(100_000), ..policy() };
+    let (launcher, order) = (launcher(), place.order("long pause"));
+    let delivery = deliver(&launcher, &order, &mut ledger, patient, &stop);
+    let outcome = tokio::time::timeout(Duration::from_secs(10), delivery).await.unwrap();
+    assert!(matches!(outcome, Err(DeliveryError::Paused)));
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_goes_on_with_is_aborted_where_it_is() {
+    let (place, mut ledger) = (Place::new(4, 10), Ledger { fail_at: Some(3), ..Ledger::default() });
+    let order = place.order("");
+    run(&order, &mut ledger).await.unwrap_err();
+    abandon(&launcher(), &ledger.resume(&order)).await;
+    assert!(place.has(".aborted-0") && !place.has(".finished-0"));
+    abandon(&launcher(), &Order { settings: Place::settings("cannot open"), ..order }).await;
 }
 
 #[test]

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef VERSION
+#define VERSION "1.0"
+#endif
+
 extern char **environ;
 
 struct session {
@@ -74,7 +78,7 @@ static int first_time(const struct session *session, const char *what, uint64_t 
 
 static int32_t describe(struct entente_buffer *buffer) {
     return answer(buffer, ENTENTE_OK,
-                  "{\"id\":\"fixture\",\"name\":\"Fixture\",\"summary\":\"For tests.\",\"version\":\"1.0\","
+                  "{\"id\":\"fixture\",\"name\":\"Fixture\",\"summary\":\"For tests.\",\"version\":\"" VERSION "\","
                   "\"settings\":{\"type\":\"object\"}}");
 }
 
@@ -131,6 +135,7 @@ static int32_t open_session(struct entente_slice request, struct entente_slice s
     char text[32] = "";
     memcpy(text, state.data, state.len < sizeof text - 1 ? state.len : sizeof text - 1);
     *opened = session;
+    first_time(session, "opened-" VERSION, 0);
     if (strtoul(text, NULL, 10) != session->acknowledged)
         return answer(buffer, ENTENTE_PERMANENT, "{\"message\":\"the state is not that of the last batch\"}");
     if (!strcmp(session->mode, "cannot open")) return answer(buffer, ENTENTE_AUTH, "{\"message\":\"wrong token\"}");
@@ -163,6 +168,7 @@ static int32_t write_batch(void *opened, uint64_t sequence, struct entente_slice
         return answer(buffer, ENTENTE_RATE_LIMITED, "{\"message\":\"slowly\",\"retry_after_ms\":30}");
     if (!strcmp(session->mode, "long pause"))
         return answer(buffer, ENTENTE_RATE_LIMITED, "{\"message\":\"tomorrow\",\"retry_after_ms\":86400000}");
+    if (!strcmp(session->mode, "away")) return answer(buffer, ENTENTE_TRANSIENT, "{\"message\":\"come back\"}");
     if (!strcmp(session->mode, "payload")) return answer(buffer, ENTENTE_PAYLOAD, "{\"message\":\"no\"}");
     if (!strcmp(session->mode, "always crash")) abort();
     if (!keep(session, name, array)) return answer(buffer, ENTENTE_TRANSIENT, "{\"message\":\"disk\"}");

@@ -129,6 +129,7 @@ impl Place {
             rows: self.folder.path().join("rows.arrow"),
             acknowledged: 0,
             state: Vec::new(),
+            tries: 0,
         }
     }
 

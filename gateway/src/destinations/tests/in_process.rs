@@ -8,11 +8,11 @@ use entente_destination::rows::Rows;
 use entente_destination::testkit::plugin;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 use serde_json::Map;
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Place, policy, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
+use crate::destinations::delivery::Stop;
 use crate::destinations::in_process::InProcess;
 use crate::destinations::registry::Registry;
 
@@ -62,8 +62,7 @@ async fn the_registry_delivers_in_process() {
     assert!(registry.check("shelf", &Place::settings(""), &operator).await.is_ok());
     assert!(registry.check("shelf", &Place::settings("config"), &operator).await.is_err());
     assert!(registry.check("other", &Place::settings(""), &operator).await.is_err());
-    let delivered =
-        registry.deliver("shelf", &place.order(""), &mut ledger, policy(), &CancellationToken::new()).await.unwrap();
+    let delivered = registry.deliver("shelf", &place.order(""), &mut ledger, policy(), &Stop::default()).await.unwrap();
     assert_eq!((delivered.batches, delivered.accepted), (3, 21));
     assert_eq!(SHELF.lock().unwrap().values().sum::<usize>(), 21);
     ledger.assert_complete(3);

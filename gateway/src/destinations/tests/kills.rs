@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Place, launcher, policy};
 use super::ledger::Ledger;
 use crate::destinations::backoff::RetryPolicy;
 use crate::destinations::contract::{Launcher, Worker, WorkerFault};
-use crate::destinations::delivery::deliver;
+use crate::destinations::delivery::{Stop, deliver};
 use crate::destinations::process::ProcessLauncher;
 
 /// Remembers which process it started last.
@@ -48,7 +47,7 @@ async fn a_delivery_survives_kills_at_any_moment() {
     });
     let policy = RetryPolicy { faults: 100, ..policy() };
     let order = place.order("slow");
-    let delivered = deliver(&watched, &order, &mut ledger, policy, &CancellationToken::new()).await.unwrap();
+    let delivered = deliver(&watched, &order, &mut ledger, policy, &Stop::default()).await.unwrap();
     let finished_first = !killer.is_finished();
     killer.abort();
     assert!(!finished_first, "the delivery ended before the last kill");

@@ -9,3 +9,4 @@ mod in_process;
 mod kills;
 mod ledger;
 mod types;
+mod versions;

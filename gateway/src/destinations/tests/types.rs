@@ -4,13 +4,12 @@ use std::fs;
 
 use chrono::Utc;
 use entente_destination::Operator;
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Place, plugin_file, policy, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
 use crate::destinations::contract::WorkerFault;
-use crate::destinations::delivery::DeliveryError;
+use crate::destinations::delivery::{DeliveryError, Stop};
 use crate::destinations::registry::{Registry, RegistryError};
 
 #[tokio::test]
@@ -57,8 +56,7 @@ async fn a_file_that_was_swapped_is_not_loaded() {
     bytes.push(0);
     fs::write(&file, bytes).unwrap();
     let (place, mut ledger) = (Place::new(1, 1), Ledger::default());
-    let cancel = CancellationToken::new();
-    let outcome = registry.deliver("fixture", &place.order(""), &mut ledger, policy(), &cancel).await;
+    let outcome = registry.deliver("fixture", &place.order(""), &mut ledger, policy(), &Stop::default()).await;
     assert!(matches!(outcome, Err(DeliveryError::Fault(WorkerFault::Unusable(_)))));
     assert!(ledger.acknowledged.is_empty());
 }

@@ -108,7 +108,9 @@ async fn kept(gateway: &Gateway, ids: &[DeliveryId]) -> Result<HashSet<DeliveryI
     let activations = store.activations_by_ids(&activations).await?;
     let mut kept = HashSet::new();
     for delivery in deliveries.values() {
-        let recurs = activations.get(&delivery.activation).is_some_and(|a| a.status != ActivationStatus::AccessEnded);
+        let recurs = activations
+            .get(&delivery.activation)
+            .is_some_and(|a| !matches!(a.status, ActivationStatus::AccessEnded | ActivationStatus::Cancelled));
         if delivery.status == DeliveryStatus::Running || (recurs && is_latest(gateway, delivery).await?) {
             kept.insert(delivery.id);
         }

@@ -12,7 +12,10 @@ mod through;
 
 use super::{Ended, Fault, Task};
 use crate::{
-    destinations::{DeliveryError, Order, backoff::RetryPolicy},
+    destinations::{
+        DeliveryError, Order, Stop,
+        backoff::{Backoff, RetryPolicy},
+    },
     endpoint,
 };
 pub use abandoned::clean_up;
@@ -29,14 +32,15 @@ use prepare::Prepared;
 pub use refreshed::after_refresh;
 use sink::Sink;
 use sources::Sources;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
+use std::{path::PathBuf, time::Duration};
 
 /// The kind of this job.
 pub const KIND: &str = "deliver";
 
-/// A delivery that failed this often by a fault, with ever longer waits in between, is given up.
+/// A delivery that failed this often in a row by a fault, with ever longer waits in between, is given up.
 const ATTEMPTS: u32 = 20;
+/// The waits in between.
+const FAULTS: RetryPolicy = RetryPolicy { longest: Duration::from_secs(60 * 60), ..RetryPolicy::DEFAULT };
 const GIVEN_UP: &str = "It failed again and again; the gateway's operator can find out why.";
 /// How often it is looked whether a delivery that runs is still wanted.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -47,11 +51,17 @@ pub fn job(activation: &Activation, now: Timestamp) -> NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
         lane: format!("activation:{}", activation.id),
+        share: Some(format!("destination:{}", activation.destination)),
         account: activation.account,
         subject: Some(Subject::Activation(activation.id)),
         payload: serde_json::json!({}),
         run_at: now.max(start_of(activation.on)),
     }
+}
+
+/// The job that ends what is left of an activation that was cancelled.
+pub fn ending(activation: &Activation, now: Timestamp) -> NewJob {
+    NewJob { run_at: now, ..job(activation, now) }
 }
 
 fn start_of(day: chrono::NaiveDate) -> Timestamp {
@@ -66,12 +76,14 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     }
 }
 
-/// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime.
+/// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime. Only faults count:
+/// a destination that asks to be tried again is, for as long as access lasts.
 async fn put_off(task: &Task, fault: Fault) -> Result<Ended, Fault> {
     let attempts = task.job.attempts;
     if attempts < ATTEMPTS {
         tracing::warn!(message = "a delivery is put off", job = %task.job.id, attempts, %fault);
-        return Ok(Ended::Later(crate::clock::now() + TimeDelta::seconds((1 << attempts.min(12)).min(3_600))));
+        let wait = Backoff::going_on(FAULTS, attempts).next(None);
+        return Ok(Ended::PutOff(crate::clock::now() + wait));
     }
     tracing::error!(message = "a delivery is given up", job = %task.job.id, %fault);
     let Some(Subject::Activation(id)) = task.job.subject else { return Err(fault) };
@@ -88,8 +100,12 @@ async fn attempt(task: &Task) -> Result<Ended, Fault> {
     };
     let Some(sources) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
     let running = task.gateway.store().latest_delivery(id, DeliveryStatus::Running).await?;
-    if running.is_none() && !sources.waits() {
-        return Ok(Ended::Done);
+    match (sources.activation.status, &running) {
+        (ActivationStatus::Cancelled, Some(delivery)) => return abandon(task, &sources, delivery).await,
+        // Resuming it makes a job of its own.
+        _ if sources.activation.paused_at.is_some() => return Ok(Ended::Done),
+        (_, None) if !sources.waits() => return Ok(Ended::Done),
+        _ => {}
     }
     let stop = |status| outcome::stop(task, &sources.activation, status, None);
     match (sources.readiness(crate::clock::now()), running) {
@@ -117,7 +133,60 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
     };
     let mut sink = Sink::open(task, &delivery, &rows).await?;
-    let order = Order {
+    let order = order(task, sources, &delivery, settings, rows, sink.state()?);
+    let stop = Stop::default();
+    let registry = task.gateway.destinations();
+    let delivered = tokio::select! {
+        delivered = registry.deliver(&destination_type, &order, &mut sink, RetryPolicy::default(), &stop) => delivered,
+        () = stop_when_unwanted(task, sources.activation.id, &stop) => Err(DeliveryError::Cancelled),
+        () = task.stop.cancelled() => return Ok(Ended::HandedBack),
+    };
+    match delivered {
+        Ok(_) => {
+            refreshed::catch_up(task, sources, &delivery).await?;
+            outcome::end(task, sources, &delivery, Ending::Delivered).await
+        }
+        Err(DeliveryError::Destination(error)) => {
+            outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
+        }
+        Err(DeliveryError::Cancelled) => {
+            let ending = why_unwanted(task, sources).await?;
+            outcome::end(task, sources, &delivery, ending).await
+        }
+        // It stays as it is until it is resumed.
+        Err(DeliveryError::Paused) => Ok(Ended::Done),
+        Err(DeliveryError::Later { after, tries, cause }) => {
+            tracing::info!(message = "a delivery waits for its destination", delivery = %delivery.id, ?after, cause);
+            task.gateway.store().note_delivery_tries(delivery.id, tries).await?;
+            Ok(Ended::Later(crate::clock::now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1))))
+        }
+        Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
+        Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
+    }
+}
+
+/// Ends a delivery that was cancelled while nothing ran. Its destination is told, unless there is nothing to tell.
+async fn abandon(task: &Task, sources: &Sources, delivery: &Delivery) -> Result<Ended, Fault> {
+    let rows = files::rows(&task.gateway, delivery.id);
+    if tokio::fs::try_exists(&rows).await?
+        && let Some((destination_type, settings)) = sources.destination(&task.gateway).await?
+    {
+        let state = Sink::open(task, delivery, &rows).await?.state()?;
+        let order = order(task, sources, delivery, settings, rows, state);
+        task.gateway.destinations().abandon(&destination_type, &order).await.map_err(Fault::new)?;
+    }
+    outcome::end(task, sources, delivery, Ending::Cancelled).await
+}
+
+fn order(
+    task: &Task,
+    sources: &Sources,
+    delivery: &Delivery,
+    settings: serde_json::Value,
+    rows: PathBuf,
+    state: Vec<u8>,
+) -> Order {
+    Order {
         settings,
         operator: endpoint::operator(&task.gateway, sources.activation.account),
         activation: sources.activation.id.to_string(),
@@ -126,30 +195,8 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         match_keys: sources.delivered_keys().iter().map(|k| k.name()).collect(),
         rows,
         acknowledged: delivery.acknowledged,
-        state: sink.state()?,
-    };
-    let cancel = CancellationToken::new();
-    let registry = task.gateway.destinations();
-    let delivered = tokio::select! {
-        delivered = registry.deliver(&destination_type, &order, &mut sink, RetryPolicy::default(), &cancel) => delivered,
-        () = cancel_when_unwanted(task, sources.activation.id, &cancel) => Err(DeliveryError::Cancelled),
-        () = task.stop.cancelled() => return Ok(Ended::HandedBack),
-    };
-    match delivered {
-        Ok(_) => outcome::end(task, sources, &delivery, Ending::Delivered).await,
-        Err(DeliveryError::Destination(error)) => {
-            outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
-        }
-        Err(DeliveryError::Cancelled) => {
-            let ending = why_unwanted(task, sources).await?;
-            outcome::end(task, sources, &delivery, ending).await
-        }
-        Err(DeliveryError::Later { after, cause }) => {
-            tracing::info!(message = "a delivery waits for its destination", delivery = %delivery.id, ?after, cause);
-            Ok(Ended::Later(crate::clock::now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1))))
-        }
-        Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
-        Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
+        tries: delivery.tries,
+        state,
     }
 }
 
@@ -159,18 +206,24 @@ async fn why_unwanted(task: &Task, sources: &Sources) -> Result<Ending, Fault> {
         return Ok(Ending::DestinationGone);
     }
     match Sources::load(&task.gateway, sources.activation.id).await? {
+        Some(sources) if sources.activation.status == ActivationStatus::Cancelled => Ok(Ending::Cancelled),
         Some(sources) if !sources.has_crosswalks() => Ok(Ending::CrosswalkGone),
         _ => Ok(Ending::AccessEnded),
     }
 }
 
-/// Cancels a delivery, so that its destination is told, when the activation was deleted or access ended. Never returns.
-async fn cancel_when_unwanted(task: &Task, activation: ActivationId, cancel: &CancellationToken) {
+/// Cancels a delivery, so that its destination is told, when the activation was cancelled or deleted or access ended; pauses
+/// it when its receiver did. Never returns.
+async fn stop_when_unwanted(task: &Task, activation: ActivationId, stop: &Stop) {
     loop {
         tokio::time::sleep(LOOK_AGAIN).await;
         match Sources::load(&task.gateway, activation).await {
-            Ok(Some(sources)) if sources.is_wanted(crate::clock::now()) => {}
-            Ok(_) => cancel.cancel(),
+            Ok(Some(sources)) if sources.is_wanted(crate::clock::now()) => {
+                if sources.activation.paused_at.is_some() {
+                    stop.pause.cancel();
+                }
+            }
+            Ok(_) => stop.cancel.cancel(),
             Err(error) => tracing::warn!(message = "a delivery could not be looked after", %error),
         }
     }

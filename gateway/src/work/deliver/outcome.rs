@@ -19,6 +19,8 @@ pub enum Ending {
     BelowThreshold,
     /// Access ended, or the activation was deleted.
     AccessEnded,
+    /// Its receiver cancelled the activation.
+    Cancelled,
     /// The destination was deleted.
     DestinationGone,
     /// A crosswalk that it is delivered through was deleted.
@@ -32,6 +34,7 @@ impl Ending {
         match self {
             Self::Delivered => DeliveryStatus::Delivered,
             Self::BelowThreshold => DeliveryStatus::SkippedBelowThreshold,
+            Self::Cancelled => DeliveryStatus::Cancelled,
             Self::AccessEnded | Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => {
                 DeliveryStatus::Failed
             }
@@ -43,13 +46,14 @@ impl Ending {
             Self::Delivered => ActivationStatus::Delivered,
             Self::BelowThreshold => ActivationStatus::SkippedBelowThreshold,
             Self::AccessEnded => ActivationStatus::AccessEnded,
+            Self::Cancelled => ActivationStatus::Cancelled,
             Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => ActivationStatus::Failed,
         }
     }
 
     fn failure(&self) -> Option<String> {
         match self {
-            Self::Delivered | Self::BelowThreshold => None,
+            Self::Delivered | Self::BelowThreshold | Self::Cancelled => None,
             Self::AccessEnded => Some("Access to the audience ended.".to_owned()),
             Self::DestinationGone => Some("The destination was deleted.".to_owned()),
             Self::CrosswalkGone => Some("The crosswalk that it is delivered through was deleted.".to_owned()),
@@ -62,7 +66,7 @@ fn change(task: &Task, activation: &Activation) -> Change {
     task.change(super::KIND, Subject::Activation(activation.id))
 }
 
-/// Begins a delivery; `None` when the activation was deleted meanwhile.
+/// Begins a delivery; `None` when the activation was deleted or stopped meanwhile.
 pub async fn begin(task: &Task, sources: &Sources) -> Result<Option<Delivery>, Fault> {
     let store = task.gateway.store();
     let change = change(task, &sources.activation);
@@ -70,14 +74,17 @@ pub async fn begin(task: &Task, sources: &Sources) -> Result<Option<Delivery>, F
     let generation = store.current_generations(&[sources.sent.sender]).await?;
     let generation = generation.get(&sources.sent.sender).map_or_else(GenerationId::new, |g| g.id);
     let new = NewDelivery { id: DeliveryId::new(), generation };
-    let rule = move |activation: &Activation| {
-        Ok(Outcome::of(delivery::moved(activation, ActivationStatus::Delivering, None, at)))
-    };
+    let rule = move |activation: &Activation| delivery::begun(activation, at).map(Outcome::of);
     match store.begin_delivery(change, sources.activation.id, new, Box::new(rule)).await? {
         Ok(delivery) => Ok(Some(delivery)),
-        Err(refusal) if refusal.code == Code::NotFound => Ok(None),
+        Err(refusal) if is_gone(&refusal) => Ok(None),
         Err(refusal) => Err(Fault::new(refusal)),
     }
+}
+
+/// Whether the activation was deleted or stopped since it was read; whoever did that saw to the rest.
+fn is_gone(refusal: &Refusal) -> bool {
+    matches!(refusal.code, Code::NotFound | Code::Conflict)
 }
 
 /// Ends an activation, or lets it wait for a refresh, without a delivery.
@@ -93,13 +100,13 @@ pub async fn stop(
     let change = change(task, activation);
     let at = change.now;
     let rule = move |activation: &Activation| {
-        let next = delivery::moved(activation, status, failure, at);
+        let next = delivery::moved_unless_over(activation, status, failure, at)?;
         let event = delivery::event(&next);
         Ok(Outcome::of(next).events(event))
     };
     match task.gateway.store().change_activation(change, activation.id, Box::new(rule)).await? {
         Ok(_) => Ok(Ended::Done),
-        Err(refusal) if refusal.code == Code::NotFound => Ok(Ended::Done),
+        Err(refusal) if is_gone(&refusal) => Ok(Ended::Done),
         Err(refusal) => Err(Fault::new(refusal)),
     }
 }
@@ -136,10 +143,9 @@ pub async fn end(task: &Task, sources: &Sources, delivery: &Delivery, ending: En
 }
 
 /// The activation after a delivery, which is told to its subscribers; one that was ended meanwhile stays ended.
-fn moved_on(loaded: &LoadedDelivery, ending: &Ending, at: Timestamp) -> Outcome<Option<Activation>> {
+pub fn moved_on(loaded: &LoadedDelivery, ending: &Ending, at: Timestamp) -> Outcome<Option<Activation>> {
     let Some(activation) = &loaded.activation else { return Outcome::of(None) };
-    let is_over = matches!(activation.status, ActivationStatus::AccessEnded | ActivationStatus::Failed);
-    let mut next = match is_over {
+    let mut next = match activation.status.is_over() {
         true => delivery::moved(activation, activation.status, activation.failure.clone(), at),
         false => delivery::moved(activation, ending.activation(), ending.failure(), at),
     };

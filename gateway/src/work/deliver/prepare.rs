@@ -56,7 +56,9 @@ pub async fn prepare(task: &Task, sources: &Sources, delivery: &Delivery) -> Res
         through,
         before: before(&task.gateway, sources).await?,
     };
+    let turn = task.gateway.preparing().wait(sources.activation.account).await.map_err(Fault::new)?;
     let (prepared, without_link) = background::run(move || work.run()).await.map_err(Fault::new)??;
+    drop(turn);
     if let Some(identities) = without_link {
         task.gateway.store().note_without_link(delivery.id, identities).await?;
     }

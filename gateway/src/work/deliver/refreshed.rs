@@ -1,9 +1,12 @@
 //! What a refresh brings: deliveries of recurring activations, and of those that were paused.
 
-use super::job;
-use crate::{gateway::Gateway, work::Fault};
+use super::{job, sources::Sources};
+use crate::{
+    gateway::Gateway,
+    work::{Fault, Task},
+};
 use entente_domain::{AccountId, delivery, event::Subject};
-use entente_store::JobState;
+use entente_store::{Delivery, JobState};
 use std::sync::Arc;
 
 /// Makes deliveries of the activations that waited for a refresh of this account's audiences, whichever side it is on.
@@ -22,6 +25,21 @@ pub async fn after_refresh(gateway: &Arc<Gateway>, account: AccountId) -> Result
     }
     if !jobs.is_empty() {
         store.enqueue(jobs, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes a further delivery of a recurring activation where an account was refreshed while one waited for its destination or
+/// was paused: that one has the rows of its beginning. It waits in the lane until that one has ended.
+pub async fn catch_up(task: &Task, sources: &Sources, delivery: &Delivery) -> Result<(), Fault> {
+    let (store, activation) = (task.gateway.store(), &sources.activation);
+    if !sources.recurs() || has_queued(&task.gateway, Subject::Activation(activation.id)).await? {
+        return Ok(());
+    }
+    let generations = store.current_generations(&[sources.sent.sender, activation.account]).await?;
+    if generations.values().any(|generation| generation.created_at > delivery.started_at) {
+        let now = crate::clock::now();
+        store.enqueue(vec![job(activation, now)], now).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::{endpoint, gateway::Gateway, work::Fault};
 use entente_domain::{
     ActivationId, MatchKey, Timestamp,
-    activation::{Activation, ActivationStatus, Recurrence, SentAudience},
+    activation::{Activation, Recurrence, SentAudience},
     audience::Audience,
     crosswalk::{self, Crosswalk},
     delivery::{self, Readiness},
@@ -55,11 +55,7 @@ impl Sources {
 
     /// Whether there is anything to wait for: what was delivered once is over.
     pub fn waits(&self) -> bool {
-        match self.activation.status {
-            ActivationStatus::Scheduled | ActivationStatus::Delivering | ActivationStatus::Paused => true,
-            ActivationStatus::Delivered | ActivationStatus::SkippedBelowThreshold => self.recurs(),
-            ActivationStatus::AccessEnded | ActivationStatus::Failed => false,
-        }
+        self.activation.status.goes_on(self.recurs())
     }
 
     /// Whether a delivery that runs may go on.

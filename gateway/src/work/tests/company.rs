@@ -10,7 +10,7 @@ use crate::{
     secrets::{GatewayKey, KeyPlace, Secrets},
     settings::Settings,
     sources::opening,
-    work::{KINDS, LEASE, Task, one},
+    work::{LEASE, POOLS, Task, one},
 };
 use async_graphql::{ID, Request, Variables};
 use chrono::SubsecRound;
@@ -172,8 +172,14 @@ impl Company {
     /// Leases the next job.
     pub async fn next_job(&self, stop: CancellationToken) -> Option<Task> {
         let owner: Arc<str> = "worker".into();
-        let job = self.gateway.store().lease_next(&owner, crate::clock::now(), LEASE, KINDS).await.unwrap()?;
-        Some(Task { gateway: self.gateway.clone(), job, owner, stop })
+        for pool in POOLS {
+            let pool = pool.with_free(pool.places);
+            if let Some(job) = self.gateway.store().lease_next(&owner, crate::clock::now(), LEASE, pool).await.unwrap()
+            {
+                return Some(Task { gateway: self.gateway.clone(), job, owner, stop });
+            }
+        }
+        None
     }
 
     /// Does all jobs that wait.

@@ -6,11 +6,14 @@ use crate::{
     work::{LEASE, Task, deliver, one},
 };
 use arrow_array::RecordBatch;
+use chrono::TimeDelta;
 use entente_destination::{
     Delivery, Destination, DestinationError, Operator, Secret, Written,
     rows::{Change, Rows},
     testkit::plugin,
 };
+use entente_domain::Timestamp;
+use entente_store::JobPool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::{Arc, LazyLock, Mutex},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +30,13 @@ type Delivered = BTreeMap<String, BTreeSet<[u8; 32]>>;
 /// What each activation has at the destination.
 static SHELVES: LazyLock<Mutex<Delivered>> = LazyLock::new(Mutex::default);
 
-struct Shelf(String);
+/// How often shelves of a mode still ask to be tried again.
+static NOT_YET: LazyLock<Mutex<BTreeMap<String, u32>>> = LazyLock::new(Mutex::default);
+
+struct Shelf {
+    activation: String,
+    mode: String,
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,13 +63,18 @@ impl Destination for Shelf {
     async fn open(settings: ShelfSettings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         match settings.mode.as_str() {
             "closed" => Err(DestinationError::Permanent("The shelf is closed.".to_owned())),
-            _ => Ok(Self(delivery.activation)),
+            _ => Ok(Self { activation: delivery.activation, mode: settings.mode }),
         }
     }
 
     async fn write(&mut self, _: u64, _: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
+        if let Some(left @ 1..) = NOT_YET.lock().unwrap().get_mut(&self.mode) {
+            *left -= 1;
+            let after = Some(Duration::from_secs(60 * 60));
+            return Err(DestinationError::RateLimited { after, message: "Not yet.".to_owned() });
+        }
         let mut shelves = SHELVES.lock().unwrap();
-        let shelf = shelves.entry(self.0.clone()).or_default();
+        let shelf = shelves.entry(self.activation.clone()).or_default();
         for row in Rows::read(&rows)?.iter() {
             let is_news = match row.change {
                 Change::Added => shelf.insert(*row.identity),
@@ -182,17 +197,30 @@ async fn own(company: &Company, name: &str) -> String {
 }
 
 fn today(offset: i64) -> String {
-    (crate::clock::now().date_naive() + chrono::TimeDelta::days(offset)).to_string()
+    (crate::clock::now().date_naive() + TimeDelta::days(offset)).to_string()
 }
 
 async fn deliver_all(company: &Company) {
+    deliver_all_at(company, crate::clock::now()).await;
+}
+
+/// Does all deliveries that are due at a time, by a worker whose clock shows it.
+async fn deliver_all_at(company: &Company, now: Timestamp) {
     let owner: Arc<str> = "worker".into();
     let store = company.gateway.store();
-    while let Some(job) = store.lease_next(&owner, crate::clock::now(), LEASE, &[deliver::KIND]).await.unwrap() {
+    while let Some(job) = store.lease_next(&owner, now, LEASE, JobPool::of(&[deliver::KIND])).await.unwrap() {
         let gateway = company.gateway.clone();
         let task = Task { gateway, job, owner: owner.clone(), stop: CancellationToken::new() };
         one(task.gateway, task.job, task.owner).await;
     }
+}
+
+fn ask_again(mode: &str, times: u32) {
+    NOT_YET.lock().unwrap().insert(mode.to_owned(), times);
+}
+
+fn asks_again(mode: &str) -> u32 {
+    NOT_YET.lock().unwrap()[mode]
 }
 
 fn shelf(activation: &str) -> usize {
@@ -282,6 +310,57 @@ async fn a_recurring_delivery_brings_what_changed() {
     assert_eq!(pair.activation(&activation).await["status"], "ACCESS_ENDED");
     deliver::clean_up(&pair.luma.gateway).await.unwrap();
     assert_eq!(std::fs::read_dir(pair.luma.gateway.settings.data.join("deliveries")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_destination_that_asks_for_patience_is_tried_for_as_long_as_access_lasts() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "patient", "token": "right" })).await;
+    let sent = pair.send("Runners", json!({ "once": true })).await;
+    ask_again("patient", 30);
+    let activation = pair.activate(&sent, &destination).await;
+    assert_eq!(pair.activation(&activation).await["status"], "DELIVERING");
+    assert_eq!(asks_again("patient"), 29, "it is not due before the destination said");
+    deliver_all_at(&pair.fit, crate::clock::now() + TimeDelta::hours(2)).await;
+    assert_eq!(asks_again("patient"), 0, "more often than a fault would be forgiven");
+    let seen = pair.activation(&activation).await;
+    assert_eq!((&seen["status"], &seen["delivered"]), (&json!("DELIVERED"), &json!(2_000)), "{seen}");
+}
+
+#[tokio::test]
+async fn a_refresh_while_a_delivery_waits_or_is_paused_is_delivered_after_it() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "busy", "token": "right" })).await;
+    let sent = pair.send("Runners", json!({ "recurring": { "from": today(0), "until": today(9) } })).await;
+    ask_again("busy", 1);
+    let activation = pair.activate(&sent, &destination).await;
+    let refresh = async |range: Range<u32>| {
+        pair.luma.refresh(&pair.luma_source, &pair.luma.upload(&file(&[(range, "Runners")])).await).await;
+        pair.luma.work().await;
+    };
+    let later = crate::clock::now() + TimeDelta::hours(2);
+    refresh(500..3_500).await;
+    assert_eq!(pair.activation(&activation).await["deliveries"]["nodes"][0]["added"], 0);
+    deliver_all_at(&pair.fit, later).await;
+    let delivered = |added, removed| json!({ "status": "DELIVERED", "added": added, "removed": removed });
+    let first = [delivered(500, 0), delivered(2_000, 0)];
+    assert_eq!(pair.activation(&activation).await["deliveries"]["nodes"], json!(first));
+
+    let press = async |mutation: &str| {
+        let input = json!({ "activationId": activation });
+        let pressed = pair.fit.press(mutation, "ActivationInput", "activation { status }", input).await;
+        text(&pressed["activation"]["status"])
+    };
+    assert_eq!(press("pauseActivation").await, "PAUSED_BY_RECEIVER");
+    refresh(1_500..3_500).await;
+    refresh(2_000..4_000).await;
+    deliver_all_at(&pair.fit, later).await;
+    assert_eq!(pair.activation(&activation).await["deliveries"]["nodes"], json!(first), "nothing while it is paused");
+    assert_eq!(press("resumeActivation").await, "DELIVERED");
+    deliver_all_at(&pair.fit, later).await;
+    let nodes = [&[delivered(500, 1_000)][..], &first].concat();
+    assert_eq!(pair.activation(&activation).await["deliveries"]["nodes"], json!(nodes));
+    assert_eq!(shelf(&activation), 2_000, "the destination has those of the last refresh");
 }
 
 #[tokio::test]

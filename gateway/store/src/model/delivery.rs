@@ -32,6 +32,8 @@ pub enum DeliveryStatus {
     SkippedBelowThreshold,
     /// The destination refused for good, or access ended.
     Failed,
+    /// Its receiver cancelled the activation.
+    Cancelled,
 }
 
 /// A delivery to begin.
@@ -60,6 +62,8 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// Batches acknowledged: the next one has this sequence number.
     pub acknowledged: u64,
+    /// How often in a row the destination has asked to be tried again, since a batch was acknowledged.
+    pub tries: u32,
     /// The plugin's state as of the last acknowledged batch, encrypted by the gateway.
     pub plugin_state_sealed: Option<Vec<u8>>,
     /// Rows added.

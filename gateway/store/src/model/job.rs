@@ -19,6 +19,27 @@ pub enum JobState {
     Cancelled,
 }
 
+/// Jobs that a worker takes. Accounts take turns in it: the next is of the account of which the worker has fewest in hand, or
+/// which had its turn longest ago.
+#[derive(Clone, Copy, Debug)]
+pub struct JobPool {
+    /// Its name, by which turns are remembered.
+    pub name: &'static str,
+    /// The kinds of job in it.
+    pub kinds: &'static [&'static str],
+    /// An account of which this worker has so many in hand waits.
+    pub per_account: usize,
+    /// What shares something with so many that run, wherever they do, waits.
+    pub per_share: usize,
+}
+
+impl JobPool {
+    /// These kinds, as many as there are.
+    pub const fn of(kinds: &'static [&'static str]) -> Self {
+        Self { name: "all", kinds, per_account: usize::MAX, per_share: usize::MAX }
+    }
+}
+
 /// A job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
@@ -38,7 +59,7 @@ pub struct Job {
     pub state: JobState,
     /// Not before.
     pub run_at: Timestamp,
-    /// How often it was begun, this time included; a job handed back was not.
+    /// How often it was begun since it last had something to wait for, this time included; a job handed back was not.
     pub attempts: u32,
     /// The worker that has it.
     pub lease_owner: Option<String>,

@@ -35,7 +35,7 @@ pub use destination::DestinationSettings;
 pub use generation::{
     AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
 };
-pub use job::{Job, JobState};
+pub use job::{Job, JobPool, JobState};
 pub use member::Member;
 pub use project::LoadedProject;
 pub use report::{FinishedReport, LoadedReport};

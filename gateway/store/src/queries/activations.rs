@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, ActivationId, DestinationId, Refusal, SentAudienceId, Timestamp,
-    activation::{Activation, ActivationStatus},
+    activation::{Activation, ActivationStatus, SentAudience},
 };
 use std::collections::HashMap;
 
@@ -30,6 +30,7 @@ struct ActivationRow {
     match_keys: String,
     deliver_as: Option<String>,
     status: String,
+    paused_at: Option<Timestamp>,
     failure: Option<String>,
     delivered: i64,
     rejected: i64,
@@ -49,6 +50,7 @@ impl ActivationRow {
             match_keys: columns::json(&a.match_keys)?,
             deliver_as: a.deliver_as.as_ref().map(columns::json).transpose()?,
             status: columns::name(&a.status)?,
+            paused_at: a.paused_at,
             failure: a.failure.clone(),
             delivered: columns::stored(a.delivered),
             rejected: columns::stored(a.rejected),
@@ -72,6 +74,7 @@ impl TryFrom<ActivationRow> for Activation {
             match_keys: columns::from_json(&row.match_keys, "match keys")?,
             deliver_as: row.deliver_as.map(|key| columns::from_json(&key, "match key")).transpose()?,
             status: columns::from_name(&row.status, "status")?,
+            paused_at: row.paused_at,
             failure: row.failure,
             delivered: columns::count(row.delivered)?,
             rejected: columns::count(row.rejected)?,
@@ -116,6 +119,21 @@ pub async fn change(
     let loaded = for_change(conn, id).await?;
     let outcome = rule(&loaded)?;
     write(conn, loaded.version, &outcome.value).await?;
+    Ok(Done::now(outcome))
+}
+
+/// Changes an activation as its receiver asks. What has not begun of its jobs is cancelled; the rule says what comes instead.
+pub async fn control(
+    conn: &mut Conn,
+    change: &Change,
+    id: ActivationId,
+    rule: impl FnOnce(&Activation, &SentAudience) -> Result<Outcome<Activation>, Refusal> + Send,
+) -> Changed<Activation> {
+    let loaded = for_change(conn, id).await?;
+    let sent = sent_audiences::by_ids(conn, vec![loaded.sent]).await?.remove(&loaded.sent);
+    let outcome = rule(&loaded, &sent.ok_or(StoreError::Unreadable("activation"))?)?;
+    write(conn, loaded.version, &outcome.value).await?;
+    jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     Ok(Done::now(outcome))
 }
 
@@ -178,11 +196,11 @@ pub async fn of_account(conn: &mut Conn, account: AccountId, request: PageReques
     page!(conn, &request, rows(), activations::id, ActivationRow)
 }
 
-/// Activations that wait for a refresh of this account's audiences, on either side: recurring ones that have not failed,
-/// and any that is paused. Access holds today, and their day has come.
+/// Activations that wait for a refresh of this account's audiences, on either side: recurring ones that are not over, and any
+/// that waits for one. Access holds today, their day has come, and their receiver has not paused them.
 pub async fn awaiting_refresh(conn: &mut Conn, account: AccountId, today: NaiveDate) -> Read<Vec<Activation>> {
     let me = account.to_string();
-    let over = [ActivationStatus::AccessEnded, ActivationStatus::Failed];
+    let over = [ActivationStatus::AccessEnded, ActivationStatus::Failed, ActivationStatus::Cancelled];
     let over = over.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let granted = || {
         sent_rows::table
@@ -195,7 +213,7 @@ pub async fn awaiting_refresh(conn: &mut Conn, account: AccountId, today: NaiveD
     let paused = activations::status.eq(columns::name(&ActivationStatus::Paused)?);
     let rows = activations::table
         .filter(waits.or(activations::sent_audience_id.eq_any(once).and(paused)))
-        .filter(activations::on_day.le(today))
+        .filter(activations::on_day.le(today).and(activations::paused_at.is_null()))
         .select(ActivationRow::as_select())
         .order(activations::id.asc())
         .load(conn)

@@ -29,6 +29,7 @@ pub(super) struct DeliveryRow {
     generation_id: String,
     status: String,
     acknowledged: i64,
+    tries: i64,
     plugin_state_sealed: Option<Vec<u8>>,
     added: i64,
     removed: i64,
@@ -50,6 +51,7 @@ impl DeliveryRow {
             generation_id: d.generation.to_string(),
             status: columns::name(&d.status)?,
             acknowledged: columns::stored(d.acknowledged),
+            tries: i64::from(d.tries),
             plugin_state_sealed: d.plugin_state_sealed.clone(),
             added: columns::stored(d.added),
             removed: columns::stored(d.removed),
@@ -75,6 +77,7 @@ impl TryFrom<DeliveryRow> for Delivery {
             generation: columns::id(&row.generation_id)?,
             status: columns::from_name(&row.status, "status")?,
             acknowledged: columns::count(row.acknowledged)?,
+            tries: u32::try_from(row.tries).map_err(|_| StoreError::Unreadable("tries"))?,
             plugin_state_sealed: row.plugin_state_sealed,
             added: columns::count(row.added)?,
             removed: columns::count(row.removed)?,
@@ -143,6 +146,7 @@ pub async fn begin(
         generation: new.generation,
         status: DeliveryStatus::Running,
         acknowledged: 0,
+        tries: 0,
         plugin_state_sealed: None,
         added: 0,
         removed: 0,
@@ -169,6 +173,15 @@ pub async fn note_without_link(conn: &mut Conn, id: DeliveryId, identities: u64)
     Ok(())
 }
 
+/// How often in a row the destination has asked to be tried again by now.
+pub async fn note_tries(conn: &mut Conn, id: DeliveryId, tries: u32) -> Read<()> {
+    diesel::update(deliveries::table.find(id.to_string()))
+        .set(deliveries::tries.eq(i64::from(tries)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch that
 /// was acknowledged before changes nothing.
 pub async fn acknowledge(conn: &mut Conn, id: DeliveryId, batch: Acknowledgement) -> Read<Delivery> {
@@ -182,6 +195,7 @@ pub async fn acknowledge(conn: &mut Conn, id: DeliveryId, batch: Acknowledgement
     }
     let first = columns::stored(delivery.rejected).saturating_add(1);
     delivery.acknowledged += 1;
+    delivery.tries = 0;
     delivery.added = delivery.added.saturating_add(batch.added);
     delivery.removed = delivery.removed.saturating_add(batch.removed);
     delivery.rejected = delivery.rejected.saturating_add(batch.rejected.len() as u64);
@@ -255,6 +269,23 @@ pub async fn latest(conn: &mut Conn, id: ActivationId, status: DeliveryStatus) -
         .await
         .optional()?;
     row.map(Delivery::try_from).transpose()
+}
+
+/// The next rows that a destination did not take after one with this ordinal, which is 0 before the first; each with its own.
+pub async fn rejected_after(
+    conn: &mut Conn,
+    id: DeliveryId,
+    ordinal: i64,
+    limit: i64,
+) -> Read<Vec<(i64, RejectedRow)>> {
+    let rows: Vec<RejectedRowRow> = rejected_rows::table
+        .filter(rejected_rows::delivery_id.eq(id.to_string()).and(rejected_rows::ordinal.gt(ordinal)))
+        .select(RejectedRowRow::as_select())
+        .order(rejected_rows::ordinal.asc())
+        .limit(limit)
+        .load(conn)
+        .await?;
+    rows.into_iter().map(|row| Ok((row.ordinal, row.try_into()?))).collect()
 }
 
 /// Rows that a destination did not take, in the order of the delivery.

@@ -4,10 +4,13 @@ use super::{
     super::{Conn, Instant, SKIP_LOCKED},
     Read,
     jobs::JobRow,
-    schema::jobs,
+    schema::{job_turns, jobs},
 };
-use crate::{Job, JobState, StoreError, columns};
-use diesel::{prelude::*, sql_types::Text};
+use crate::{Job, JobPool, JobState, StoreError, columns};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Text},
+};
 use diesel_async::RunQueryDsl;
 use entente_domain::{JobId, Timestamp};
 
@@ -17,16 +20,16 @@ struct Candidate {
     id: String,
 }
 
-/// Takes the job that has waited longest: of these kinds, due, or left by a worker that is gone, in a lane where nothing
-/// runs. `None` when there is none, or when another worker was quicker in that lane.
+/// Takes the next job of a pool: due, or left by a worker that is gone, in a lane where nothing runs. `None` when there is
+/// none, or when another worker was quicker in that lane.
 pub async fn next(
     conn: &mut Conn,
     owner: String,
     now: Timestamp,
     until: Timestamp,
-    kinds: Vec<String>,
+    pool: JobPool,
 ) -> Read<Option<Job>> {
-    let Some(id) = candidate(conn, now, kinds).await? else { return Ok(None) };
+    let Some(id) = candidate(conn, &owner, now, pool).await? else { return Ok(None) };
     let row = diesel::update(jobs::table.find(id))
         .set((
             jobs::state.eq(columns::name(&JobState::Running)?),
@@ -37,25 +40,56 @@ pub async fn next(
         .returning(JobRow::as_returning())
         .get_result(conn)
         .await?;
-    Job::try_from(row).map(Some)
+    let job = Job::try_from(row)?;
+    diesel::insert_into(job_turns::table)
+        .values((
+            job_turns::pool.eq(pool.name),
+            job_turns::account_id.eq(job.account.to_string()),
+            job_turns::at.eq(now),
+        ))
+        .on_conflict((job_turns::pool, job_turns::account_id))
+        .do_update()
+        .set(job_turns::at.eq(now))
+        .execute(conn)
+        .await?;
+    Ok(Some(job))
 }
 
-async fn candidate(conn: &mut Conn, now: Timestamp, kinds: Vec<String>) -> Read<Option<String>> {
-    if kinds.is_empty() {
+/// Binds are numbered in the order in which they are first read, which is how SQLite counts them.
+async fn candidate(conn: &mut Conn, owner: &str, now: Timestamp, pool: JobPool) -> Read<Option<String>> {
+    if pool.kinds.is_empty() {
         return Ok(None);
     }
-    let places = (2..kinds.len() + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    let after = pool.kinds.len() + 2;
+    let kinds = (2..after).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    let (name, time, per_account, per_share) = (after, after + 1, after + 2, after + 3);
     let statement = format!(
-        "SELECT id FROM jobs WHERE \
-         ((state = 'queued' AND run_at <= $1 AND NOT EXISTS \
-          (SELECT 1 FROM jobs AS other WHERE other.lane = jobs.lane AND other.state = 'running')) \
-          OR (state = 'running' AND lease_until < $1)) \
-         AND kind IN ({places}) ORDER BY run_at, id LIMIT 1 {SKIP_LOCKED}"
+        "WITH mine AS (SELECT account_id, COUNT(*) AS running FROM jobs \
+          WHERE state = 'running' AND lease_owner = $1 AND kind IN ({kinds}) GROUP BY account_id), \
+         shared AS (SELECT share, COUNT(*) AS running FROM jobs \
+          WHERE state = 'running' AND share IS NOT NULL GROUP BY share) \
+         SELECT jobs.id AS id FROM jobs \
+         LEFT JOIN mine ON mine.account_id = jobs.account_id \
+         LEFT JOIN shared ON shared.share = jobs.share \
+         LEFT JOIN job_turns ON job_turns.account_id = jobs.account_id AND job_turns.pool = ${name} \
+         WHERE ((jobs.state = 'queued' AND jobs.run_at <= ${time} \
+           AND COALESCE(mine.running, 0) < ${per_account} AND COALESCE(shared.running, 0) < ${per_share} \
+           AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.lane = jobs.lane AND other.state = 'running')) \
+          OR (jobs.state = 'running' AND jobs.lease_until < ${time})) \
+         AND jobs.kind IN ({kinds}) \
+         ORDER BY COALESCE(mine.running, 0), COALESCE(shared.running, 0), job_turns.at NULLS FIRST, \
+          jobs.run_at, jobs.id LIMIT 1 {SKIP_LOCKED}"
     );
-    let mut query = diesel::sql_query(statement).into_boxed().bind::<Instant, _>(now);
-    for kind in kinds {
-        query = query.bind::<Text, _>(kind);
+    let mut query = diesel::sql_query(statement).into_boxed().bind::<Text, _>(owner);
+    for kind in pool.kinds {
+        query = query.bind::<Text, _>(*kind);
     }
+    let most = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let query = query
+        .bind::<Text, _>(pool.name)
+        .bind::<Instant, _>(now)
+        .bind::<BigInt, _>(most(pool.per_account))
+        .bind::<BigInt, _>(most(pool.per_share));
     let found: Vec<Candidate> = query.load(conn).await?;
     Ok(found.into_iter().next().map(|c| c.id))
 }
@@ -109,7 +143,24 @@ pub async fn end(
     Ok(written == 1)
 }
 
-/// Puts a job back into the queue, to be tried again at a time. False when it is no longer held.
+/// Puts a job back into the queue, because it waits for something until a time: its attempts are counted anew. False when
+/// it is no longer held.
+pub async fn postpone(conn: &mut Conn, id: JobId, owner: String, run_at: Timestamp) -> Read<bool> {
+    let written = diesel::update(held!(id, owner))
+        .set((
+            jobs::state.eq(columns::name(&JobState::Queued)?),
+            jobs::run_at.eq(run_at),
+            jobs::attempts.eq(0),
+            jobs::error.eq(None::<String>),
+            jobs::lease_owner.eq(None::<String>),
+            jobs::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(written == 1)
+}
+
+/// Puts a job back into the queue after a fault, to be tried again at a time. False when it is no longer held.
 pub async fn retry_at(
     conn: &mut Conn,
     id: JobId,

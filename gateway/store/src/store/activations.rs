@@ -3,7 +3,7 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LateRejections,
-    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, RejectedRow, Rule,
+    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, PairRule, RejectedRow, Rule,
     SentAudienceFilter, StoreError,
 };
 use async_recursion::async_recursion as boxed;
@@ -146,6 +146,18 @@ impl Store {
         change!(self, change, |conn, by| queries::activations::change(conn, by, id, rule))
     }
 
+    /// Changes an activation as its receiver asks. What has not begun of its jobs is cancelled; the rule says what comes
+    /// instead.
+    #[boxed]
+    pub async fn control_activation(
+        &self,
+        change: Change,
+        id: ActivationId,
+        rule: PairRule<Activation, SentAudience, Activation>,
+    ) -> Answer<Activation> {
+        change!(self, change, |conn, by| queries::activations::control(conn, by, id, rule))
+    }
+
     /// Deletes an activation. Records of its deliveries stay.
     #[boxed]
     pub async fn delete_activation(&self, change: Change, id: ActivationId, rule: Rule<Activation, ()>) -> Answer<()> {
@@ -182,8 +194,8 @@ impl Store {
         read!(self, |conn| queries::activations::of_account(conn, account, page))
     }
 
-    /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that have
-    /// not failed, and any that is paused. Access holds today, and their day has come.
+    /// Activations that wait for a refresh of this account's audiences, whichever side it is on: recurring ones that are not
+    /// over, and any that waits for one. Access holds today, their day has come, and their receiver has not paused them.
     #[boxed]
     pub async fn activations_awaiting_refresh(
         &self,
@@ -203,6 +215,12 @@ impl Store {
         rule: Rule<Activation, Activation>,
     ) -> Answer<Delivery> {
         change!(self, change, |conn, by| queries::deliveries::begin(conn, by, activation, new, rule))
+    }
+
+    /// Keeps how often in a row the destination of a delivery has asked to be tried again.
+    #[boxed]
+    pub async fn note_delivery_tries(&self, id: DeliveryId, tries: u32) -> Result<(), StoreError> {
+        write!(self, |conn| queries::deliveries::note_tries(conn, id, tries))
     }
 
     /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch
@@ -260,6 +278,18 @@ impl Store {
         status: DeliveryStatus,
     ) -> Result<Option<Delivery>, StoreError> {
         read!(self, |conn| queries::deliveries::latest(conn, activation, status))
+    }
+
+    /// The next rows that a destination did not take after one with this ordinal, which is 0 before the first; at most
+    /// `limit`, each with its own ordinal. For whoever reads all of them: a page also counts them.
+    #[boxed]
+    pub async fn rejected_rows_after(
+        &self,
+        delivery: DeliveryId,
+        ordinal: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, RejectedRow)>, StoreError> {
+        read!(self, |conn| queries::deliveries::rejected_after(conn, delivery, ordinal, limit))
     }
 
     /// Rows that a destination did not take, in the order of the delivery.

@@ -1,7 +1,7 @@
 //! Jobs and their leases.
 
 use super::{Store, read, write};
-use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, Wakeup, postgres, sqlite};
+use crate::{Job, JobPool, JobState, NewJob, Page, PageRequest, StoreError, Wakeup, postgres, sqlite};
 use async_recursion::async_recursion as boxed;
 use chrono::TimeDelta;
 use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
@@ -16,19 +16,18 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the job of these kinds that has waited longest, for a time; never two of one lane at once. `None` when
-    /// there is none, or when another worker was quicker.
+    /// Takes the next job of a pool, for a time; never two of one lane at once. `None` when there is none, or when another
+    /// worker was quicker.
     #[boxed]
     pub async fn lease_next(
         &self,
         owner: &str,
         now: Timestamp,
         lease_for: TimeDelta,
-        kinds: &[&str],
+        pool: JobPool,
     ) -> Result<Option<Job>, StoreError> {
-        let (owner, kinds) = (owner.to_owned(), kinds.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>());
-        let until = now + lease_for;
-        let leased = write!(self, |conn| queries::lease::next(conn, owner, now, until, kinds));
+        let (owner, until) = (owner.to_owned(), now + lease_for);
+        let leased = write!(self, |conn| queries::lease::next(conn, owner, now, until, pool));
         match leased {
             Err(fault) if sqlite::queries::lease::was_lost(&fault) || postgres::queries::lease::was_lost(&fault) => {
                 Ok(None)
@@ -98,7 +97,18 @@ impl Store {
         Ok(held)
     }
 
-    /// Puts the job back into the queue, to be tried again at a time. False when it is no longer held.
+    /// Puts the job back into the queue, because it waits for something until a time: its attempts are counted anew. False
+    /// when it is no longer held.
+    #[boxed]
+    pub async fn postpone_job(&self, id: JobId, owner: &str, run_at: Timestamp) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::postpone(conn, id, owner, run_at))?;
+        self.wake(Wakeup::Job(id));
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
+    /// Puts the job back into the queue after a fault, to be tried again at a time. False when it is no longer held.
     #[boxed]
     pub async fn retry_job_at(
         &self,

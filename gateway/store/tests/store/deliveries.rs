@@ -5,7 +5,7 @@ use crate::{
 use entente_domain::{
     AccountId, ActivationId, Code, ConnectionId, DeliveryId, DestinationId, GenerationId, JobId, SentAudienceId,
     account::Role,
-    activation::{self, Activation, ActivationStatus, NewSend, Recurrence},
+    activation::{self, Activation, ActivationStatus, NewSend, Recurrence, control},
     connection::Command,
     event::Subject,
     settings::Side,
@@ -91,6 +91,9 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
         rejected: vec![NewRejectedRow { row: 7 + sequence, code: "E1".into(), reason: reason.clone() }],
         plugin_state_sealed: Some(vec![sequence as u8]),
     };
+    db.store.note_delivery_tries(id, 9).await.unwrap();
+    let tries = async || db.store.deliveries_by_ids(&[id]).await.unwrap()[&id].tries;
+    assert_eq!(tries().await, 9);
     for sequence in [0, 0, 1, 1, 0] {
         db.store.acknowledge_batch(id, batch(sequence)).await.unwrap();
     }
@@ -98,9 +101,16 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
     let delivery = db.store.deliveries_by_ids(&[id]).await.unwrap()[&id].clone();
     assert_eq!((delivery.acknowledged, delivery.added, delivery.removed, delivery.rejected), (2, 180, 10, 2));
     assert_eq!(delivery.plugin_state_sealed, Some(vec![1]));
+    assert_eq!(tries().await, 0, "a batch that was taken begins the count anew");
     let rows = db.store.rejected_rows(id, PageRequest::first(10)).await.unwrap().into_values();
     assert_eq!(rows.iter().map(|r| (r.sequence, r.row)).collect::<Vec<_>>(), [(0, 7), (1, 8)]);
     assert_eq!(rows[0].reason.len(), 300);
+    let after = async |ordinal, limit| {
+        let read = db.store.rejected_rows_after(id, ordinal, limit).await.unwrap();
+        read.into_iter().map(|(ordinal, row)| (ordinal, row.row)).collect::<Vec<_>>()
+    };
+    assert_eq!((after(0, 9).await, after(0, 1).await), (vec![(1, 7), (2, 8)], vec![(1, 7)]));
+    assert_eq!((after(1, 9).await, after(2, 9).await), (vec![(2, 8)], vec![]));
 
     let end = DeliveryEnd { status: DeliveryStatus::Delivered, set_ref: Some("set".into()), failure: None };
     let finish = || {
@@ -126,6 +136,31 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
     assert!(db.store.activations_awaiting_refresh(s.receiver, later).await.unwrap().is_empty(), "access is over");
     done(begin(DeliveryId::new()).await);
     assert_eq!(db.store.deliveries_of_activation(s.activation, PageRequest::first(9)).await.unwrap().total, 2);
+}
+
+async fn what_its_receiver_wants_cancels_what_waits(db: Database) {
+    let s = sent(&db).await;
+    let press = async |command| {
+        let next = JobId::new();
+        let rule = move |activation: &Activation, sent: &activation::SentAudience| {
+            let (next_state, _) = control::decide(activation, sent, command, at(9))?;
+            Ok(Outcome::of(next_state).job(job(next, "deliver", "lane", s.receiver)))
+        };
+        let pressed = db.store.control_activation(change(s.receiver, "control"), s.activation, Box::new(rule)).await;
+        pressed.unwrap().map_err(|refusal| refusal.code)
+    };
+    let waiting = async || db.store.activations_awaiting_refresh(s.sender, at(0).date_naive()).await.unwrap().len();
+    let paused = press(control::Command::Pause).await.unwrap();
+    assert_eq!((paused.status, paused.paused_at, paused.version), (ActivationStatus::Scheduled, Some(at(9)), 2));
+    assert_eq!(db.store.activations_by_ids(&[s.activation]).await.unwrap()[&s.activation], paused);
+    assert_eq!(db.store.job(s.job).await.unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!(waiting().await, 0, "a refresh brings nothing to what is paused");
+    assert_eq!(press(control::Command::Pause).await.unwrap_err(), Code::WrongState);
+    assert_eq!(press(control::Command::Resume).await.unwrap().paused_at, None);
+    assert_eq!(waiting().await, 1);
+    assert_eq!(press(control::Command::Cancel).await.unwrap().status, ActivationStatus::Cancelled);
+    assert_eq!(press(control::Command::Resume).await.unwrap_err(), Code::WrongState);
+    assert_eq!(waiting().await, 0);
 }
 
 async fn ended(db: &Database, s: &Sent, status: ActivationStatus) {
@@ -191,4 +226,5 @@ on_both!(
     a_deleted_connection_ends_activations,
     a_deleted_audience_ends_activations,
     a_deleted_destination_stops_deliveries,
+    what_its_receiver_wants_cancels_what_waits,
 );

@@ -264,6 +264,7 @@ pub fn job(id: JobId, kind: &str, lane: &str, account: AccountId) -> NewJob {
         id,
         kind: kind.into(),
         lane: lane.into(),
+        share: None,
         account,
         subject: None,
         payload: serde_json::json!({ "kind": kind }),

@@ -64,6 +64,7 @@ diesel::table! {
         id -> Text,
         kind -> Text,
         lane -> Text,
+        share -> Nullable<Text>,
         account_id -> Text,
         subject_kind -> Nullable<Text>,
         subject_id -> Nullable<Text>,
@@ -77,5 +78,16 @@ diesel::table! {
         error -> Nullable<Text>,
         created_at -> Instant,
         finished_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    job_turns (pool, account_id) {
+        pool -> Text,
+        account_id -> Text,
+        at -> Instant,
     }
 }

@@ -1,0 +1,1 @@
+ALTER TABLE activations ADD COLUMN paused_at TIMESTAMPTZ;
