@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::backoff::{Backoff, RetryPolicy, bounded};
+use super::confinement::Reach;
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 
 /// How long a call may go on after the delivery was cancelled.
@@ -39,6 +40,13 @@ pub struct Order {
     pub acknowledged: u64,
     /// The state that the sink was given last; empty at the start.
     pub state: Vec<u8>,
+}
+
+impl Order {
+    /// What a worker that delivers it may reach.
+    pub fn reach(&self) -> Reach {
+        Reach { rows: Some(self.rows.clone()), ..Reach::of(&self.operator) }
+    }
 }
 
 /// Stores what became of batches. Each call is one transaction: when it returns, all of it is durable.
@@ -212,6 +220,7 @@ struct Run<'a> {
     sink: &'a mut dyn AckSink,
     policy: RetryPolicy,
     backoff: Backoff,
+    reach: Reach,
     opening: Opening,
     worker: Option<Box<dyn Worker>>,
     is_open: bool,
@@ -230,22 +239,18 @@ impl<'a> Run<'a> {
             acknowledged: order.acknowledged,
             state: order.state.clone(),
         };
-        let opening = Opening {
-            settings: order.settings.clone(),
-            operator: order.operator.clone(),
-            delivery,
-            rows: order.rows.clone(),
-        };
+        let opening = Opening { settings: order.settings.clone(), operator: order.operator.clone(), delivery };
+        let reach = order.reach();
         let backoff = Backoff::new(policy);
         let delivered = Delivered::default();
-        Self { launcher, sink, policy, backoff, opening, worker: None, is_open: false, faults: 0, delivered }
+        Self { launcher, sink, policy, backoff, reach, opening, worker: None, is_open: false, faults: 0, delivered }
     }
 
     /// Does the next thing that is to be done: start, open, write, or poll and finish.
     async fn step(&mut self) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else {
             self.is_open = false;
-            self.worker = Some(self.launcher.launch().await?);
+            self.worker = Some(self.launcher.launch(&self.reach).await?);
             return Ok(Step::Again(Duration::ZERO));
         };
         if !self.is_open {

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::allow_list::{AllowList, AllowListError};
 use super::backoff::RetryPolicy;
+use super::confinement::Reach;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
 use super::delivery::{AckSink, Delivered, DeliveryError, Order, deliver};
 use super::plugin::FileHash;
@@ -141,8 +142,8 @@ impl Registry {
     pub async fn check(&self, id: &str, settings: &Value, operator: &Operator) -> Result<(), RegistryError> {
         let known = self.known();
         let known = known.get(id).ok_or_else(|| RegistryError::Unknown(id.to_owned()))?;
-        let operator = prepared(operator).await.map_err(RegistryError::Folder)?;
-        let mut worker = known.launcher.launch().await.map_err(WorkerError::from)?;
+        let operator = self.prepared(operator).await.map_err(RegistryError::Folder)?;
+        let mut worker = known.launcher.launch(&Reach::of(&operator)).await.map_err(WorkerError::from)?;
         Ok(worker.check(settings, &operator).await?)
     }
 
@@ -159,10 +160,24 @@ impl Registry {
         cancel: &CancellationToken,
     ) -> Result<Delivered, DeliveryError> {
         let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
-        let operator = prepared(&order.operator).await.map_err(not_started)?;
+        let operator = self.prepared(&order.operator).await.map_err(not_started)?;
         let rows = std::path::absolute(&order.rows).map_err(not_started)?;
         let order = Order { operator, rows, ..order.clone() };
         deliver(&CurrentVersion { registry: self, id }, &order, sink, policy, cancel).await
+    }
+
+    /// Makes the operator's folder, as an absolute path and for the user of the workers, so that it is there when one
+    /// looks.
+    async fn prepared(&self, operator: &Operator) -> io::Result<Operator> {
+        let mut operator = operator.clone();
+        if let Some(root) = &mut operator.local_root {
+            *root = std::path::absolute(&*root)?;
+            tokio::fs::create_dir_all(&*root).await?;
+            if let Some(user) = self.workers.user {
+                std::os::unix::fs::lchown(&*root, Some(user.uid), Some(user.gid))?;
+            }
+        }
+        Ok(operator)
     }
 
     fn known(&self) -> Arc<BTreeMap<String, Type>> {
@@ -194,17 +209,18 @@ struct CurrentVersion<'a> {
 
 #[async_trait]
 impl Launcher for CurrentVersion<'_> {
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
         let launcher = self.registry.known().get(self.id).map(|known| known.launcher.clone());
         match launcher {
-            Some(launcher) => launcher.launch().await,
+            Some(launcher) => launcher.launch(reach).await,
             None => Err(WorkerFault::NotStarted(format!("there is no destination type `{}`", self.id))),
         }
     }
 }
 
+/// Asks a plugin what it is. It needs nothing for that.
 async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
-    launcher.launch().await?.describe().await
+    launcher.launch(&Reach::default()).await?.describe().await
 }
 
 /// Adds a type; of two with the same id the higher version stays, of two with the same version the first.
@@ -243,14 +259,4 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
         files.truncate(MAX_FILES);
     }
     files
-}
-
-/// Makes the operator's folder, as an absolute path, so that it is there when a worker looks.
-async fn prepared(operator: &Operator) -> io::Result<Operator> {
-    let mut operator = operator.clone();
-    if let Some(root) = &mut operator.local_root {
-        *root = std::path::absolute(&*root)?;
-        tokio::fs::create_dir_all(&*root).await?;
-    }
-    Ok(operator)
 }
