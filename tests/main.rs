@@ -15,6 +15,7 @@ mod crosswalks;
 mod deliveries;
 mod documents;
 mod exactness;
+mod hostile_plugins;
 mod http;
 mod introspection;
 mod keys;
