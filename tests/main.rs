@@ -17,6 +17,7 @@ mod delivery_control;
 mod documents;
 mod exactness;
 mod fairness;
+mod hostile_plugins;
 mod http;
 mod introspection;
 mod keys;

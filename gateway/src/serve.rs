@@ -1,7 +1,7 @@
 //! Starting and stopping the gateway.
 
 use crate::{
-    destinations::{allow_list::AllowList, process::Workers, registry::Registry},
+    destinations::{allow_list::AllowList, confinement::Limits, process::Workers, registry::Registry},
     gateway::Gateway,
     http,
     identities::Identities,
@@ -85,13 +85,24 @@ async fn destination_types(settings: &Settings) -> Result<Registry, Box<dyn std:
     for allowed in list.begin(&folders, crate::clock::now())? {
         tracing::info!(message = "a bundled plugin is allowed", file = allowed.file, sha256 = %allowed.sha256);
     }
-    let registry = Registry::new(folders, list, Workers::of_this_program()?);
+    let registry = Registry::new(folders, list, workers(settings).await?);
     let found = registry.refresh().await?;
     tracing::info!(message = "destination types", types = ?found.types);
     for file in &found.not_allowed {
         println!("Not allowed: {0}\n  To use it: entente plugin allow {0}", file.display());
     }
     Ok(registry)
+}
+
+/// How plugins are run; what keeps them within their bounds is said once, here.
+async fn workers(settings: &Settings) -> Result<Workers, Box<dyn std::error::Error + Send + Sync>> {
+    let workers = Workers {
+        user: settings.worker_user.find()?,
+        limits: Limits { memory: settings.worker_memory, ..Limits::default() },
+        ..Workers::of_this_program()?
+    };
+    workers.probe().await?.tell();
+    Ok(workers)
 }
 
 fn announce(gateway: &Gateway, operator_token: Option<&str>) {

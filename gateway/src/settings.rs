@@ -1,5 +1,6 @@
 //! Settings: defaults from `entente.toml`, then a file, then the environment. An unknown setting is an error.
 
+use crate::destinations::confinement::{LEAST_MEMORY, UserName};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -65,6 +66,10 @@ pub struct Settings {
     pub landing_root: String,
     /// Networks that destinations may send to beside the public addresses.
     pub destination_networks: Networks,
+    /// Whom workers run as.
+    pub worker_user: UserName,
+    /// Bytes.
+    pub worker_memory: u64,
     /// Any signed-in user may create accounts.
     pub self_service: bool,
     /// The least number of people that is shown.
@@ -128,6 +133,9 @@ impl Settings {
         }
         if self.privacy_budget_per_quarter.is_nan() || self.privacy_budget_per_quarter < 0.0 {
             return refuse("privacy_budget_per_quarter", "it is not negative");
+        }
+        if self.worker_memory < LEAST_MEMORY {
+            return refuse("worker_memory", "it is at least 64 MiB");
         }
         if self.requests_per_minute == 0 {
             return refuse("requests_per_minute", "it is at least 1");

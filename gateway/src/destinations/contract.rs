@@ -1,6 +1,5 @@
 //! What delivery needs from whatever holds a plugin: a process of its own, or for tests this very process.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,14 +7,17 @@ use entente_destination::caller::CallError;
 use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, Written};
 use serde_json::Value;
 
+use super::confinement::Reach;
+
 /// Starts workers for one destination type.
 #[async_trait]
 pub trait Launcher: Send + Sync {
-    /// A worker with the plugin in it, nothing open yet.
+    /// A worker with the plugin in it, nothing open yet. It reaches nothing else of this machine than `reach`, and
+    /// delivers the rows in it.
     ///
     /// # Errors
     /// [`WorkerFault`] where none can be started.
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault>;
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault>;
 }
 
 /// Something that holds a plugin and calls it. After a [`WorkerFault`] it is of no more use.
@@ -33,7 +35,7 @@ pub trait Worker: Send {
     /// [`WorkerError`].
     async fn check(&mut self, settings: &Value, operator: &Operator) -> Result<(), WorkerError>;
 
-    /// Begins a delivery, or goes on with one. Gives the number of batches in the file of rows.
+    /// Begins a delivery of the rows that the worker was launched with, or goes on with one. Gives the number of batches.
     ///
     /// # Errors
     /// [`WorkerError`].
@@ -73,8 +75,6 @@ pub struct Opening {
     pub operator: Operator,
     /// Which delivery, from where.
     pub delivery: Delivery,
-    /// The Arrow IPC file with the rows; an absolute path.
-    pub rows: PathBuf,
 }
 
 /// Why a call on a worker failed.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::backoff::{Backoff, RetryPolicy, bounded};
+use super::confinement::Reach;
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 
 /// How long a call may go on after the delivery was cancelled.
@@ -41,6 +42,13 @@ pub struct Order {
     pub state: Vec<u8>,
     /// How often in a row the destination had asked to be tried again when the delivery was handed back.
     pub tries: u32,
+}
+
+impl Order {
+    /// What a worker that delivers it may reach.
+    pub fn reach(&self) -> Reach {
+        Reach { rows: Some(self.rows.clone()), ..Reach::of(&self.operator) }
+    }
 }
 
 /// Stores what became of batches. Each call is one transaction: when it returns, all of it is durable.
@@ -190,7 +198,7 @@ pub async fn deliver(
 /// Tells the destination that a delivery which nobody goes on with is cancelled, as far as it listens.
 pub async fn abandon(launcher: &dyn Launcher, order: &Order) {
     let opened = async {
-        let mut worker = launcher.launch().await?;
+        let mut worker = launcher.launch(&order.reach()).await?;
         worker.open(&opening(order)).await?;
         Ok::<_, WorkerError>(worker)
     };
@@ -232,7 +240,7 @@ fn opening(order: &Order) -> Opening {
         acknowledged: order.acknowledged,
         state: order.state.clone(),
     };
-    Opening { settings: order.settings.clone(), operator: order.operator.clone(), delivery, rows: order.rows.clone() }
+    Opening { settings: order.settings.clone(), operator: order.operator.clone(), delivery }
 }
 
 async fn abort(worker: &mut dyn Worker) {
@@ -275,6 +283,7 @@ struct Run<'a> {
     sink: &'a mut dyn AckSink,
     policy: RetryPolicy,
     backoff: Backoff,
+    reach: Reach,
     opening: Opening,
     worker: Option<Box<dyn Worker>>,
     is_open: bool,
@@ -291,6 +300,7 @@ impl<'a> Run<'a> {
             sink,
             policy,
             backoff,
+            reach: order.reach(),
             opening: opening(order),
             worker: None,
             is_open: false,
@@ -303,7 +313,7 @@ impl<'a> Run<'a> {
     async fn step(&mut self) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else {
             self.is_open = false;
-            self.worker = Some(self.launcher.launch().await?);
+            self.worker = Some(self.launcher.launch(&self.reach).await?);
             return Ok(Step::Again(Duration::ZERO));
         };
         if !self.is_open {

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The most bytes of one frame; every row of a batch rejected with its reason fits.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
+/// The most bytes of one that the gateway reads without letting others go ahead.
+const SHORT_FRAME: usize = 64 * 1024;
 
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +71,7 @@ pub(super) async fn send_async(
 }
 
 /// Receives one message; for the gateway.
-pub(super) async fn receive_async<T: DeserializeOwned>(
+pub(super) async fn receive_async<T: DeserializeOwned + Send + 'static>(
     channel: &mut (impl AsyncRead + Unpin),
 ) -> Result<T, FrameError> {
     let mut header = [0; 4];
@@ -77,7 +79,11 @@ pub(super) async fn receive_async<T: DeserializeOwned>(
     let length = length(header)?;
     let mut bytes = Vec::new();
     channel.take(length).read_to_end(&mut bytes).await?;
-    decode(length, &bytes)
+    if bytes.len() <= SHORT_FRAME {
+        return decode(length, &bytes);
+    }
+    let decoded = tokio::task::spawn_blocking(move || decode(length, &bytes));
+    decoded.await.unwrap_or(Err(FrameError::Garbage("a message cannot be read")))
 }
 
 #[cfg(test)]
@@ -94,6 +100,11 @@ mod tests {
         assert_eq!(blocking, waiting);
         assert_eq!(receive::<Vec<String>>(&mut blocking.as_slice()).unwrap(), message);
         assert_eq!(receive_async::<Vec<String>>(&mut blocking.as_slice()).await.unwrap(), message);
+        let long = vec!["x".repeat(SHORT_FRAME)];
+        send(&mut blocking, &long).unwrap();
+        let mut both = blocking.as_slice();
+        assert_eq!(receive_async::<Vec<String>>(&mut both).await.unwrap(), message);
+        assert_eq!(receive_async::<Vec<String>>(&mut both).await.unwrap(), long);
     }
 
     #[test]

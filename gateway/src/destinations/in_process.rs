@@ -1,10 +1,13 @@
 //! A worker in this very process, for tests. The gateway itself never calls a plugin like this.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use entente_destination::caller::{Plugin, Session};
 use entente_destination::{Description, DestinationError, Operator, Progress, Written};
 use serde_json::Value;
 
+use super::confinement::Reach;
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 use super::rows_file::RowsFile;
 
@@ -14,14 +17,15 @@ pub struct InProcess(pub Plugin);
 
 #[async_trait]
 impl Launcher for InProcess {
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
-        Ok(Box::new(InProcessWorker { plugin: self.0, open: None }))
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
+        Ok(Box::new(InProcessWorker { plugin: self.0, rows: reach.rows.clone().unwrap_or_default(), open: None }))
     }
 }
 
 /// The delivery is moved into the thread that calls it and back; a call that was cancelled does not bring it back.
 struct InProcessWorker {
     plugin: Plugin,
+    rows: PathBuf,
     open: Option<(Session, RowsFile)>,
 }
 
@@ -59,9 +63,9 @@ impl Worker for InProcessWorker {
     }
 
     async fn open(&mut self, opening: &Opening) -> Result<u64, WorkerError> {
-        let (plugin, opening) = (self.plugin, opening.clone());
+        let (plugin, rows, opening) = (self.plugin, self.rows.clone(), opening.clone());
         let open = blocking(move || -> Result<_, WorkerError> {
-            let rows = RowsFile::open(&opening.rows)?;
+            let rows = RowsFile::open(&rows)?;
             Ok((plugin.open(&opening.settings, &opening.operator, &opening.delivery)?, rows))
         });
         let (session, rows) = open.await??;

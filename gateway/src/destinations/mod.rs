@@ -5,7 +5,9 @@
 //! nothing else of the gateway: what is stored goes through [`AckSink`], what is delivered is a file of rows.
 
 pub mod allow_list;
+mod answers;
 pub mod backoff;
+pub mod confinement;
 pub mod contract;
 pub mod delivery;
 mod frame;
@@ -21,6 +23,7 @@ mod tests;
 pub mod worker;
 
 pub use allow_list::AllowList;
+pub use confinement::Reach;
 pub use contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 pub use delivery::{AckSink, Acknowledgement, Delivered, DeliveryError, Order, Settlement, SinkError, Stop};
 pub use process::Workers;

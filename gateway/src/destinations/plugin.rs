@@ -106,33 +106,40 @@ pub enum LoadError {
     Table(#[from] TableError),
 }
 
-/// Loads the plugin whose file has this hash. Called in a worker, and nowhere else; it is never unloaded.
-///
-/// # Errors
-/// [`LoadError`].
-pub fn load(path: &Path, expected: FileHash) -> Result<Plugin, LoadError> {
-    let sealed = SealedCopy::of(path)?;
-    if sealed.hash != expected {
-        return Err(LoadError::Changed);
-    }
-    // SAFETY: loading runs the library's initialisers and calling its entry runs its code: that is what the operator
-    // allowed by the hash of these very bytes, and why it happens in a process of its own.
-    let plugin = unsafe {
-        let library = Library::new(sealed.path())?;
-        let entry = *library.get::<Entry>(SYMBOL)?;
-        std::mem::forget(library);
-        Plugin::from_table(entry())?
-    };
-    Ok(plugin)
-}
-
 /// A copy of a file that nobody can change any more.
-struct SealedCopy {
+pub struct SealedCopy {
     hash: FileHash,
     #[cfg(target_os = "linux")]
     memory: File,
     #[cfg(not(target_os = "linux"))]
     file: tempfile::TempPath,
+}
+
+impl SealedCopy {
+    /// The copy of a file that has this hash.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn of_allowed(path: &Path, expected: FileHash) -> Result<Self, LoadError> {
+        let sealed = Self::of(path)?;
+        if sealed.hash == expected { Ok(sealed) } else { Err(LoadError::Changed) }
+    }
+
+    /// Loads it as a plugin. Called in a worker that is confined, and nowhere else; it is never unloaded.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(&self) -> Result<Plugin, LoadError> {
+        // SAFETY: loading runs the library's initialisers and calling its entry runs its code: that is what the operator
+        // allowed by the hash of these very bytes, and why it happens in a process of its own.
+        let plugin = unsafe {
+            let library = Library::new(self.path())?;
+            let entry = *library.get::<Entry>(SYMBOL)?;
+            std::mem::forget(library);
+            Plugin::from_table(entry())?
+        };
+        Ok(plugin)
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -189,6 +196,10 @@ mod tests {
         for text in ["", "ba78", &"g".repeat(64), &"0".repeat(63), &"0".repeat(65)] {
             assert_eq!(text.parse::<FileHash>(), Err(NoHash));
         }
+    }
+
+    fn load(path: &Path, hash: FileHash) -> Result<Plugin, LoadError> {
+        SealedCopy::of_allowed(path, hash)?.load()
     }
 
     #[test]

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entente_destination::{Description, Operator, Progress, Written};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::confinement::{Confinement, InForce, Limits, Reach, User};
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 use super::frame::{FrameError, receive_async, send_async};
 use super::plugin::FileHash;
@@ -63,6 +65,10 @@ pub struct Workers {
     pub arguments: Vec<OsString>,
     /// How long calls may take.
     pub timeouts: Timeouts,
+    /// Whom they run as; none: as the gateway does.
+    pub user: Option<User>,
+    /// What each may use.
+    pub limits: Limits,
 }
 
 impl Workers {
@@ -75,14 +81,35 @@ impl Workers {
             program: std::env::current_exe()?,
             arguments: vec!["plugin-worker".into()],
             timeouts: Timeouts::default(),
+            user: None,
+            limits: Limits::default(),
         })
     }
 
-    /// Starts a worker and has it load the plugin.
+    /// What keeps a plugin within its bounds here, found out by a worker without one.
+    ///
+    /// # Errors
+    /// [`WorkerFault`] where workers cannot be confined as they have to be.
+    pub async fn probe(&self) -> Result<InForce, WorkerFault> {
+        self.spawn("none")?.confine(None, self.confinement(&Reach::default())).await
+    }
+
+    /// Starts a worker and has it load the plugin, when it reaches nothing but `reach` any more.
     ///
     /// # Errors
     /// [`WorkerFault`].
-    pub async fn start(&self, plugin: &PluginFile) -> Result<ProcessWorker, WorkerFault> {
+    pub async fn start(&self, plugin: &PluginFile, reach: &Reach) -> Result<ProcessWorker, WorkerFault> {
+        let mut worker = self.spawn(&plugin.file.display().to_string())?;
+        worker.confine(Some(plugin.clone()), self.confinement(reach)).await?;
+        worker.load().await?;
+        Ok(worker)
+    }
+
+    fn confinement(&self, reach: &Reach) -> Confinement {
+        Confinement { reach: reach.clone(), user: self.user, limits: self.limits }
+    }
+
+    fn spawn(&self, plugin: &str) -> Result<ProcessWorker, WorkerFault> {
         let not_started = |error: io::Error| WorkerFault::NotStarted(error.to_string());
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(not_started)?;
         ours.set_nonblocking(true).map_err(not_started)?;
@@ -100,22 +127,15 @@ impl Workers {
         drop(command);
         let hidden = Hidden::default();
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(log(stderr, plugin.file.display().to_string(), hidden.clone()));
+            tokio::spawn(log(stderr, plugin.to_owned(), hidden.clone()));
         }
         let channel = UnixStream::from_std(ours).map_err(not_started)?;
-        let mut worker = ProcessWorker { child, channel, timeouts: self.timeouts, hidden, lost: None };
-        let load = Request::Load { file: plugin.file.clone(), hash: plugin.hash };
-        match worker.call("load", &load, self.timeouts.load).await {
-            Ok(Reply::Done) => Ok(worker),
-            Ok(_) => Err(worker.lose(unexpected()).await),
-            Err(WorkerError::Fault(fault)) => Err(fault),
-            Err(WorkerError::Destination(error)) => Err(WorkerFault::Garbage(error.kind().to_owned())),
-        }
+        Ok(ProcessWorker { child, channel, timeouts: self.timeouts, hidden, lost: None })
     }
 }
 
 /// The file of a plugin and the hash that was allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginFile {
     /// Where it is; an absolute path.
     pub file: PathBuf,
@@ -134,8 +154,8 @@ pub struct ProcessLauncher {
 
 #[async_trait]
 impl Launcher for ProcessLauncher {
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
-        Ok(Box::new(self.workers.start(&self.plugin).await?))
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
+        Ok(Box::new(self.workers.start(&self.plugin, reach).await?))
     }
 }
 
@@ -163,6 +183,23 @@ impl ProcessWorker {
         self.child
     }
 
+    async fn confine(&mut self, plugin: Option<PluginFile>, confinement: Confinement) -> Result<InForce, WorkerFault> {
+        let request = Request::Confine { plugin, confinement };
+        match self.call("confine", &request, self.timeouts.load).await {
+            Ok(Reply::Confined(in_force)) => Ok(in_force),
+            Ok(_) | Err(WorkerError::Destination(_)) => Err(self.lose(unexpected()).await),
+            Err(WorkerError::Fault(fault)) => Err(fault),
+        }
+    }
+
+    async fn load(&mut self) -> Result<(), WorkerFault> {
+        match self.call("load", &Request::Load, self.timeouts.load).await {
+            Ok(Reply::Done) => Ok(()),
+            Ok(_) | Err(WorkerError::Destination(_)) => Err(self.lose(unexpected()).await),
+            Err(WorkerError::Fault(fault)) => Err(fault),
+        }
+    }
+
     async fn call(&mut self, call: &'static str, request: &Request, limit: Duration) -> Result<Reply, WorkerError> {
         if let Some(fault) = &self.lost {
             return Err(fault.clone().into());
@@ -180,6 +217,7 @@ impl ProcessWorker {
             Ok(Err(FrameError::Io(_))) => WorkerFault::Ended(self.ending().await),
             Ok(Ok(Reply::Panicked)) => WorkerFault::Panicked,
             Ok(Ok(Reply::Malformed(what))) => WorkerFault::Garbage(what),
+            Ok(Ok(Reply::NotConfined(what))) => WorkerFault::NotStarted(what),
             Ok(Ok(Reply::Unusable(what))) => WorkerFault::Unusable(what),
             Ok(Ok(Reply::Rows(what))) => WorkerFault::Rows(what),
             Ok(Ok(reply)) => {
@@ -244,7 +282,6 @@ impl Worker for ProcessWorker {
             operator: opening.operator.clone(),
             delivery: opening.delivery.clone(),
             state: State(opening.delivery.state.clone()),
-            rows: opening.rows.clone(),
         };
         match self.call("open", &request, self.timeouts.open).await? {
             Reply::Opened { batches } => Ok(batches),

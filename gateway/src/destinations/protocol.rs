@@ -1,25 +1,26 @@
 //! What the gateway and a worker say to each other. One request, one reply, in turn.
 
-use std::path::PathBuf;
-
 use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::plugin::FileHash;
+use super::confinement::{Confinement, InForce};
+use super::process::PluginFile;
 
 /// What a worker is asked.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Load the plugin; always the first, once.
-    Load { file: PathBuf, hash: FileHash },
+    /// Take the plugin's file and that of the rows, and give up all else; always the first, once.
+    Confine { plugin: Option<PluginFile>, confinement: Confinement },
+    /// Load the plugin; the second, once.
+    Load,
     /// `describe`.
     Describe,
     /// `check`.
     Check { settings: Value, operator: Operator },
-    /// `open`, and map the file of rows.
-    Open { settings: Value, operator: Operator, delivery: Delivery, state: State, rows: PathBuf },
+    /// `open`.
+    Open { settings: Value, operator: Operator, delivery: Delivery, state: State },
     /// `write` of that batch in the file of rows.
     Write { sequence: u64, key: String },
     /// `poll`.
@@ -34,6 +35,8 @@ pub(super) enum Request {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
+    /// To `Confine`.
+    Confined(InForce),
     /// To `Load`, `Check`, `Finish`, `Abort`.
     Done,
     /// To `Describe`.
@@ -50,6 +53,8 @@ pub(super) enum Reply {
     Panicked,
     /// The plugin broke its contract; the worker ends.
     Malformed(String),
+    /// The worker cannot be confined as it has to be; it ends.
+    NotConfined(String),
     /// The file cannot be loaded; the worker ends.
     Unusable(String),
     /// The rows cannot be read; the worker ends.
@@ -59,7 +64,7 @@ pub(super) enum Reply {
 impl Reply {
     /// Whether the worker ends with it: what it holds cannot be called again.
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::Panicked | Self::Malformed(_) | Self::Unusable(_) | Self::Rows(_))
+        matches!(self, Self::Panicked | Self::Malformed(_) | Self::NotConfined(_) | Self::Unusable(_) | Self::Rows(_))
     }
 }
 

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use super::allow_list::{AllowList, AllowListError};
 use super::backoff::RetryPolicy;
+use super::confinement::Reach;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
 use super::delivery::{AckSink, Delivered, DeliveryError, Order, Stop, abandon, deliver};
 use super::plugin::FileHash;
@@ -184,8 +185,8 @@ impl Registry {
     pub async fn check(&self, id: &str, settings: &Value, operator: &Operator) -> Result<(), RegistryError> {
         let known = self.known();
         let known = known.get(id).ok_or_else(|| RegistryError::Unknown(id.to_owned()))?;
-        let operator = prepared(operator).await.map_err(RegistryError::Folder)?;
-        let mut worker = known.launcher.launch().await.map_err(WorkerError::from)?;
+        let operator = self.prepared(operator).await.map_err(RegistryError::Folder)?;
+        let mut worker = known.launcher.launch(&Reach::of(&operator)).await.map_err(WorkerError::from)?;
         Ok(worker.check(settings, &operator).await?)
     }
 
@@ -201,7 +202,7 @@ impl Registry {
         policy: RetryPolicy,
         stop: &Stop,
     ) -> Result<Delivered, DeliveryError> {
-        let order = placed(order).await?;
+        let order = self.placed(order).await?;
         deliver(&OwnVersion::new(self, id), &order, sink, policy, stop).await
     }
 
@@ -210,9 +211,31 @@ impl Registry {
     /// # Errors
     /// [`DeliveryError::Fault`] where the delivery's place cannot be made.
     pub async fn abandon(&self, id: &str, order: &Order) -> Result<(), DeliveryError> {
-        let order = placed(order).await?;
+        let order = self.placed(order).await?;
         abandon(&OwnVersion::new(self, id), &order).await;
         Ok(())
+    }
+
+    /// The order with the operator's folder made and the rows as an absolute path.
+    async fn placed(&self, order: &Order) -> Result<Order, DeliveryError> {
+        let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
+        let operator = self.prepared(&order.operator).await.map_err(not_started)?;
+        let rows = std::path::absolute(&order.rows).map_err(not_started)?;
+        Ok(Order { operator, rows, ..order.clone() })
+    }
+
+    /// Makes the operator's folder, as an absolute path and for the user of the workers, so that it is there when one
+    /// looks.
+    async fn prepared(&self, operator: &Operator) -> io::Result<Operator> {
+        let mut operator = operator.clone();
+        if let Some(root) = &mut operator.local_root {
+            *root = std::path::absolute(&*root)?;
+            tokio::fs::create_dir_all(&*root).await?;
+            if let Some(user) = self.workers.user {
+                std::os::unix::fs::lchown(&*root, Some(user.uid), Some(user.gid))?;
+            }
+        }
+        Ok(operator)
     }
 
     fn known(&self) -> Arc<BTreeMap<String, Type>> {
@@ -290,13 +313,13 @@ impl<'a> OwnVersion<'a> {
 
 #[async_trait]
 impl Launcher for OwnVersion<'_> {
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
         let used = self.registry.known().get(self.id).cloned();
         let own = self.began_with().clone();
         if let Some(own) = own
             && self.is_allowed(&own)?
         {
-            match own.launcher.launch().await {
+            match own.launcher.launch(reach).await {
                 Err(WorkerFault::Unusable(reason)) if used.as_ref().is_some_and(|used| used.hash != own.hash) => {
                     info!(id = self.id, version = own.description.version, reason, "a version is gone");
                 }
@@ -309,12 +332,13 @@ impl Launcher for OwnVersion<'_> {
             return Err(none());
         }
         *self.began_with() = Some(used.clone());
-        used.launcher.launch().await
+        used.launcher.launch(reach).await
     }
 }
 
+/// Asks a plugin what it is. It needs nothing for that.
 async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
-    launcher.launch().await?.describe().await
+    launcher.launch(&Reach::default()).await?.describe().await
 }
 
 /// Adds a type; of two with the same id the higher version stays, of two with the same version the one allowed last, of the
@@ -354,22 +378,4 @@ fn libraries(folder: &Path) -> Vec<PathBuf> {
         files.truncate(MAX_FILES);
     }
     files
-}
-
-/// The order with the operator's folder made and the rows as an absolute path.
-async fn placed(order: &Order) -> Result<Order, DeliveryError> {
-    let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
-    let operator = prepared(&order.operator).await.map_err(not_started)?;
-    let rows = std::path::absolute(&order.rows).map_err(not_started)?;
-    Ok(Order { operator, rows, ..order.clone() })
-}
-
-/// Makes the operator's folder, as an absolute path, so that it is there when a worker looks.
-async fn prepared(operator: &Operator) -> io::Result<Operator> {
-    let mut operator = operator.clone();
-    if let Some(root) = &mut operator.local_root {
-        *root = std::path::absolute(&*root)?;
-        tokio::fs::create_dir_all(&*root).await?;
-    }
-    Ok(operator)
 }

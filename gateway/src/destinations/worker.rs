@@ -2,7 +2,7 @@
 //! `entente plugin-worker`; nothing else should.
 //!
 //! It talks over the socket it finds as its standard input, which it moves elsewhere before the plugin is loaded, so
-//! that a plugin may read and print what it likes. It ends when the gateway's end of the socket is closed, even in the
+//! that a plugin may read and print what it likes. Before that it gives up what no plugin needs, see [`confine`]. It ends when the gateway's end of the socket is closed, even in the
 //! middle of a call.
 
 use std::fs::File;
@@ -15,17 +15,14 @@ use std::thread;
 
 use entente_destination::caller::{CallError, Plugin, Session};
 use rustix::io::{FdFlags, fcntl_getfd};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::frame::{receive, send};
-use super::plugin::load;
+use super::answers::Answers;
+use super::confinement::{Confinement, InForce, Limits, NotConfined, confine, renew_processor_time};
+use super::frame::{FrameError, receive, send};
+use super::plugin::{LoadError, SealedCopy};
+use super::process::PluginFile;
 use super::protocol::{Reply, Request, State};
 use super::rows_file::{RowsError, RowsFile};
-
-/// The most memory of its own that a worker may have, in bytes; mapped files do not count.
-const MAX_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
-/// The most open files.
-const MAX_FILES: u64 = 512;
 
 /// Serves the gateway until it hangs up. The first thing that `entente plugin-worker` does, before it opens anything.
 pub fn run_worker() -> ExitCode {
@@ -39,7 +36,7 @@ pub fn run_worker() -> ExitCode {
     }
 }
 
-/// Moves the socket out of the plugin's way, closes what was inherited and sets limits.
+/// Moves the socket out of the plugin's way and closes what was inherited.
 fn prepare() -> io::Result<UnixStream> {
     let stdin = io::stdin();
     if !rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&stdin)?.st_mode).is_socket() {
@@ -48,19 +45,9 @@ fn prepare() -> io::Result<UnixStream> {
     close_inherited();
     let channel = UnixStream::from(rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    limit(Resource::Core, 0);
-    limit(Resource::Nofile, MAX_FILES);
-    limit(Resource::Data, MAX_MEMORY);
     #[cfg(target_os = "linux")]
     rustix::thread::set_no_new_privs(true)?;
     Ok(channel)
-}
-
-/// Lowers a limit; one that is lower already stays.
-fn limit(resource: Resource, most: u64) {
-    let maximum = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
-    // A system without the limit has other ways to bound a process.
-    let _ = setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) });
 }
 
 /// Closes the files that whoever started the gateway left open to all its children.
@@ -80,11 +67,23 @@ fn close_inherited() {
     }
 }
 
-fn serve(channel: UnixStream) -> io::Result<()> {
+fn serve(mut channel: UnixStream) -> io::Result<()> {
+    // While there is no other thread yet: what a thread gives up, only those that it starts afterwards give up with it.
+    let mut worker = match receive(&mut channel) {
+        Ok(Request::Confine { plugin, confinement }) => match begin(plugin, &confinement) {
+            Ok((worker, in_force)) => {
+                send(&mut channel, &Reply::Confined(in_force)).map_err(io::Error::other)?;
+                worker
+            }
+            Err(error) => return send(&mut channel, &Reply::from(error)).map_err(io::Error::other),
+        },
+        Ok(_) => return Err(io::Error::other("the gateway speaks another language")),
+        Err(FrameError::Io(_)) => return Ok(()),
+        Err(error) => return Err(io::Error::other(error)),
+    };
     let requests = read_requests(channel.try_clone()?);
-    let mut channel = channel;
-    let mut worker = None;
     while let Ok(request) = requests.recv() {
+        renew_processor_time(worker.limits);
         let reply = answer(request, &mut worker);
         send(&mut channel, &reply).map_err(io::Error::other)?;
         if reply.is_last() {
@@ -92,6 +91,36 @@ fn serve(channel: UnixStream) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Takes the files that the worker is for, and gives up all else.
+fn begin(plugin: Option<PluginFile>, confinement: &Confinement) -> Result<(Worker, InForce), NotBegun> {
+    let file = plugin.map(|plugin| SealedCopy::of_allowed(&plugin.file, plugin.hash)).transpose()?;
+    let rows = confinement.reach.rows.as_deref().map(RowsFile::open).transpose()?;
+    let in_force = confine(confinement)?;
+    Ok((Worker { limits: confinement.limits, file, rows, plugin: None, open: None }, in_force))
+}
+
+/// Why a worker cannot be what it was started for.
+#[derive(Debug, thiserror::Error)]
+enum NotBegun {
+    #[error(transparent)]
+    Plugin(#[from] LoadError),
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    #[error(transparent)]
+    Confined(#[from] NotConfined),
+}
+
+impl From<NotBegun> for Reply {
+    fn from(error: NotBegun) -> Self {
+        let what = error.to_string();
+        match error {
+            NotBegun::Plugin(_) => Self::Unusable(what),
+            NotBegun::Rows(_) => Self::Rows(what),
+            NotBegun::Confined(_) => Self::NotConfined(what),
+        }
+    }
 }
 
 /// Requests as they come. When the gateway is gone the process ends at once, whatever the plugin is doing.
@@ -108,29 +137,45 @@ fn read_requests(mut channel: UnixStream) -> mpsc::Receiver<Request> {
     receiver
 }
 
-/// The plugin and the delivery that is open.
-struct Loaded {
-    plugin: Plugin,
-    open: Option<(Session, RowsFile)>,
+/// The files that a worker is for, and then the plugin and the delivery that is open.
+struct Worker {
+    limits: Limits,
+    file: Option<SealedCopy>,
+    rows: Option<RowsFile>,
+    plugin: Option<Plugin>,
+    open: Option<(Session, Answers)>,
 }
 
-impl Loaded {
-    fn delivery(&mut self) -> Result<&mut (Session, RowsFile), CallFailed> {
-        self.open.as_mut().ok_or(CallFailed::NotOpen)
+impl Worker {
+    fn plugin(&self) -> Result<Plugin, CallFailed> {
+        self.plugin.ok_or(CallFailed::NotOpen)
     }
-}
 
-fn answer(request: Request, worker: &mut Option<Loaded>) -> Reply {
-    if let Request::Load { file, hash } = request {
-        return match load(&file, hash) {
+    fn rows(&self) -> Result<&RowsFile, CallFailed> {
+        self.rows.as_ref().ok_or(CallFailed::NotOpen)
+    }
+
+    /// The delivery that is open, with its rows.
+    fn delivery(&mut self) -> Result<(&mut Session, &mut Answers, &RowsFile), CallFailed> {
+        match (&mut self.open, &self.rows) {
+            (Some((session, answers)), Some(rows)) => Ok((session, answers, rows)),
+            _ => Err(CallFailed::NotOpen),
+        }
+    }
+
+    fn load(&mut self) -> Reply {
+        let Some(file) = self.file.take() else { return Reply::Unusable("there is no plugin to load".to_owned()) };
+        match file.load() {
             Ok(plugin) => {
-                *worker = Some(Loaded { plugin, open: None });
+                self.plugin = Some(plugin);
                 Reply::Done
             }
             Err(error) => Reply::Unusable(error.to_string()),
-        };
+        }
     }
-    let Some(worker) = worker else { return Reply::Unusable("nothing is loaded".to_owned()) };
+}
+
+fn answer(request: Request, worker: &mut Worker) -> Reply {
     match call(request, worker) {
         Ok(reply) => reply,
         Err(CallFailed::Call(CallError::Destination(error))) => Reply::Failed(error),
@@ -159,35 +204,48 @@ impl From<RowsError> for CallFailed {
     }
 }
 
-fn call(request: Request, worker: &mut Loaded) -> Result<Reply, CallFailed> {
+fn call(request: Request, worker: &mut Worker) -> Result<Reply, CallFailed> {
     Ok(match request {
-        Request::Load { .. } => return Err(CallFailed::NotOpen),
-        Request::Describe => Reply::Described(worker.plugin.describe()?),
+        Request::Confine { .. } => return Err(CallFailed::NotOpen),
+        Request::Load => worker.load(),
+        Request::Describe => Reply::Described(worker.plugin()?.describe()?),
         Request::Check { settings, operator } => {
-            worker.plugin.check(&settings, &operator)?;
+            worker.plugin()?.check(&settings, &operator)?;
             Reply::Done
         }
-        Request::Open { settings, operator, mut delivery, state, rows } => {
+        Request::Open { settings, operator, mut delivery, state } => {
             worker.open = None;
             delivery.state = state.0;
-            let rows = RowsFile::open(&rows)?;
-            let batches = rows.batches();
-            worker.open = Some((worker.plugin.open(&settings, &operator, &delivery)?, rows));
+            let batches = worker.rows()?.batches();
+            worker.open = Some((worker.plugin()?.open(&settings, &operator, &delivery)?, Answers::default()));
             Reply::Opened { batches }
         }
         Request::Write { sequence, key } => {
-            let (session, rows) = worker.delivery()?;
-            let mut written = session.write(sequence, &key, &rows.read(sequence)?)?;
+            let (session, answers, rows) = worker.delivery()?;
+            let batch = rows.read(sequence)?;
+            let mut written = session.write(sequence, &key, &batch)?;
+            answers.written(sequence, batch.num_rows() as u64, &written);
             let state = State(std::mem::take(&mut written.state));
             Reply::Written(written, state)
         }
         Request::Poll => {
-            let mut progress = worker.delivery()?.0.poll()?;
+            let (session, answers, rows) = worker.delivery()?;
+            let mut progress = session.poll()?;
+            for settled in &progress.settled {
+                let Ok(batch) = rows.read(settled.sequence) else {
+                    return Err(CallError::Malformed("it answered for a batch that there is not").into());
+                };
+                answers.settled(batch.num_rows() as u64, settled)?;
+            }
             let state = progress.state.take().map(State);
             Reply::Progress(progress, state)
         }
         Request::Finish => {
-            worker.delivery()?.0.finish()?;
+            let (session, answers, _) = worker.delivery()?;
+            if !answers.are_all_there() {
+                return Err(CallError::Malformed("it left rows without an answer").into());
+            }
+            session.finish()?;
             Reply::Done
         }
         Request::Abort => {

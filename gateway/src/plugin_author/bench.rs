@@ -17,7 +17,7 @@ use super::ledger::bar;
 use super::run::cancel_by_hand;
 use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
-use crate::destinations::delivery::{Delivered, Order, deliver};
+use crate::destinations::delivery::{Delivered, Order, Stop, deliver};
 use crate::destinations::rows_file::{RowsError, write_rows};
 use crate::destinations::{AckSink, Acknowledgement, Settlement, SinkError};
 
@@ -60,16 +60,17 @@ impl Bench {
             rows: PathBuf::new(),
             acknowledged: 0,
             state: Vec::new(),
+            tries: 0,
         };
         let launcher = target::launcher(&self.file)?;
-        let cancel = CancellationToken::new();
-        tokio::spawn(cancel_by_hand(cancel.clone()));
+        let stop = Stop::default();
+        tokio::spawn(cancel_by_hand(stop.cancel.clone()));
         let folder = tempfile::tempdir()?;
         let order = Order { rows: folder.path().join("rows.arrow"), ..order };
         let floor = Floor { folder: self.operator.local_root().unwrap_or(folder.path()).to_owned() };
-        let (rows, path, stop) = (self.rows_count, order.rows.clone(), cancel.clone());
-        tokio::task::spawn_blocking(move || make_up(rows, &path, &stop)).await??;
-        if cancel.is_cancelled() {
+        let (rows, path, cancel) = (self.rows_count, order.rows.clone(), stop.cancel.clone());
+        tokio::task::spawn_blocking(move || make_up(rows, &path, &cancel)).await??;
+        if stop.cancel.is_cancelled() {
             return Err("cancelled".into());
         }
         // The faster of one before and one after, so that what else the machine does meanwhile matters less.
@@ -77,7 +78,7 @@ impl Bench {
         let mut count = Count { bar: bar(rows) };
         target::show_events(&count.bar);
         let began = Instant::now();
-        let delivered = deliver(&launcher, &order, &mut count, RetryPolicy::default(), &cancel).await;
+        let delivered = deliver(&launcher, &order, &mut count, RetryPolicy::default(), &stop).await;
         let took = began.elapsed();
         count.bar.finish_and_clear();
         say(rows, &delivered?, took, before.min(floor.time(rows)?));

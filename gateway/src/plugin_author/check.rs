@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::settings_schema::{faults, properties, required, types};
 use super::target::{self, OperatorOptions};
+use crate::destinations::confinement::Reach;
 use crate::destinations::contract::{Launcher, Worker, WorkerError};
 
 /// A value of wrong settings, which no message may repeat: it could be a secret.
@@ -138,7 +139,7 @@ pub(super) async fn examine(
 }
 
 async fn describe(trial: &mut Trial<'_>, list: &mut Checklist) -> Option<Description> {
-    let worker = match trial.launcher.launch().await {
+    let worker = match trial.launcher.launch(&Reach::of(trial.operator)).await {
         Ok(worker) => trial.worker.insert(worker),
         Err(fault) => {
             list.add("it is a plugin", Err(fault.to_string()));
@@ -205,7 +206,7 @@ impl Trial<'_> {
     async fn check(&mut self, settings: &Value) -> Result<(), WorkerError> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => self.launcher.launch().await?,
+            None => self.launcher.launch(&Reach::of(self.operator)).await?,
         };
         let outcome = worker.check(settings, self.operator).await;
         if let Err(WorkerError::Destination(error)) = &outcome {

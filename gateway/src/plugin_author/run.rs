@@ -15,8 +15,9 @@ use super::ledger::{Ledger, bar};
 use super::state_folder::{StateError, StateFolder, Summary};
 use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
+use crate::destinations::confinement::Reach;
 use crate::destinations::contract::Launcher;
-use crate::destinations::delivery::{DeliveryError, Order, deliver};
+use crate::destinations::delivery::{DeliveryError, Order, Stop, deliver};
 
 /// The longest wait that is waited out: somebody sits before it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,7 +131,7 @@ impl Trial {
         folder: &Path,
         cancel: &CancellationToken,
     ) -> Result<Ended, Box<dyn std::error::Error + Send + Sync>> {
-        let description = launcher.launch().await?.describe().await?;
+        let description = launcher.launch(&Reach::default()).await?.describe().await?;
         let mut folder = self.open(folder, description.id, cancel).await?;
         let order = Order {
             settings: self.settings.clone(),
@@ -142,13 +143,15 @@ impl Trial {
             rows: folder.rows(),
             acknowledged: folder.record.acknowledged,
             state: folder.state()?,
+            tries: 0,
         };
         let bar = bar(folder.record.rows);
         target::show_events(&bar);
         let mut ledger = Ledger { folder: &mut folder, bar: bar.clone() };
         ledger.show();
         let policy = RetryPolicy { patience: PATIENCE, ..RetryPolicy::default() };
-        let outcome = deliver(launcher, &order, &mut ledger, policy, cancel).await;
+        let stop = Stop { cancel: cancel.clone(), ..Stop::default() };
+        let outcome = deliver(launcher, &order, &mut ledger, policy, &stop).await;
         bar.finish_and_clear();
         let (rows, batches) = (folder.record.rows, folder.record.acknowledged);
         let summary = folder.summary()?;

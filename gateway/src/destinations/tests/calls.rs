@@ -6,27 +6,32 @@ use std::time::{Duration, Instant};
 use entente_destination::{DestinationError, Operator};
 
 use super::fixture::{Place, compile, launcher, plugin_file, workers};
-use crate::destinations::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
+use crate::destinations::confinement::Reach;
+use crate::destinations::contract::{Launcher, Worker, WorkerError, WorkerFault};
 use crate::destinations::plugin::FileHash;
 use crate::destinations::process::{PluginFile, ProcessWorker, Timeouts, Workers};
+
+async fn start() -> Result<ProcessWorker, WorkerFault> {
+    workers().start(&plugin_file(), &Reach::default()).await
+}
 
 async fn check(worker: &mut ProcessWorker, mode: &str) -> Result<(), WorkerError> {
     worker.check(&Place::settings(mode), &Operator::default()).await
 }
 
 async fn check_once(mode: &str) -> Result<(), WorkerError> {
-    check(&mut workers().start(&plugin_file()).await.unwrap(), mode).await
+    check(&mut start().await.unwrap(), mode).await
 }
 
 #[tokio::test]
 async fn a_plugin_in_c_describes_itself() {
-    let description = launcher().launch().await.unwrap().describe().await.unwrap();
+    let description = launcher().launch(&Reach::default()).await.unwrap().describe().await.unwrap();
     assert_eq!((description.id.as_str(), description.version.as_str()), ("fixture", "1.0"));
 }
 
 #[tokio::test]
 async fn errors_leave_the_worker_alive() {
-    let mut worker = workers().start(&plugin_file()).await.unwrap();
+    let mut worker = start().await.unwrap();
     let wrong = WorkerError::Destination(DestinationError::Auth("wrong token".to_owned()));
     assert_eq!(check(&mut worker, "auth").await, Err(wrong));
     assert_eq!(check(&mut worker, "").await, Ok(()));
@@ -45,7 +50,7 @@ async fn faults_are_told_apart_and_end_the_worker() {
         ("huge", |fault| matches!(fault, WorkerFault::Garbage(_))),
     ];
     for (mode, expected) in cases {
-        let mut worker = workers().start(&plugin_file()).await.unwrap();
+        let mut worker = start().await.unwrap();
         let Err(WorkerError::Fault(fault)) = check(&mut worker, mode).await else { unreachable!("{mode}") };
         assert!(expected(&fault), "{mode}: {fault}");
         assert_eq!(check(&mut worker, "").await, Err(fault.into()), "it stays lost");
@@ -57,7 +62,7 @@ async fn faults_are_told_apart_and_end_the_worker() {
 async fn a_hanging_plugin_is_killed() {
     let timeouts = Timeouts { check: Duration::from_millis(200), ..Timeouts::default() };
     let workers = Workers { timeouts, ..workers() };
-    let mut worker = workers.start(&plugin_file()).await.unwrap();
+    let mut worker = workers.start(&plugin_file(), &Reach::default()).await.unwrap();
     let began = Instant::now();
     let fault = check(&mut worker, "hang").await.unwrap_err();
     assert_eq!(fault, WorkerFault::TimedOut { call: "check", after: Duration::from_millis(200) }.into());
@@ -67,7 +72,7 @@ async fn a_hanging_plugin_is_killed() {
 
 #[tokio::test]
 async fn a_call_that_was_given_up_does_not_answer_the_next() {
-    let mut worker = workers().start(&plugin_file()).await.unwrap();
+    let mut worker = start().await.unwrap();
     let given_up = tokio::time::timeout(Duration::from_millis(50), check(&mut worker, "hang")).await;
     assert!(given_up.is_err());
     assert!(matches!(check(&mut worker, "").await, Err(WorkerError::Fault(_))));
@@ -88,7 +93,7 @@ async fn a_plugin_finds_nothing_of_the_gateway() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_dead_gateway_takes_a_hanging_worker_with_it() {
-    let mut worker = workers().start(&plugin_file()).await.unwrap();
+    let mut worker = start().await.unwrap();
     let process = format!("/proc/{}/stat", worker.id().unwrap());
     let given_up = tokio::time::timeout(Duration::from_millis(50), check(&mut worker, "hang")).await;
     assert!(given_up.is_err());
@@ -102,13 +107,13 @@ async fn files_that_are_no_plugins_are_unusable() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("libtext.so");
     std::fs::write(&text, "text").unwrap();
-    let no_table = compile(folder.path(), "libnothing.so", &["-DNO_TABLE"]);
+    let no_table = compile(folder.path(), "fixture.c", "libnothing.so", &["-DNO_TABLE"]);
     for file in [text, no_table] {
         let plugin = PluginFile { hash: FileHash::of(&file).unwrap(), file };
-        assert!(matches!(workers().start(&plugin).await, Err(WorkerFault::Unusable(_))));
+        assert!(matches!(workers().start(&plugin, &Reach::default()).await, Err(WorkerFault::Unusable(_))));
     }
     let changed = PluginFile { hash: FileHash::of(Path::new("/dev/null")).unwrap(), ..plugin_file() };
-    assert!(matches!(workers().start(&changed).await, Err(WorkerFault::Unusable(_))));
+    assert!(matches!(workers().start(&changed, &Reach::default()).await, Err(WorkerFault::Unusable(_))));
 }
 
 #[tokio::test]
@@ -117,6 +122,7 @@ async fn programs_that_are_no_workers_are_faults() {
         program: program.into(),
         arguments: arguments.iter().map(Into::into).collect(),
         timeouts: Timeouts { load: Duration::from_millis(1500), ..Timeouts::default() },
+        ..workers()
     };
     for (workers, expected) in [
         (program("/does/not/exist", &[]), "did not start"),
@@ -125,24 +131,16 @@ async fn programs_that_are_no_workers_are_faults() {
         (program("/bin/sh", &["-c", "while :; do echo yyyyyyyy >&0; done"]), "contract"),
         (program("/bin/sh", &["-c", "exec sleep 100"]), "did not answer"),
     ] {
-        let fault = workers.start(&plugin_file()).await.unwrap_err();
+        let fault = workers.start(&plugin_file(), &Reach::default()).await.unwrap_err();
         assert!(fault.to_string().contains(expected), "{fault}, not {expected}");
     }
 }
 
 #[tokio::test]
 async fn rows_that_cannot_be_read_are_a_fault() {
-    let place = Place::new(1, 1);
-    let order = place.order("");
-    let opening = |rows: &str| Opening {
-        settings: order.settings.clone(),
-        operator: order.operator.clone(),
-        delivery: entente_destination::Delivery::default(),
-        rows: rows.into(),
-    };
     for rows in ["/does/not/exist", "/dev/null", "/etc/passwd"] {
-        let mut worker = launcher().launch().await.unwrap();
-        let fault = worker.open(&opening(rows)).await.unwrap_err();
-        assert!(matches!(fault, WorkerError::Fault(WorkerFault::Rows(_))), "{rows}: {fault}");
+        let reach = Reach { rows: Some(rows.into()), ..Reach::default() };
+        let fault = workers().start(&plugin_file(), &reach).await.unwrap_err();
+        assert!(matches!(fault, WorkerFault::Rows(_)), "{rows}: {fault}");
     }
 }

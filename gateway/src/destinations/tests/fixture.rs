@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::destinations::backoff::RetryPolicy;
+use crate::destinations::confinement::Limits;
 use crate::destinations::delivery::{Order, key_prefix};
 use crate::destinations::plugin::FileHash;
 use crate::destinations::process::{PluginFile, ProcessLauncher, Timeouts, Workers};
@@ -36,6 +37,8 @@ pub(super) fn workers() -> Workers {
         program: std::env::current_exe().unwrap(),
         arguments: arguments.map(Into::into).to_vec(),
         timeouts: Timeouts::default(),
+        user: None,
+        limits: Limits::default(),
     }
 }
 
@@ -44,22 +47,22 @@ pub(super) fn plugin_file() -> PluginFile {
     static FILE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, file) = FILE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        let file = compile(folder.path(), "libfixture.so", &[]);
+        let file = compile(folder.path(), "fixture.c", "libfixture.so", &[]);
         (folder, file)
     });
     PluginFile { hash: FileHash::of(file).unwrap(), file: file.clone() }
 }
 
-/// Compiles the plugin into `folder`.
-pub(super) fn compile(folder: &Path, name: &str, flags: &[&str]) -> PathBuf {
-    let header = include_str!("../../../../plugins/sdk/include/entente_destination.h");
-    fs::write(folder.join("entente_destination.h"), header).unwrap();
-    fs::write(folder.join("fixture.c"), include_str!("fixture.c")).unwrap();
+/// Compiles a plugin that is beside this file into `folder`.
+pub(super) fn compile(folder: &Path, source: &str, name: &str, flags: &[&str]) -> PathBuf {
+    let gateway = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = folder.join(name);
     let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o"])
+        .args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-pthread", "-o"])
         .arg(&file)
-        .arg(folder.join("fixture.c"))
+        .arg(gateway.join("src/destinations/tests").join(source))
+        .arg("-I")
+        .arg(gateway.join("../plugins/sdk/include"))
         .args(flags)
         .status();
     assert!(status.unwrap().success());

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::fixture::{Place, launcher, policy};
 use super::ledger::Ledger;
 use crate::destinations::backoff::RetryPolicy;
+use crate::destinations::confinement::Reach;
 use crate::destinations::contract::{Launcher, Worker, WorkerFault};
 use crate::destinations::delivery::{Stop, deliver};
 use crate::destinations::process::ProcessLauncher;
@@ -21,8 +22,8 @@ struct Watched {
 
 #[async_trait]
 impl Launcher for Watched {
-    async fn launch(&self) -> Result<Box<dyn Worker>, WorkerFault> {
-        let worker = self.launcher.workers.start(&self.launcher.plugin).await?;
+    async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
+        let worker = self.launcher.workers.start(&self.launcher.plugin, reach).await?;
         *self.process.lock().unwrap() = worker.id();
         Ok(Box::new(worker))
     }

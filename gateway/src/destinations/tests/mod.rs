@@ -5,6 +5,7 @@
 mod calls;
 mod deliveries;
 mod fixture;
+mod hostile;
 mod in_process;
 mod kills;
 mod ledger;
