@@ -14,6 +14,7 @@
 //! | [`parts`] | a batch that becomes several requests, and how far it is |
 //! | [`match_keys`] | what the endpoint takes for each match key |
 //! | [`state`] | what a delivery keeps, as JSON |
+//! | [`reach`] | which addresses may be connected to |
 //! | [`identity_format`] | identities as hexadecimal digits or Base64 |
 //! | `files` (feature `files`) | rows as Parquet or CSV files, and the manifest of a delivery |
 //! | `http` (feature `http`) | a client with timeouts, retries, a rate, a proxy and OAuth tokens |
@@ -45,6 +46,7 @@ pub mod identity_format;
 pub mod match_keys;
 mod message;
 pub mod parts;
+pub mod reach;
 pub mod rows;
 mod runtime;
 pub mod secret;

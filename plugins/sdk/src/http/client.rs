@@ -18,10 +18,10 @@ use super::endpoint::shown;
 use super::fault::Fault;
 use super::proxy::Proxy;
 use super::rate::Rate;
-use super::reach::Reach;
 use super::retry::Retry;
 use crate::destination::Operator;
 use crate::error::DestinationError;
+use crate::reach::Reach;
 
 /// How a client behaves. The defaults keep a request, with all that is tried, within the minute that a gateway gives a
 /// check.

@@ -20,8 +20,9 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::proxy::Proxy;
-use super::reach::{OutOfReach, Reach, Resolver};
+use super::resolver::Resolver;
 use crate::error::DestinationError;
+use crate::reach::{OutOfReach, Reach};
 
 type Boxed = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -54,7 +55,7 @@ impl Connector {
             None => Route::Straight(tls.wrap_connector(tcp)),
             Some(proxy) => {
                 let address = proxy.address()?;
-                reach.admit(&address).map_err(|OutOfReach| {
+                reach.admit(address.host().unwrap_or_default()).map_err(|OutOfReach| {
                     DestinationError::Config("the proxy is in a network that the operator has not allowed".to_owned())
                 })?;
                 let mut tunnel = Tunnel::new(address, tcp);
@@ -97,7 +98,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, address: Uri) -> Self::Future {
         // Written as an address, a host is not asked for by its name.
-        if let Err(out_of_reach) = self.reach.admit(&address) {
+        if let Err(out_of_reach) = self.reach.admit(address.host().unwrap_or_default()) {
             return Box::pin(async move { Err(out_of_reach.into()) });
         }
         match &mut self.route {

@@ -5,8 +5,8 @@ use std::io;
 
 use hyper_util::client::legacy;
 
-use super::reach::OutOfReach;
 use crate::error::DestinationError;
+use crate::reach::OutOfReach;
 
 /// Why a request got no answer, and whether it may have been taken all the same.
 #[derive(Debug)]

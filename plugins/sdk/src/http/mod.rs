@@ -36,7 +36,7 @@ mod fault;
 mod oauth;
 mod proxy;
 mod rate;
-mod reach;
+mod resolver;
 mod retry;
 mod stand_in;
 #[cfg(test)]

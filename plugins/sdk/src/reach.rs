@@ -1,20 +1,14 @@
-//! Which addresses requests may go to: public ones, and those in networks that the operator allowed. Names of hosts come
-//! from settings, and could else be used to reach what stands behind the operator's own walls.
+//! Which addresses a destination may connect to: public ones, and those in networks that the operator allowed. Names of
+//! hosts come from settings, and could else be used to reach what stands behind the operator's own walls.
+//!
+//! The client of feature `http` keeps to it by itself. A destination that speaks something else connects to the very
+//! addresses that [`Reach::resolve`] gives, so that a name cannot have other addresses a moment later.
 
-use std::error::Error;
-use std::fmt;
-use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use ::http::Uri;
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use tower_service::Service;
-
-type Boxed = Box<dyn Error + Send + Sync>;
 
 /// Networks of IANA's registry of special-purpose IPv4 addresses (RFC 6890), and what is no host's: multicast and what is
 /// reserved.
@@ -48,32 +42,50 @@ const SPECIAL_V6: [Ipv6Net; 4] = [
 ];
 
 /// The address is in a network that the operator did not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OutOfReach;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the address is not public")]
+pub struct OutOfReach;
 
-impl fmt::Display for OutOfReach {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the address is not public")
-    }
+/// Why there is no address to connect to.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAddress {
+    /// The host has addresses, but none that may be reached.
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
+    /// The host's addresses cannot be found out, now at least.
+    #[error(transparent)]
+    Unknown(#[from] io::Error),
 }
-
-impl Error for OutOfReach {}
 
 /// The addresses that may be reached.
 #[derive(Debug, Clone)]
-pub(super) struct Reach {
+pub struct Reach {
     allowed: Arc<[IpNet]>,
 }
 
 impl Reach {
-    pub(super) fn new(allowed: &[IpNet]) -> Self {
+    /// Public addresses and those in the networks `allowed`, which are [`crate::Operator::networks`].
+    pub fn new(allowed: &[IpNet]) -> Self {
         Self { allowed: allowed.into() }
     }
 
-    /// Where the host of a URL is written as an address, it is known already; a name is found out later.
-    pub(super) fn admit(&self, uri: &Uri) -> Result<(), OutOfReach> {
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        match host.parse() {
+    /// The addresses of `host`, a name or an address, that may be reached, each with `port`: at least one. Asking for a
+    /// name takes as long as the system lets it; set a time.
+    ///
+    /// # Errors
+    /// [`NoAddress`].
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
+        let found = tokio::net::lookup_host((unbracketed(host), port)).await?;
+        let within: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
+        if within.is_empty() { Err(OutOfReach.into()) } else { Ok(within) }
+    }
+
+    /// Where a host is written as an address, it is known already whether it may be reached; a name is found out later.
+    ///
+    /// # Errors
+    /// [`OutOfReach`] for an address that may not.
+    pub fn admit(&self, host: &str) -> Result<(), OutOfReach> {
+        match unbracketed(host).parse() {
             Ok(address) if !self.allows(address) => Err(OutOfReach),
             _ => Ok(()),
         }
@@ -85,6 +97,11 @@ impl Reach {
     }
 }
 
+/// URLs have IPv6 addresses in brackets.
+fn unbracketed(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|network| network.contains(&address)),
@@ -94,47 +111,15 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Finds out the addresses of names, and gives those that may be reached. It is to these that connections are made, so
-/// that a name cannot have other addresses a moment later.
-#[derive(Debug, Clone)]
-pub(super) struct Resolver {
-    system: GaiResolver,
-    reach: Reach,
-}
-
-impl Resolver {
-    pub(super) fn new(reach: Reach) -> Self {
-        Self { system: GaiResolver::new(), reach }
-    }
-}
-
-impl Service<Name> for Resolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Boxed;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Boxed>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Boxed>> {
-        self.system.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let (found, reach) = (self.system.call(name), self.reach.clone());
-        Box::pin(async move {
-            let within: Vec<_> = found.await?.filter(|address| reach.allows(address.ip())).collect();
-            if within.is_empty() { Err(OutOfReach.into()) } else { Ok(within.into_iter()) }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use proptest::prelude::*;
 
-    fn admits(allowed: &[&str], url: &str) -> bool {
+    fn admits(allowed: &[&str], host: &str) -> bool {
         let allowed: Vec<IpNet> = allowed.iter().map(|network| network.parse().unwrap()).collect();
-        Reach::new(&allowed).admit(&url.parse().unwrap()).is_ok()
+        Reach::new(&allowed).admit(host).is_ok()
     }
 
     #[test]
@@ -170,25 +155,29 @@ mod tests {
             ("[2001:db8::1]", false),
             ("[2002:a00:1::]", false),
         ] {
-            assert_eq!(admits(&[], &format!("https://{address}/hook")), is_within, "{address}");
+            assert_eq!(admits(&[], address), is_within, "{address}");
         }
     }
 
     #[test]
     fn the_operator_may_allow_networks() {
-        assert!(admits(&["10.1.0.0/16"], "https://10.1.2.3/"));
-        assert!(!admits(&["10.1.0.0/16"], "https://10.2.2.3/"));
-        assert!(admits(&["10.1.0.0/16"], "https://[::ffff:10.1.2.3]/"));
-        assert!(admits(&["127.0.0.1/32", "fd00::/8"], "https://[fd00::7]/"));
+        assert!(admits(&["10.1.0.0/16"], "10.1.2.3"));
+        assert!(!admits(&["10.1.0.0/16"], "10.2.2.3"));
+        assert!(admits(&["10.1.0.0/16"], "[::ffff:10.1.2.3]"));
+        assert!(admits(&["127.0.0.1/32", "fd00::/8"], "[fd00::7]"));
     }
 
     #[tokio::test]
-    async fn a_name_leads_only_where_an_address_may() {
-        let localhost = || "localhost".parse::<Name>().unwrap();
-        let refused = Resolver::new(Reach::new(&[])).call(localhost()).await.unwrap_err();
-        assert!(refused.is::<OutOfReach>(), "{refused}");
+    async fn a_host_leads_only_where_an_address_may() {
         let allowed = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-        assert!(Resolver::new(Reach::new(&allowed)).call(localhost()).await.unwrap().count() > 0);
+        for host in ["localhost", "127.0.0.1", "[::1]", "::1"] {
+            let refused = Reach::new(&[]).resolve(host, 22).await.unwrap_err();
+            assert!(matches!(refused, NoAddress::OutOfReach(_)), "{host}: {refused}");
+            let found = Reach::new(&allowed).resolve(host, 22).await.unwrap();
+            assert!(!found.is_empty() && found.iter().all(|address| address.port() == 22), "{found:?}");
+        }
+        let unknown = Reach::new(&[]).resolve("no name at all", 22).await.unwrap_err();
+        assert!(matches!(unknown, NoAddress::Unknown(_)), "{unknown}");
     }
 
     proptest! {
