@@ -20,6 +20,7 @@ mod introspection;
 mod keys;
 mod measuring;
 mod people;
+mod plugins_of_others;
 mod queries_per_request;
 mod repeated_questions;
 mod schema;
