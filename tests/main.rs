@@ -23,6 +23,7 @@ mod introspection;
 mod keys;
 mod measuring;
 mod people;
+mod plugins_of_others;
 mod plugin_versions;
 mod queries_per_request;
 mod repeated_questions;

@@ -1,12 +1,15 @@
-/*
- * The C boundary between Entente and a plugin that provides a destination type.
- *
- * A plugin is a shared library that exports one function, entente_destination_v1, which returns a table that lives as
- * long as the library is loaded (nothing is ever unloaded). Requests and answers are JSON in UTF-8; rows are a struct
- * array as the Arrow C Data Interface describes it. What Entente passes is lent for the time of the call; what the
- * plugin gives back carries its own free function. Calls of one session come one after another, not always from the
- * same thread. No exception may leave a function.
- */
+// Made from src/abi.rs by the test `header`: change that file, not this one. The test says how this one is made again.
+//
+// The C boundary between Entente and a plugin that provides a destination type.
+//
+// A plugin is a shared library that exports one function, `entente_destination_v1`, which returns a table of functions
+// that lives as long as the library is loaded; nothing is ever unloaded. The table starts with magic, size and
+// version; later versions only append functions, so a reader takes the smaller of its own size and the table's and
+// leaves the rest empty.
+//
+// Requests and answers are JSON in UTF-8; rows are a struct array as the Arrow C Data Interface describes it. What
+// Entente passes is lent for the time of the call; what the plugin gives back carries its own free function. Calls of
+// one session come one after another, not always from the same thread. No exception and no panic may leave a function.
 #ifndef ENTENTE_DESTINATION_H
 #define ENTENTE_DESTINATION_H
 
@@ -16,41 +19,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* "ENTENTE" and a zero, read as a little-endian number. */
-#define ENTENTE_DESTINATION_MAGIC UINT64_C(0x0045544e45544e45)
-#define ENTENTE_DESTINATION_VERSION 1
-/* The most bytes of a state. */
-#define ENTENTE_DESTINATION_MAX_STATE (64 * 1024)
-
-/*
- * What a function returns. Unless it is OK or PANICKED the answer is {"message": "...", "retry_after_ms": 1000}, of which
- * only the message must be there. Only RATE_LIMITED and TRANSIENT are tried again.
- */
-enum entente_status {
-    ENTENTE_OK = 0,
-    ENTENTE_CONFIG = 1,
-    ENTENTE_AUTH = 2,
-    ENTENTE_PAYLOAD = 3,
-    ENTENTE_RATE_LIMITED = 4,
-    ENTENTE_TRANSIENT = 5,
-    ENTENTE_PERMANENT = 6,
-    ENTENTE_PANICKED = 7
-};
-
-/* Bytes that are lent for the time of a call. */
-struct entente_slice {
-    const uint8_t *data;
-    size_t len;
-};
-
-/* Bytes that the plugin gives back. It gets them empty (all zero); free may stay null for bytes that need none. */
-struct entente_buffer {
-    uint8_t *data;
-    size_t len;
-    void *owner;
-    void (*free)(struct entente_buffer *);
-};
 
 /* https://arrow.apache.org/docs/format/CDataInterface.html */
 #ifndef ARROW_C_DATA_INTERFACE
@@ -87,50 +55,130 @@ struct ArrowArray {
 
 #endif
 
-/* Later versions append to this table and never change what is there. */
-struct entente_destination_table {
-    uint64_t magic;
-    uint32_t size; /* sizeof(struct entente_destination_table), as the plugin knew it */
-    uint32_t version;
+// The first eight bytes of every table: `ENTENTE` and a zero, read as a little-endian number.
+#define ENTENTE_DESTINATION_MAGIC UINT64_C(0x0045544e45544e45)
 
-    /* {"id", "name", "summary", "version", "settings": the JSON Schema of the settings; writeOnly marks secrets,
-       "repeats": "TAKEN_ONCE" where a batch that is written again is taken once, else "POSSIBLY_TWICE"} */
-    int32_t (*describe)(struct entente_buffer *answer);
+// The version of the table; what is appended later does not change it.
+#define ENTENTE_DESTINATION_VERSION 1
 
-    /* {"settings", "operator": {"local_root"}}: tries the settings against the real endpoint, leaves nothing behind. */
-    int32_t (*check)(struct entente_slice request, struct entente_buffer *answer);
+// The most that a plugin may keep between two batches (its state), in bytes.
+#define ENTENTE_DESTINATION_MAX_STATE (64 * 1024)
 
-    /*
-     * {"settings", "operator", "delivery": {"activation", "name", "generation", "key_prefix", "match_keys",
-     * "acknowledged"}}. The state is that of the last acknowledged batch, empty at the start.
-     */
-    int32_t (*open)(struct entente_slice request, struct entente_slice state, void **session,
-                    struct entente_buffer *answer);
+// The most that one answer may have, in bytes.
+#define ENTENTE_DESTINATION_MAX_ANSWER ((32 * 1024) * 1024)
 
-    /*
-     * One batch: the columns match_key (utf8), identity (32 bytes, fixed size) and change (utf8: added or removed). The
-     * sequence starts at 1; the same batch always has the same key. Array and schema may be moved out. The answer is
-     * {"accepted": 2, "rejected": [{"row": 0, "code": "...", "reason": "..."}], "retry_after_ms": 1000}.
-     */
-    int32_t (*write)(void *session, uint64_t sequence, struct entente_slice key, struct ArrowArray *array,
-                     struct ArrowSchema *schema, struct entente_buffer *state, struct entente_buffer *answer);
+// What a call returns. Except for `ENTENTE_OK` and `ENTENTE_PANICKED` the answer is an error's JSON, `{"message":
+// "...", "retry_after_ms": 1000}`, of which only the message must be there. It is shown to the account whose
+// destination it is: it says what to do, and never holds a secret or an identifier. Only `ENTENTE_RATE_LIMITED` and
+// `ENTENTE_TRANSIENT` are tried again.
+typedef int32_t entente_status;
 
-    /*
-     * {"pending": 0, "settled": [{"sequence": 1, "accepted": 2, "rejected": []}], "retry_after_ms": 1000}. The state stays
-     * what it was if its data stays null.
-     */
-    int32_t (*poll)(void *session, struct entente_buffer *state, struct entente_buffer *answer);
+// The call did what it should.
+#define ENTENTE_OK 0
+// The settings are wrong; the account has to change them.
+#define ENTENTE_CONFIG 1
+// The credentials were refused; the account has to renew them.
+#define ENTENTE_AUTH 2
+// The batch cannot be taken as it is.
+#define ENTENTE_PAYLOAD 3
+// Too fast; tried again, not before `retry_after_ms` where it is given.
+#define ENTENTE_RATE_LIMITED 4
+// May work later; tried again.
+#define ENTENTE_TRANSIENT 5
+// Will not work however often it is tried.
+#define ENTENTE_PERMANENT 6
+// The plugin panicked; its session must not be called again.
+#define ENTENTE_PANICKED 7
 
-    /* Every batch is acknowledged and none pending. May be called again after a crash. The answer is not read. */
-    int32_t (*finish)(void *session, struct entente_buffer *answer);
+// Bytes that the plugin gives back, with the function that frees them. The plugin gets it empty, all zero.
+struct entente_buffer {
+    // The first byte; null when there are none.
+    uint8_t *data;
 
-    /* The delivery was cancelled. The answer is not read. */
-    int32_t (*abort)(void *session, struct entente_buffer *answer);
+    // How many bytes.
+    size_t len;
 
-    /* The last call of a session: frees it. */
-    void (*close)(void *session);
+    // The plugin's own, for `free`.
+    void *owner;
+
+    // Frees the bytes; null when there is nothing to free. Called once.
+    void (*free)(struct entente_buffer *buffer);
 };
 
+// Bytes that the caller lends for the time of a call.
+struct entente_slice {
+    // The first byte; may be anything where `len` is 0.
+    const uint8_t *data;
+
+    // How many bytes.
+    size_t len;
+};
+
+// What `open` makes and `close` frees; only the plugin knows what is behind it.
+typedef void *entente_session;
+
+// The table of functions that a plugin returns, none of them null. Later versions append to it and never change what
+// is there.
+struct entente_destination_table {
+    // `ENTENTE_DESTINATION_MAGIC`.
+    uint64_t magic;
+
+    // The size of this table in bytes, as the plugin knew it.
+    uint32_t size;
+
+    // `ENTENTE_DESTINATION_VERSION`.
+    uint32_t version;
+
+    // What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats"}`. The
+    // settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats` is `TAKEN_ONCE` where a batch that
+    // is written again is taken once, `POSSIBLY_TWICE` otherwise, and where it is left out.
+    entente_status (*describe)(struct entente_buffer *answer);
+
+    // Tries the settings against the real endpoint and leaves nothing behind. Request: `{"settings", "operator":
+    // {"local_root", "networks"}}`, where `local_root` is the only folder of this machine below which the plugin may
+    // write (null: none) and `networks` are those it may send to although they are not public. The answer is not read.
+    entente_status (*check)(struct entente_slice request, struct entente_buffer *answer);
+
+    // Begins a delivery, or goes on with one. Request: that of `check` with `"delivery": {"activation", "name",
+    // "generation", "key_prefix", "match_keys", "acknowledged"}`. The state is that of the last batch that was
+    // acknowledged, empty at the start. A session that is set is closed even where the call fails. The answer is not
+    // read.
+    entente_status (*open)(struct entente_slice request,
+                           struct entente_slice state,
+                           entente_session *session,
+                           struct entente_buffer *answer);
+
+    // Takes one batch: a struct array of at most 65,536 rows with the columns `match_key` (format `u`: the kind of
+    // identifier), `identity` (format `w:32`: its SHA-256) and `change` (format `u`: `added` or `removed`), none of
+    // them null. The plugin moves array and schema out, as the Arrow C Data Interface says, or leaves them to the
+    // caller. The sequence starts at 1, and the same batch always comes with the same key. What is put into `state` is
+    // kept with the acknowledgement. Answer: `{"accepted": 2, "rejected": [{"row": 0, "code": "...", "reason":
+    // "..."}], "retry_after_ms": 1000}`, of which only `accepted` must be there; rows that are in neither are told
+    // about by `poll`.
+    entente_status (*write)(entente_session session,
+                            uint64_t sequence,
+                            struct entente_slice key,
+                            struct ArrowArray *array,
+                            struct ArrowSchema *schema,
+                            struct entente_buffer *state,
+                            struct entente_buffer *answer);
+
+    // What became known since about batches that were written earlier. Answer: `{"pending": 0, "settled":
+    // [{"sequence": 1, "accepted": 2, "rejected": []}], "retry_after_ms": 1000}`, all of which may be left out. The
+    // state stays what it was where the buffer's `data` stays null.
+    entente_status (*poll)(entente_session session, struct entente_buffer *state, struct entente_buffer *answer);
+
+    // Every batch was acknowledged and none is pending. May be called again after a crash. The answer is not read.
+    entente_status (*finish)(entente_session session, struct entente_buffer *answer);
+
+    // The delivery was cancelled; what was delivered may stay. The answer is not read.
+    entente_status (*abort)(entente_session session, struct entente_buffer *answer);
+
+    // Frees what `open` made. The last call of a session, also after a failure.
+    void (*close)(entente_session session);
+};
+
+/* The one function that a plugin exports. */
 const struct entente_destination_table *entente_destination_v1(void);
 
 #ifdef __cplusplus

@@ -1,12 +1,15 @@
-//! The C boundary between the gateway's worker and a plugin. `include/entente_destination.h` says the same in C.
+//! The C boundary between Entente and a plugin that provides a destination type.
 //!
-//! A plugin exports one symbol, [`SYMBOL`], a function without arguments that returns a [`DestinationTable`] which
-//! lives as long as the library is loaded. The table starts with magic, size and version; later versions only
-//! append functions, so a reader takes the smaller of its own size and the table's and leaves the rest empty.
+//! A plugin is a shared library that exports one function, `entente_destination_v1`, which returns a table of functions
+//! that lives as long as the library is loaded; nothing is ever unloaded. The table starts with magic, size and
+//! version; later versions only append functions, so a reader takes the smaller of its own size and the table's and
+//! leaves the rest empty.
 //!
-//! Requests and answers are JSON (UTF-8), rows are Arrow C Data. What the caller passes is borrowed for the call;
-//! what the plugin gives back is a [`Buffer`] that carries its own free function. Calls for one session come one
-//! after another, not always from the same thread.
+//! Requests and answers are JSON in UTF-8; rows are a struct array as the Arrow C Data Interface describes it. What
+//! Entente passes is lent for the time of the call; what the plugin gives back carries its own free function. Calls of
+//! one session come one after another, not always from the same thread. No exception and no panic may leave a function.
+
+// `include/entente_destination.h` is made from this file: its comments are read by authors who write C.
 
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, size_of};
@@ -14,8 +17,9 @@ use std::ptr;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 
-/// The first eight bytes of every table: `ENTENTE` and a zero.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"ENTENTE\0");
+/// The first eight bytes of every table: `ENTENTE` and a zero, read as a little-endian number.
+pub const MAGIC: u64 = 0x0045_544e_4554_4e45;
+const _: () = assert!(MAGIC == u64::from_le_bytes(*b"ENTENTE\0"));
 
 /// The version of the table; what is appended later does not change it.
 pub const VERSION: u32 = 1;
@@ -23,14 +27,16 @@ pub const VERSION: u32 = 1;
 /// The one symbol that a plugin exports.
 pub const SYMBOL: &str = "entente_destination_v1";
 
-/// The most that a plugin may keep between two batches, in bytes.
+/// The most that a plugin may keep between two batches (its state), in bytes.
 pub const MAX_STATE: usize = 64 * 1024;
 
 /// The most that one answer may have, in bytes.
 pub const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// What a call returns. Except for [`Status::OK`] and [`Status::PANICKED`] the answer is an error's JSON,
-/// `{"message": "…", "retry_after_ms": 1000}`, of which only the message must be there.
+/// What a call returns. Except for [`Status::OK`] and [`Status::PANICKED`] the answer is an error's JSON, `{"message":
+/// "...", "retry_after_ms": 1000}`, of which only the message must be there. It is shown to the account whose
+/// destination it is: it says what to do, and never holds a secret or an identifier. Only [`Status::RATE_LIMITED`] and
+/// [`Status::TRANSIENT`] are tried again.
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub i32);
@@ -38,15 +44,15 @@ pub struct Status(pub i32);
 impl Status {
     /// The call did what it should.
     pub const OK: Self = Self(0);
-    /// The settings are wrong.
+    /// The settings are wrong; the account has to change them.
     pub const CONFIG: Self = Self(1);
-    /// The credentials were refused.
+    /// The credentials were refused; the account has to renew them.
     pub const AUTH: Self = Self(2);
     /// The batch cannot be taken as it is.
     pub const PAYLOAD: Self = Self(3);
-    /// Too fast; try again later.
+    /// Too fast; tried again, not before `retry_after_ms` where it is given.
     pub const RATE_LIMITED: Self = Self(4);
-    /// May work when tried again.
+    /// May work later; tried again.
     pub const TRANSIENT: Self = Self(5);
     /// Will not work however often it is tried.
     pub const PERMANENT: Self = Self(6);
@@ -83,7 +89,7 @@ impl Slice {
     }
 }
 
-/// Bytes that the plugin gives back, with the function that frees them.
+/// Bytes that the plugin gives back, with the function that frees them. The plugin gets it empty, all zero.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Buffer {
@@ -94,7 +100,7 @@ pub struct Buffer {
     /// The plugin's own, for `free`.
     pub owner: *mut c_void,
     /// Frees the bytes; null when there is nothing to free. Called once.
-    pub free: Option<unsafe extern "C" fn(*mut Buffer)>,
+    pub free: Option<unsafe extern "C" fn(buffer: *mut Buffer)>,
 }
 
 impl Buffer {
@@ -147,61 +153,68 @@ unsafe extern "C" fn free_given(buffer: *mut Buffer) {
 /// What `open` makes and `close` frees; only the plugin knows what is behind it.
 pub type SessionPointer = *mut c_void;
 
-/// `describe(answer)`: what the destination type is, as a [`crate::Description`] in JSON.
-pub type Describe = unsafe extern "C" fn(*mut Buffer) -> Status;
-/// `check(request, answer)`: tries the settings against the real endpoint. Request: `{settings, operator}`.
-pub type Check = unsafe extern "C" fn(Slice, *mut Buffer) -> Status;
-/// `open(request, state, session, answer)`. Request: `{settings, operator, delivery}`; the state is the last that was
-/// acknowledged, empty at the start.
-pub type Open = unsafe extern "C" fn(Slice, Slice, *mut SessionPointer, *mut Buffer) -> Status;
-/// `write(session, sequence, key, array, schema, state, answer)`. Array and schema are a struct array with the columns
-/// of [`crate::rows`]; the plugin moves them out, as the Arrow C Data Interface says, or leaves them to the caller.
-/// Answer: a [`crate::Written`] in JSON without its state, which goes into a buffer of its own.
-pub type Write = unsafe extern "C" fn(
-    SessionPointer,
-    u64,
-    Slice,
-    *mut FFI_ArrowArray,
-    *mut FFI_ArrowSchema,
-    *mut Buffer,
-    *mut Buffer,
-) -> Status;
-/// `poll(session, state, answer)`: what became known since about batches written earlier. Answer: a
-/// [`crate::Progress`] in JSON without its state, which stays what it was where the buffer's `data` stays null.
-pub type Poll = unsafe extern "C" fn(SessionPointer, *mut Buffer, *mut Buffer) -> Status;
-/// `finish(session, answer)`: every batch was acknowledged. May be called again after a crash.
-pub type Finish = unsafe extern "C" fn(SessionPointer, *mut Buffer) -> Status;
-/// `abort(session, answer)`: the delivery was cancelled.
-pub type Abort = unsafe extern "C" fn(SessionPointer, *mut Buffer) -> Status;
-/// `close(session)`: frees what `open` made. The last call of a session, also after a failure.
-pub type Close = unsafe extern "C" fn(SessionPointer);
-
-/// The table of functions that a plugin returns.
+/// The table of functions that a plugin returns, none of them null. Later versions append to it and never change what
+/// is there.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DestinationTable {
     /// [`MAGIC`].
     pub magic: u64,
-    /// The size of the plugin's table in bytes.
+    /// The size of this table in bytes, as the plugin knew it.
     pub size: u32,
     /// [`VERSION`].
     pub version: u32,
-    /// See [`Describe`].
-    pub describe: Option<Describe>,
-    /// See [`Check`].
-    pub check: Option<Check>,
-    /// See [`Open`].
-    pub open: Option<Open>,
-    /// See [`Write`].
-    pub write: Option<Write>,
-    /// See [`Poll`].
-    pub poll: Option<Poll>,
-    /// See [`Finish`].
-    pub finish: Option<Finish>,
-    /// See [`Abort`].
-    pub abort: Option<Abort>,
-    /// See [`Close`].
-    pub close: Option<Close>,
+
+    /// What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats"}`. The
+    /// settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats` is `TAKEN_ONCE` where a batch that
+    /// is written again is taken once, `POSSIBLY_TWICE` otherwise, and where it is left out.
+    pub describe: Option<unsafe extern "C" fn(answer: *mut Buffer) -> Status>,
+
+    /// Tries the settings against the real endpoint and leaves nothing behind. Request: `{"settings", "operator":
+    /// {"local_root", "networks"}}`, where `local_root` is the only folder of this machine below which the plugin may
+    /// write (null: none) and `networks` are those it may send to although they are not public. The answer is not read.
+    pub check: Option<unsafe extern "C" fn(request: Slice, answer: *mut Buffer) -> Status>,
+
+    /// Begins a delivery, or goes on with one. Request: that of `check` with `"delivery": {"activation", "name",
+    /// "generation", "key_prefix", "match_keys", "acknowledged"}`. The state is that of the last batch that was
+    /// acknowledged, empty at the start. A session that is set is closed even where the call fails. The answer is not
+    /// read.
+    pub open: Option<
+        unsafe extern "C" fn(request: Slice, state: Slice, session: *mut SessionPointer, answer: *mut Buffer) -> Status,
+    >,
+
+    /// Takes one batch: a struct array of at most 65,536 rows with the columns `match_key` (format `u`: the kind of
+    /// identifier), `identity` (format `w:32`: its SHA-256) and `change` (format `u`: `added` or `removed`), none of
+    /// them null. The plugin moves array and schema out, as the Arrow C Data Interface says, or leaves them to the
+    /// caller. The sequence starts at 1, and the same batch always comes with the same key. What is put into `state` is
+    /// kept with the acknowledgement. Answer: `{"accepted": 2, "rejected": [{"row": 0, "code": "...", "reason":
+    /// "..."}], "retry_after_ms": 1000}`, of which only `accepted` must be there; rows that are in neither are told
+    /// about by `poll`.
+    pub write: Option<
+        unsafe extern "C" fn(
+            session: SessionPointer,
+            sequence: u64,
+            key: Slice,
+            array: *mut FFI_ArrowArray,
+            schema: *mut FFI_ArrowSchema,
+            state: *mut Buffer,
+            answer: *mut Buffer,
+        ) -> Status,
+    >,
+
+    /// What became known since about batches that were written earlier. Answer: `{"pending": 0, "settled":
+    /// [{"sequence": 1, "accepted": 2, "rejected": []}], "retry_after_ms": 1000}`, all of which may be left out. The
+    /// state stays what it was where the buffer's `data` stays null.
+    pub poll: Option<unsafe extern "C" fn(session: SessionPointer, state: *mut Buffer, answer: *mut Buffer) -> Status>,
+
+    /// Every batch was acknowledged and none is pending. May be called again after a crash. The answer is not read.
+    pub finish: Option<unsafe extern "C" fn(session: SessionPointer, answer: *mut Buffer) -> Status>,
+
+    /// The delivery was cancelled; what was delivered may stay. The answer is not read.
+    pub abort: Option<unsafe extern "C" fn(session: SessionPointer, answer: *mut Buffer) -> Status>,
+
+    /// Frees what `open` made. The last call of a session, also after a failure.
+    pub close: Option<unsafe extern "C" fn(session: SessionPointer)>,
 }
 
 /// The function behind [`SYMBOL`].

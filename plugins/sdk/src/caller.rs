@@ -34,24 +34,14 @@ pub enum CallError {
     Malformed(&'static str),
 }
 
-/// A destination type behind its table.
+/// A destination type behind its table, which has all functions of version 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Plugin {
-    functions: Functions,
+    table: DestinationTable,
 }
 
-/// The functions of version 1, all of them there.
-#[derive(Debug, Clone, Copy)]
-struct Functions {
-    describe: crate::abi::Describe,
-    check: crate::abi::Check,
-    open: crate::abi::Open,
-    write: crate::abi::Write,
-    poll: crate::abi::Poll,
-    finish: crate::abi::Finish,
-    abort: crate::abi::Abort,
-    close: crate::abi::Close,
-}
+/// What a function that is not in the table comes to, though [`Plugin::from_table`] lets no such table through.
+const MISSING: CallError = CallError::Malformed("its table lacks a function");
 
 impl Plugin {
     /// The plugin behind `table`.
@@ -64,19 +54,7 @@ impl Plugin {
     /// runs, since nothing is ever unloaded.
     pub unsafe fn from_table(table: *const DestinationTable) -> Result<Self, TableError> {
         // SAFETY: promised by the caller.
-        let table = unsafe { DestinationTable::read(table) }?;
-        Ok(Self {
-            functions: Functions {
-                describe: table.describe.ok_or(TableError::Missing("describe"))?,
-                check: table.check.ok_or(TableError::Missing("check"))?,
-                open: table.open.ok_or(TableError::Missing("open"))?,
-                write: table.write.ok_or(TableError::Missing("write"))?,
-                poll: table.poll.ok_or(TableError::Missing("poll"))?,
-                finish: table.finish.ok_or(TableError::Missing("finish"))?,
-                abort: table.abort.ok_or(TableError::Missing("abort"))?,
-                close: table.close.ok_or(TableError::Missing("close"))?,
-            },
-        })
+        Ok(Self { table: unsafe { DestinationTable::read(table) }? })
     }
 
     /// What the destination type is.
@@ -84,9 +62,10 @@ impl Plugin {
     /// # Errors
     /// [`CallError`]; `Malformed` for a description that is not [sound](Description::is_sound).
     pub fn describe(&self) -> Result<Description, CallError> {
+        let describe = self.table.describe.ok_or(MISSING)?;
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
-        let status = unsafe { (self.functions.describe)(&mut answer) };
+        let status = unsafe { describe(&mut answer) };
         let description: Description = parse(&answered(status, &answer)?)?;
         if description.is_sound() { Ok(description) } else { Err(CallError::Malformed("its description is not sound")) }
     }
@@ -96,10 +75,11 @@ impl Plugin {
     /// # Errors
     /// [`CallError`].
     pub fn check(&self, settings: &Value, operator: &Operator) -> Result<(), CallError> {
+        let check = self.table.check.ok_or(MISSING)?;
         let request = request(&CheckRequest { settings: settings.clone(), operator: operator.clone() })?;
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says; the request outlives the call.
-        let status = unsafe { (self.functions.check)(Slice::lend(&request), &mut answer) };
+        let status = unsafe { check(Slice::lend(&request), &mut answer) };
         answered(status, &answer).map(drop)
     }
 
@@ -108,6 +88,7 @@ impl Plugin {
     /// # Errors
     /// [`CallError`].
     pub fn open(&self, settings: &Value, operator: &Operator, delivery: &Delivery) -> Result<Session, CallError> {
+        let open = self.table.open.ok_or(MISSING)?;
         let request = request(&OpenRequest {
             settings: settings.clone(),
             operator: operator.clone(),
@@ -116,8 +97,8 @@ impl Plugin {
         let (mut answer, mut pointer) = (Buffer::empty(), ptr::null_mut());
         let (lent, state) = (Slice::lend(&request), Slice::lend(&delivery.state));
         // SAFETY: the table's function, called as `abi` says; request and state outlive the call.
-        let status = unsafe { (self.functions.open)(lent, state, &mut pointer, &mut answer) };
-        let session = Session { functions: self.functions, pointer };
+        let status = unsafe { open(lent, state, &mut pointer, &mut answer) };
+        let session = Session { table: self.table, pointer };
         answered(status, &answer)?;
         if session.pointer.is_null() { Err(CallError::Malformed("it opened nothing")) } else { Ok(session) }
     }
@@ -126,7 +107,7 @@ impl Plugin {
 /// A delivery that is under way; closed when dropped.
 #[derive(Debug)]
 pub struct Session {
-    functions: Functions,
+    table: DestinationTable,
     pointer: SessionPointer,
 }
 
@@ -139,15 +120,14 @@ impl Session {
     /// # Errors
     /// [`CallError`]; `Malformed` for counts that do not fit the batch, or a state that is too large.
     pub fn write(&mut self, sequence: u64, key: &str, rows: &RecordBatch) -> Result<Written, CallError> {
+        let write = self.table.write.ok_or(MISSING)?;
         let data = StructArray::from(rows.clone()).into_data();
         let (mut array, mut schema) =
             to_ffi(&data).map_err(|_| CallError::Malformed("the batch cannot be exported"))?;
         let (mut state, mut answer) = (Buffer::empty(), Buffer::empty());
         let key = Slice::lend(key.as_bytes());
         // SAFETY: the table's function, called as `abi` says; array and schema are released here unless moved out.
-        let status = unsafe {
-            (self.functions.write)(self.pointer, sequence, key, &mut array, &mut schema, &mut state, &mut answer)
-        };
+        let status = unsafe { write(self.pointer, sequence, key, &mut array, &mut schema, &mut state, &mut answer) };
         let mut written: Written = parse(&answered(status, &answer)?)?;
         written.state = read_state(&state)?;
         sound_rejections(&mut written.rejected)?;
@@ -164,9 +144,10 @@ impl Session {
     /// # Errors
     /// [`CallError`].
     pub fn poll(&mut self) -> Result<Progress, CallError> {
+        let poll = self.table.poll.ok_or(MISSING)?;
         let (mut state, mut answer) = (Buffer::empty(), Buffer::empty());
         // SAFETY: the table's function, called as `abi` says.
-        let status = unsafe { (self.functions.poll)(self.pointer, &mut state, &mut answer) };
+        let status = unsafe { poll(self.pointer, &mut state, &mut answer) };
         let mut progress: Progress = parse(&answered(status, &answer)?)?;
         progress.state = if state.data.is_null() { None } else { Some(read_state(&state)?) };
         for settled in &mut progress.settled {
@@ -180,9 +161,10 @@ impl Session {
     /// # Errors
     /// [`CallError`].
     pub fn finish(&mut self) -> Result<(), CallError> {
+        let finish = self.table.finish.ok_or(MISSING)?;
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
-        let status = unsafe { (self.functions.finish)(self.pointer, &mut answer) };
+        let status = unsafe { finish(self.pointer, &mut answer) };
         answered(status, &answer).map(drop)
     }
 
@@ -191,18 +173,19 @@ impl Session {
     /// # Errors
     /// [`CallError`].
     pub fn abort(&mut self) -> Result<(), CallError> {
+        let abort = self.table.abort.ok_or(MISSING)?;
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
-        let status = unsafe { (self.functions.abort)(self.pointer, &mut answer) };
+        let status = unsafe { abort(self.pointer, &mut answer) };
         answered(status, &answer).map(drop)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if !self.pointer.is_null() {
+        if let Some(close) = self.table.close.filter(|_| !self.pointer.is_null()) {
             // SAFETY: the pointer is what `open` made, and this is the session's last call.
-            unsafe { (self.functions.close)(self.pointer) };
+            unsafe { close(self.pointer) };
         }
     }
 }
