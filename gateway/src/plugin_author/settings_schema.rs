@@ -64,10 +64,8 @@ fn look(root: &Value, schema: &Value, depth: usize, faults: &mut Vec<String>) {
     for name in required(schema).filter(|name| !properties(schema).any(|(property, _)| property == *name)) {
         faults.push(format!("`{name}` is required and no property"));
     }
-    if let Some(reference) = schema.get("$ref") {
-        if referred(root, reference).is_none() {
-            faults.push(format!("{reference} leads nowhere"));
-        }
+    if let Some(reference) = schema.get("$ref").filter(|reference| referred(root, reference).is_none()) {
+        faults.push(format!("{reference} leads nowhere"));
     }
     match schema {
         Value::Object(fields) => fields.values().for_each(|value| look(root, value, depth, faults)),

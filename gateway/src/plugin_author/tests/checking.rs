@@ -1,5 +1,4 @@
 //! What a plugin is told about itself.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use entente_destination::Operator;
 use serde_json::{Value, json};
