@@ -74,6 +74,11 @@ async fn the_first_start_allows_the_bundled_plugins_alone() {
     assert!(allowed.status.success());
     let list = std::fs::read_to_string(gateway.data().join("plugins/allowed.toml")).unwrap();
     assert!(list.contains("libforeign.so"), "{list}");
+    let disallow = || gateway.command().args(["plugin", "disallow"]).arg(&foreign).output().unwrap().status;
+    assert!(disallow().success());
+    let list = std::fs::read_to_string(gateway.data().join("plugins/allowed.toml")).unwrap();
+    assert!(!list.contains("libforeign.so"), "{list}");
+    assert!(!disallow().success(), "it was not allowed any longer");
 }
 
 on_both_databases! {

@@ -100,6 +100,12 @@ enum PluginCommand {
         /// The plugin's shared library
         file: PathBuf,
     },
+    /// Take a plugin off the list of those that are allowed; deliveries that run end what they do
+    Disallow {
+        /// The plugin's shared library, or the SHA-256 that was allowed
+        #[arg(value_name = "FILE|SHA256")]
+        plugin: String,
+    },
     /// List the plugin files that are found, and whether they are allowed
     List,
 }
@@ -194,6 +200,13 @@ fn plugin(config: Option<&Path>, command: PluginCommand) -> Outcome {
             list.begin(&settings.plugin_folders(), crate::clock::now())?;
             let allowed = list.allow(&file, crate::clock::now())?;
             println!("allowed {} ({})", allowed.file, allowed.sha256);
+        }
+        PluginCommand::Disallow { plugin } => {
+            let (list, _) = with_list()?;
+            match list.disallow(AllowList::hash_named(&plugin)?)? {
+                Some(taken_off) => println!("no longer allowed: {} ({})", taken_off.file, taken_off.sha256),
+                None => return Err(format!("{plugin} was not allowed").into()),
+            }
         }
         PluginCommand::List => {
             let (list, settings) = with_list()?;

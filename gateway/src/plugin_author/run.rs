@@ -183,7 +183,7 @@ fn say(ended: &Ended, lasts: bool) -> Outcome {
     }
     match failure {
         None => Ok(()),
-        Some(DeliveryError::Later { after, cause }) => {
+        Some(DeliveryError::Later { after, cause, .. }) => {
             let again = if lasts { ": run this again after it" } else { "" };
             Err(format!("{cause}; the next try would be after {} seconds{again}", after.as_secs()).into())
         }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use entente_destination::DestinationError;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Place, compile, plugin_file, policy, workers};
 use super::ledger::Ledger;
@@ -15,7 +14,7 @@ use crate::destinations::allow_list::AllowList;
 use crate::destinations::backoff::RetryPolicy;
 use crate::destinations::confinement::{InForce, Limits, User};
 use crate::destinations::contract::WorkerFault;
-use crate::destinations::delivery::{DeliveryError, Order, deliver};
+use crate::destinations::delivery::{DeliveryError, Order, Stop, deliver};
 use crate::destinations::plugin::FileHash;
 use crate::destinations::process::{PluginFile, ProcessLauncher, Timeouts, Workers};
 use crate::destinations::registry::Registry;
@@ -50,7 +49,7 @@ impl Attacker {
         let target = self.folder.path().join("target");
         let order = Order { settings: json!({"mode": mode, "target": target}), ..place.order(mode) };
         let policy = RetryPolicy { faults: 1, ..policy() };
-        let outcome = deliver(&self.launcher, &order, &mut ledger, policy, &CancellationToken::new()).await;
+        let outcome = deliver(&self.launcher, &order, &mut ledger, policy, &Stop::default()).await;
         assert_eq!(fs::read(&target).unwrap(), b"secret", "{mode}");
         outcome.unwrap_err()
     }
@@ -170,7 +169,7 @@ async fn a_user_of_their_own_delivers_into_its_own_folder() {
     let registry = Registry::new(vec![folder.path().to_owned()], list, workers);
     registry.refresh().await.unwrap();
     let order = place.order("");
-    let delivered = registry.deliver("fixture", &order, &mut ledger, policy(), &CancellationToken::new()).await;
+    let delivered = registry.deliver("fixture", &order, &mut ledger, policy(), &Stop::default()).await;
     assert_eq!(delivered.unwrap().accepted, place.rows());
     place.assert_all_taken();
     for entry in fs::read_dir(root).unwrap() {

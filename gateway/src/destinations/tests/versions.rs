@@ -26,8 +26,8 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let old = compile(folder.path(), "libfixture_old.so", &[]);
-        let new = compile(folder.path(), "libfixture_new.so", &[r#"-DVERSION="1.10""#]);
+        let old = compile(folder.path(), "fixture.c", "libfixture_old.so", &[]);
+        let new = compile(folder.path(), "fixture.c", "libfixture_new.so", &[r#"-DVERSION="1.10""#]);
         let list = AllowList::new(folder.path().join("allowed.toml"));
         let registry = Registry::new(vec![folder.path().to_owned()], list.clone(), workers());
         let shop = Self { _folder: folder, old, new, list, registry };
@@ -116,7 +116,7 @@ async fn a_new_version_is_used_and_going_back_is_disallowing_it() {
 #[tokio::test]
 async fn of_one_version_the_file_that_was_allowed_last_is_used() {
     let shop = Shop::open().await;
-    let rebuilt = compile(shop.old.parent().unwrap(), "liba_rebuilt.so", &["-DREBUILT", "-O1"]);
+    let rebuilt = compile(shop.old.parent().unwrap(), "fixture.c", "liba_rebuilt.so", &["-DREBUILT", "-O1"]);
     assert_ne!(FileHash::of(&rebuilt).unwrap(), FileHash::of(&shop.old).unwrap());
     shop.allow(&rebuilt).await;
     fs::remove_file(&shop.old).unwrap();
