@@ -154,7 +154,8 @@ impl Receiver<'_> {
     async fn delete(&self, activation: &str) {
         let document = "mutation($input: DeleteActivationInput!) { deleteActivation(input: $input) {
             userErrors { code message } } }";
-        self.party.client.mutate(document, json!({ "activationId": activation })).await;
+        let input = json!({ "accountId": self.party.account, "activationId": activation });
+        self.party.client.mutate(document, input).await;
     }
 }
 
