@@ -212,6 +212,8 @@ async fn attacks_stay_with_their_activation() {
                 break;
             }
             assert!(tries < TRIES, "{during:?} instead of {quiet:?}");
+            // Those that hang are waited for a little before they are killed.
+            tokio::time::sleep(Duration::from_secs(6)).await;
             quiet = p99(&luma).await;
         }
     }
