@@ -154,7 +154,8 @@ impl Receiver<'_> {
     async fn delete(&self, activation: &str) {
         let document = "mutation($input: DeleteActivationInput!) { deleteActivation(input: $input) {
             userErrors { code message } } }";
-        self.party.client.mutate(document, json!({ "activationId": activation })).await;
+        let input = json!({ "accountId": self.party.account, "activationId": activation });
+        self.party.client.mutate(document, input).await;
     }
 }
 
@@ -211,6 +212,8 @@ async fn attacks_stay_with_their_activation() {
                 break;
             }
             assert!(tries < TRIES, "{during:?} instead of {quiet:?}");
+            // Those that hang are waited for a little before they are killed.
+            tokio::time::sleep(Duration::from_secs(6)).await;
             quiet = p99(&luma).await;
         }
     }

@@ -13,7 +13,7 @@ const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024 * 1024;
 /// The most threads of all workers together, where they have a user of their own.
 const MAX_THREADS: u64 = 2048;
 /// How far it stands back behind the gateway when both want the processor.
-const NICE: i32 = 10;
+const NICE: i32 = 19;
 
 /// What a worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
