@@ -169,7 +169,10 @@ impl Party {
             matchKeys { kind } deliveries { nodes { status added removed withoutLink } } } } }";
         let ended = |data: &Value| {
             let deliveries = data["node"]["deliveries"]["nodes"].as_array().unwrap();
-            deliveries.len() == times && deliveries.iter().all(|d| d["status"] != "RUNNING")
+            // The activation is read before its deliveries: one may have ended in between.
+            data["node"]["status"] != "DELIVERING"
+                && deliveries.len() == times
+                && deliveries.iter().all(|d| d["status"] != "RUNNING")
         };
         self.client.until(query, json!({ "id": activation }), ended).await["node"].clone()
     }

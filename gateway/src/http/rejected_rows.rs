@@ -53,7 +53,7 @@ pub async fn download(
     let Ok(id) = delivery.parse::<DeliveryId>() else { return unknown() };
     match gateway.store().deliveries_by_ids(&[id]).await {
         Ok(mut found) => {
-            if !found.remove(&id).is_some_and(|d| viewer.authorise(d.account, Act::Read).is_ok()) {
+            if found.remove(&id).is_none_or(|d| viewer.authorise(d.account, Act::Read).is_err()) {
                 return unknown();
             }
         }

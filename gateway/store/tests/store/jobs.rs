@@ -139,9 +139,9 @@ async fn what_is_shared_is_never_crowded(db: Database) {
         }
     }
     let slow =
-        |leased: &[(&str, entente_store::Job)]| leased.iter().filter(|(_, j)| j.lane < "lane 8".to_owned()).count();
+        |leased: &[(&str, entente_store::Job)]| leased.iter().filter(|(_, j)| j.lane.as_str() < "lane 8").count();
     assert_eq!((leased.len(), slow(&leased)), (5, 3), "on all workers together, and the quick ones are not in its way");
-    let (worker, done) = leased.iter().find(|(_, job)| job.lane < "lane 8".to_owned()).unwrap();
+    let (worker, done) = leased.iter().find(|(_, job)| job.lane.as_str() < "lane 8").unwrap();
     assert!(db.store.postpone_job(done.id, worker, at(900)).await.unwrap());
     assert!(
         db.store.lease_next("a", at(2), MINUTE, pool).await.unwrap().is_some(),
