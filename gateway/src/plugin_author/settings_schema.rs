@@ -46,7 +46,9 @@ fn look(root: &Value, schema: &Value, depth: usize, faults: &mut Vec<String>) {
     };
     for (name, property) in properties(schema) {
         let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
-        if description.trim().is_empty() {
+        // A tag says which of several kinds a value is of; it is the kind that is described.
+        let is_tag = property.get("const").is_some();
+        if description.trim().is_empty() && !is_tag {
             faults.push(format!("`{name}` has no description"));
         }
         if !SAYS_WHAT.iter().any(|keyword| property.get(keyword).is_some()) {
@@ -127,6 +129,7 @@ mod tests {
             (json!({"token": {"type": ["string", "null"], "description": "It.", "writeOnly": true}}), ""),
             (json!({"token": {"anyOf": [secret, {"type": "null"}], "description": "It.", "default": null}}), ""),
             (json!({"proxy": {"$ref": "#/$defs/Proxy", "description": "It."}}), ""),
+            (json!({"type": {"type": "string", "const": "key"}}), ""),
             (json!({"url": {"type": "string"}}), "`url` has no description"),
             (json!({"url": {"type": "string", "description": " "}}), "`url` has no description"),
             (json!({"url": {"description": "It."}}), "`url` does not say what it may be"),
