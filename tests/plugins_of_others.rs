@@ -4,8 +4,7 @@
 use crate::{
     deliveries::files,
     harness::{Gateway, Kind, Options, on_both_databases, tool_is_there},
-    people::{self, Form},
-    stories::Party,
+    stories,
 };
 use serde_json::{Value, json};
 use std::{
@@ -19,25 +18,12 @@ type Expected = BTreeMap<String, u32>;
 
 /// Delivers what two sides hold, to a destination of the one type that the gateway's only plugin provides.
 async fn deliver(gateway: &Gateway, destination_type: &str, settings: Value) -> Expected {
-    let luma = Party::create(gateway, "Luma", "ADVERTISER").await;
-    let tv_tube = Party::create(gateway, "TV Tube", "PUBLISHER").await;
-    luma.source(people::customers(0..12_000, Form::Hashed, people::luma), Form::Hashed).await;
-    tv_tube.source(people::customers(4_000..16_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
-
+    let (luma, tv_tube) = stories::two_sides(gateway).await;
     let made = tv_tube.try_destination(destination_type, settings).await;
     assert_eq!(made["userErrors"], json!([]));
 
-    let connection = luma.connect(&tv_tube, "RECIPIENT").await;
-    let project = luma.create_project(&connection, "Spring").await;
-    let sent = luma.send(&project, &luma.audiences().await["Running"], &[]).await;
-    assert_eq!(sent["userErrors"], json!([]));
-    let received = tv_tube.received().await[0]["id"].as_str().unwrap().to_owned();
-    let activation = tv_tube.activate(&received, made["destination"]["id"].as_str().unwrap()).await;
-    assert_eq!(activation["status"], "DELIVERED", "{activation}");
-
-    let both_hold = |person: &u32| people::luma(*person).contains(&"Running") && !people::tv_tube(*person).is_empty();
-    let expected = (4_000..12_000).filter(both_hold).map(|person| (people::digest(&people::email(person)), 1));
-    let expected = expected.collect::<Expected>();
+    let destination = made["destination"]["id"].as_str().unwrap();
+    let (activation, expected) = stories::deliver_runners(&luma, &tv_tube, destination).await;
     assert_eq!((&activation["delivered"], &activation["rejected"]), (&json!(expected.len()), &json!(0)));
     expected
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     harness::{Client, Gateway},
-    people::Form,
+    people::{self, Form},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -294,4 +294,28 @@ fn by_name(nodes: &Value) -> BTreeMap<String, String> {
 /// Today, as the gateway counts days.
 pub fn today() -> String {
     chrono::Utc::now().date_naive().to_string()
+}
+
+/// Luma and TV Tube, each with its customers; eight thousand people are known to both.
+pub async fn two_sides(gateway: &Gateway) -> (Party, Party) {
+    let luma = Party::create(gateway, "Luma", "ADVERTISER").await;
+    let tv_tube = Party::create(gateway, "TV Tube", "PUBLISHER").await;
+    luma.source(people::customers(0..12_000, Form::Hashed, people::luma), Form::Hashed).await;
+    tv_tube.source(people::customers(4_000..16_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
+    (luma, tv_tube)
+}
+
+/// Sends Luma's runners to TV Tube, which delivers them to a destination of its own: the activation, and how often each
+/// identity must have arrived.
+pub async fn deliver_runners(luma: &Party, tv_tube: &Party, destination: &str) -> (Value, BTreeMap<String, u32>) {
+    let connection = luma.connect(tv_tube, "RECIPIENT").await;
+    let project = luma.create_project(&connection, "Spring").await;
+    let sent = luma.send(&project, &luma.audiences().await["Running"], &[]).await;
+    assert_eq!(sent["userErrors"], json!([]));
+    let received = tv_tube.received().await[0]["id"].as_str().unwrap().to_owned();
+    let activation = tv_tube.activate(&received, destination).await;
+    assert_eq!(activation["status"], "DELIVERED", "{activation}");
+    let both_hold = |person: &u32| people::luma(*person).contains(&"Running") && !people::tv_tube(*person).is_empty();
+    let expected = (4_000..12_000).filter(both_hold).map(|person| (people::digest(&people::email(person)), 1));
+    (activation, expected.collect())
 }

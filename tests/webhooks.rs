@@ -2,8 +2,7 @@
 
 use crate::{
     harness::{Gateway, Kind, Options, on_both_databases},
-    people::{self, Form},
-    stories::Party,
+    stories::{self, Party},
 };
 use entente_destination::testkit::FakeServer;
 use serde_json::{Value, json};
@@ -50,24 +49,13 @@ on_both_databases! {
         let receiver = FakeServer::start().unwrap();
         let settings_of_gateway = vec![("ENTENTE_DESTINATION_NETWORKS", "127.0.0.0/8".to_owned())];
         let gateway = Gateway::start_with(kind, Options { settings: settings_of_gateway }).await;
-        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
-        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
-        luma.source(people::customers(0..12_000, Form::Hashed, people::luma), Form::Hashed).await;
-        tv_tube.source(people::customers(4_000..16_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
+        let (luma, tv_tube) = stories::two_sides(&gateway).await;
         let made = tv_tube.try_destination("webhook", settings(&receiver.url("/hook"))).await;
         assert_eq!(made["userErrors"], json!([]));
         assert_eq!(receiver.requests().len(), 1, "settings are tried before they are saved");
-        let connection = luma.connect(&tv_tube, "RECIPIENT").await;
-        let project = luma.create_project(&connection, "Spring").await;
-        let sent = luma.send(&project, &luma.audiences().await["Running"], &[]).await;
-        assert_eq!(sent["userErrors"], json!([]));
-
-        let received = tv_tube.received().await[0]["id"].as_str().unwrap().to_owned();
-        let activation = tv_tube.activate(&received, made["destination"]["id"].as_str().unwrap()).await;
-        assert_eq!(activation["status"], "DELIVERED", "{activation}");
-        let both_hold = |person: &u32| people::luma(*person).contains(&"Running") && !people::tv_tube(*person).is_empty();
-        let expected = (4_000..12_000).filter(both_hold).map(|person| (people::digest(&people::email(person)), 1));
-        assert_eq!(posted(&receiver), expected.collect::<BTreeMap<_, _>>());
+        let destination = made["destination"]["id"].as_str().unwrap();
+        let (_, expected) = stories::deliver_runners(&luma, &tv_tube, destination).await;
+        assert_eq!(posted(&receiver), expected);
         assert!(receiver.requests().iter().all(|request| request.header("webhook-signature").is_some()));
     }
 }
