@@ -29,9 +29,6 @@ const MAGIC: &[u8; 8] = b"ENTSET\r\n";
 const RECORD: usize = 40;
 const READ_ROWS: usize = 16_384;
 
-/// The most rows of a batch of changes.
-pub const CHANGE_BATCH_ROWS: usize = 65_536;
-
 /// Why a delivery was not written. Nothing of it is left then.
 #[derive(Debug, Error)]
 pub enum DeliveryFault {
@@ -142,10 +139,11 @@ pub struct Changes {
     pub removed: u64,
 }
 
-/// Writes what was added and removed, match key by match key and by ascending hash, as an Arrow IPC file at `out`.
-pub fn write_changes(keys: &[KeyChange], out: &Path) -> Result<Changes, DeliveryFault> {
+/// Writes what was added and removed, match key by match key and by ascending hash, as an Arrow IPC file at `out`. All
+/// of its batches but the last have `batch_rows` rows.
+pub fn write_changes(keys: &[KeyChange], batch_rows: usize, out: &Path) -> Result<Changes, DeliveryFault> {
     let (aside, file) = Aside::file(out)?;
-    let mut writer = ChangeWriter::new(file)?;
+    let mut writer = ChangeWriter::new(file, batch_rows)?;
     for key in keys {
         let name = key.key.as_str();
         let mut before = SetReader::open(key.before.as_deref())?;
@@ -224,11 +222,12 @@ struct ChangeWriter {
     identities: FixedSizeBinaryBuilder,
     kinds: StringBuilder,
     rows: usize,
+    batch_rows: usize,
     changes: Changes,
 }
 
 impl ChangeWriter {
-    fn new(file: File) -> Result<Self, DeliveryFault> {
+    fn new(file: File, batch_rows: usize) -> Result<Self, DeliveryFault> {
         let schema = Arc::new(Schema::new(vec![
             Field::new("match_key", DataType::Utf8, false),
             Field::new("identity", DataType::FixedSizeBinary(32), false),
@@ -241,6 +240,7 @@ impl ChangeWriter {
             identities: FixedSizeBinaryBuilder::new(32),
             kinds: StringBuilder::new(),
             rows: 0,
+            batch_rows,
             changes: Changes::default(),
         })
     }
@@ -260,7 +260,7 @@ impl ChangeWriter {
         self.identities.append_value(digest)?;
         self.kinds.append_value(kind);
         self.rows += 1;
-        if self.rows == CHANGE_BATCH_ROWS { self.write_batch() } else { Ok(()) }
+        if self.rows >= self.batch_rows { self.write_batch() } else { Ok(()) }
     }
 
     fn write_batch(&mut self) -> Result<(), DeliveryFault> {

@@ -7,10 +7,13 @@ use std::path::Path;
 use crate::fixture::{Account, People, account, key};
 use arrow_array::cast::AsArray;
 use arrow_ipc::reader::FileReader;
-use entente_identity::delivery::{CHANGE_BATCH_ROWS, Changes, DeliveryFault, KeyChange, write_changes, write_set};
+use entente_identity::delivery::{Changes, DeliveryFault, KeyChange, write_changes, write_set};
 use entente_identity::generation::digests_path;
 use entente_identity::normalise::{Form, Take, identity};
 use entente_identity::{KeyName, Slot, SlotSet, positions};
+
+/// Few enough that there are several batches.
+const BATCH_ROWS: usize = 30_000;
 
 fn everyone(people: impl IntoIterator<Item = u32>) -> People {
     people.into_iter().map(|person| (person, [1].into())).collect()
@@ -35,7 +38,7 @@ fn read(path: &Path, key: &str) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
     let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
     for batch in FileReader::try_new(File::open(path).unwrap(), None).unwrap() {
         let batch = batch.unwrap();
-        assert!(batch.num_rows() <= CHANGE_BATCH_ROWS);
+        assert!(batch.num_rows() <= BATCH_ROWS);
         let identities = batch.column_by_name("identity").unwrap().as_fixed_size_binary().clone();
         let keys = batch.column_by_name("match_key").unwrap().as_string::<i32>().clone();
         let kinds = batch.column_by_name("change").unwrap().as_string::<i32>().clone();
@@ -56,7 +59,7 @@ fn the_first_delivery_adds_and_the_next_one_changes() {
     let change =
         |before: Option<&str>, now: Option<&str>| KeyChange { key: key(), before: before.map(at), now: now.map(at) };
 
-    let changes = write_changes(&[change(None, Some("first"))], &at("changes")).unwrap();
+    let changes = write_changes(&[change(None, Some("first"))], BATCH_ROWS, &at("changes")).unwrap();
     assert_eq!(changes, Changes { added: 80_000, removed: 0 });
     assert_eq!(read(&at("changes"), "crm_id"), (digests(10_000..90_000), BTreeSet::new()));
 
@@ -64,16 +67,16 @@ fn the_first_delivery_adds_and_the_next_one_changes() {
     let receiver = account(&[&everyone(0..80_000), &everyone(200_000..200_010)]);
     let sender = account(&[&everyone(9_990..70_000), &everyone(200_000..200_005)]);
     deliver(&receiver, &sender, &at("second"));
-    let changes = write_changes(&[change(Some("first"), Some("second"))], &at("changes")).unwrap();
+    let changes = write_changes(&[change(Some("first"), Some("second"))], BATCH_ROWS, &at("changes")).unwrap();
     assert_eq!(changes, Changes { added: 15, removed: 20_000 });
     let added = digests((9_990..10_000).chain(200_000..200_005));
     assert_eq!(read(&at("changes"), "crm_id"), (added, digests(70_000..90_000)));
 
-    let changes = write_changes(&[change(Some("second"), Some("second"))], &at("changes")).unwrap();
+    let changes = write_changes(&[change(Some("second"), Some("second"))], BATCH_ROWS, &at("changes")).unwrap();
     assert_eq!(changes, Changes::default());
     let gone =
         [change(Some("second"), None), KeyChange { key: KeyName::new("idfa").unwrap(), ..change(None, Some("first")) }];
-    let changes = write_changes(&gone, &at("changes")).unwrap();
+    let changes = write_changes(&gone, BATCH_ROWS, &at("changes")).unwrap();
     assert_eq!(changes, Changes { added: 80_000, removed: 60_015 });
     assert_eq!(read(&at("changes"), "idfa").0.len(), 80_000);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
@@ -96,7 +99,7 @@ fn damaged_sets_and_foreign_digests_leave_nothing() {
         bytes[at] ^= 4;
         std::fs::write(&out, bytes).unwrap();
         let change = KeyChange { key: key(), before: Some(out.clone()), now: None };
-        assert!(write_changes(&[change], &dir.path().join("changes")).is_err(), "byte {at}");
+        assert!(write_changes(&[change], BATCH_ROWS, &dir.path().join("changes")).is_err(), "byte {at}");
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }

@@ -2,6 +2,7 @@
 //! delivery. It may be killed at any point: what was acknowledged stays so, and the same file of rows is gone on with.
 
 mod abandoned;
+mod batch_rows;
 mod files;
 mod outcome;
 mod prepare;

@@ -1,7 +1,7 @@
 //! The file of rows: who is to be delivered, and what changed since the last delivery. It is written once; a delivery
 //! that is gone on with has the same rows.
 
-use super::{files, sources::Sources, through::Through};
+use super::{batch_rows::batch_rows, files, sources::Sources, through::Through};
 use crate::{
     background,
     gateway::Gateway,
@@ -137,7 +137,7 @@ impl Work {
             changes = vec![KeyChange { key: key_name(key), before: self.set_before(key), now: Some(now) }];
         }
         let rows = files::rows(&self.gateway, self.delivery);
-        write_changes(&changes, &rows).map_err(Fault::new)?;
+        write_changes(&changes, batch_rows(), &rows).map_err(Fault::new)?;
         Ok((Prepared::Rows(rows), without_link))
     }
 

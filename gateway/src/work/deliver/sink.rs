@@ -11,7 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use entente_destination::{
     Rejected,
-    rows::{Change, MAX_BATCH_ROWS, Rows},
+    rows::{Change, Rows},
 };
 use entente_domain::DeliveryId;
 use entente_store::{Acknowledgement as Batch, Delivery, LateRejections, NewRejectedRow};
@@ -30,6 +30,8 @@ pub struct Sink {
     delivery: DeliveryId,
     sealed: Option<Vec<u8>>,
     file: Arc<RowsFile>,
+    /// Rows of each batch but the last.
+    batch_rows: u64,
     rows: u64,
     total_rows: u64,
     told: Option<Instant>,
@@ -44,22 +46,23 @@ impl Sink {
         let path = rows.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let file = RowsFile::open(&path)?;
-            // All batches but the last are full.
-            let last = match file.batches() {
-                0 => 0,
-                last => file.read(last)?.num_rows() as u64,
+            // All batches but the last have as many rows as the first.
+            let (first, last) = match file.batches() {
+                0 => (0, 0),
+                last => (file.read(1)?.num_rows() as u64, file.read(last)?.num_rows() as u64),
             };
-            let total = file.batches().saturating_sub(1) * MAX_BATCH_ROWS as u64 + last;
-            Ok::<_, RowsError>((file, total))
+            let total = file.batches().saturating_sub(1) * first + last;
+            Ok::<_, RowsError>((file, first, total))
         });
-        let (file, total_rows) = opened.await.map_err(Fault::new)?.map_err(Fault::new)?;
-        let rows = (delivery.acknowledged * MAX_BATCH_ROWS as u64).min(total_rows);
+        let (file, batch_rows, total_rows) = opened.await.map_err(Fault::new)?.map_err(Fault::new)?;
+        let rows = (delivery.acknowledged * batch_rows).min(total_rows);
         let sealed = delivery.plugin_state_sealed.clone();
         Ok(Self {
             task: task.clone(),
             delivery: delivery.id,
             sealed,
             file: Arc::new(file),
+            batch_rows,
             rows,
             total_rows,
             told: None,
@@ -111,9 +114,9 @@ fn unkept(error: impl std::error::Error + Send + Sync + 'static) -> SinkError {
     SinkError(error.into())
 }
 
-/// The number of a row in its delivery, from 1 on.
-fn numbered(sequence: u64, rejected: Rejected) -> NewRejectedRow {
-    let row = sequence.saturating_sub(1) * MAX_BATCH_ROWS as u64 + u64::from(rejected.row) + 1;
+/// A row with its number in its delivery, from 1 on.
+fn numbered(batch_rows: u64, sequence: u64, rejected: Rejected) -> NewRejectedRow {
+    let row = sequence.saturating_sub(1) * batch_rows + u64::from(rejected.row) + 1;
     NewRejectedRow { row, code: rejected.code, reason: rejected.reason }
 }
 
@@ -139,7 +142,7 @@ impl AckSink for Sink {
             sequence: sequence.saturating_sub(1),
             added,
             removed,
-            rejected: rejected.into_iter().map(|r| numbered(sequence, r)).collect(),
+            rejected: rejected.into_iter().map(|r| numbered(self.batch_rows, sequence, r)).collect(),
             plugin_state_sealed: self.seal(&state)?,
         };
         self.task.gateway.store().acknowledge_batch(self.delivery, batch).await.map_err(unkept)?;
@@ -153,7 +156,11 @@ impl AckSink for Sink {
             for rejected in settled.rejected {
                 let Some(change) = changes.get(rejected.row as usize) else { continue };
                 let is_removal = *change == Change::Removed;
-                rows.push((settled.sequence.saturating_sub(1), numbered(settled.sequence, rejected), is_removal));
+                rows.push((
+                    settled.sequence.saturating_sub(1),
+                    numbered(self.batch_rows, settled.sequence, rejected),
+                    is_removal,
+                ));
             }
         }
         let late = LateRejections { rows, plugin_state_sealed: self.seal(&settlement.state)? };
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn rows_are_numbered_through_all_batches() {
-        assert_eq!(numbered(1, rejected(0)).row, 1);
-        assert_eq!(numbered(3, rejected(5)).row, 2 * 65_536 + 6);
+        assert_eq!(numbered(100, 1, rejected(0)).row, 1);
+        assert_eq!(numbered(100, 3, rejected(5)).row, 206);
     }
 }
