@@ -4,10 +4,6 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints, and fails by panicking")]
 
-#[path = "../src/tests/s3.rs"]
-#[expect(dead_code, reason = "what tests need and this does not")]
-mod s3;
-
 use std::time::{Duration, Instant};
 
 use entente_destination::Delivery;
@@ -16,18 +12,19 @@ use entente_destination::testkit::{operator, plugin};
 use entente_object_storage::ObjectStorage;
 use entente_object_storage::bucket::Bucket;
 use entente_object_storage::config::Settings;
+use entente_test_servers::s3::S3;
 use object_store::Attributes;
 
 const IDENTITIES: usize = 10_000_000;
 
 fn main() {
-    let server = s3::S3::start();
+    let server = S3::start();
     for format in ["parquet", "csv"] {
         deliver(&server, format);
     }
 }
 
-fn deliver(server: &s3::S3, format: &str) {
+fn deliver(server: &S3, format: &str) {
     let mut settings = server.settings();
     settings["format"] = format.into();
     let read = || serde_json::from_value::<Settings>(settings.clone()).unwrap();

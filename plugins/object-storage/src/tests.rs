@@ -1,11 +1,8 @@
 //! Deliveries through the plugin's C table to servers on this machine.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod azurite;
 mod google;
-mod s3;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -20,11 +17,10 @@ use serde_json::{Value, json};
 
 use crate::ObjectStorage;
 use crate::bucket::{Bucket, PIECE};
-use azurite::{Container, azurite};
+use entente_test_servers::Files as Objects;
+use entente_test_servers::azurite::{Container, azurite};
+use entente_test_servers::s3::{S3, SECRET};
 use google::{Google, service_account};
-use s3::{S3, SECRET};
-
-type Objects = BTreeMap<String, Vec<u8>>;
 
 /// A bucket of any of the services.
 trait Storage {

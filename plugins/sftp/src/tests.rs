@@ -1,20 +1,19 @@
 //! Deliveries through the plugin's C table to servers on this machine.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod openssh;
 mod password_server;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use entente_destination::caller::{CallError, Session};
 use entente_destination::files::{Files, Format, Manifest, Part, part_name};
-use entente_destination::rows::{Change, Row, Rows, batch};
+use entente_destination::rows::{Row, Rows, batch};
 use entente_destination::testkit::{
     TakenRow, Trouble, World, check, deliver, kind, operator, plugin, sample_rows, write,
 };
@@ -22,57 +21,27 @@ use entente_destination::{Delivery, DestinationError, IdentityFormat, Operator};
 use serde_json::{Value, json};
 
 use crate::Sftp;
-use openssh::{Fate, OpenSsh, openssh_is_there};
+use entente_test_servers::files;
+use entente_test_servers::openssh::{FOLDER, Fate, OpenSsh, openssh_is_there};
 use password_server::{Behind, PasswordServer, sftp_server_is_there};
 
-/// The folder of the settings.
-const FOLDER: &str = "audiences";
 /// The folder of a delivery of the test kit below it.
 const DELIVERY: &str = "0190f3c4-trial/1";
-
-/// The rows of the CSV files that the manifest lists. Nothing else may be left in the folder.
-fn delivered(folder: &Path) -> Vec<TakenRow> {
-    let files = contents(&folder.join(DELIVERY));
-    let manifest: Manifest = serde_json::from_slice(&files["manifest.json"]).unwrap();
-    let mut names: Vec<&str> = manifest.files.iter().map(|part| part.name.as_str()).collect();
-    names.insert(0, "manifest.json");
-    assert_eq!(files.keys().collect::<Vec<_>>(), names);
-    manifest.files.iter().flat_map(|part| rows(&files[&part.name])).collect()
-}
-
-fn rows(csv: &[u8]) -> Vec<TakenRow> {
-    let row = |line: &str| {
-        let fields: Vec<&str> = line.split(',').collect();
-        TakenRow {
-            match_key: fields[0].to_owned(),
-            identity: hex::decode(fields[1]).unwrap().try_into().unwrap(),
-            change: if fields[2] == "added" { Change::Added } else { Change::Removed },
-        }
-    };
-    str::from_utf8(csv).unwrap().split_terminator("\r\n").skip(1).map(row).collect()
-}
-
-/// The files of a folder, by name.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    paths.map(|path| (name(&path), fs::read(&path).unwrap())).collect()
-}
 
 /// The files of the delivery of these batches: what all destinations that write files write.
 fn expected(format: Format, batches: &[&[TakenRow]]) -> BTreeMap<String, Vec<u8>> {
     let encoding = Files::new(format, IdentityFormat::Hex, BTreeMap::new()).unwrap();
-    let (mut parts, mut files) = (Vec::new(), BTreeMap::new());
+    let (mut parts, mut expected) = (Vec::new(), BTreeMap::new());
     for (rows, sequence) in batches.iter().zip(1..) {
         let rows = record_batch(rows);
         let rows = Rows::read(&rows).unwrap();
         let content = encoding.encode(&rows).unwrap();
         parts.push(Part::new(sequence, format, &rows, &content));
-        files.insert(part_name(sequence, format), content);
+        expected.insert(part_name(sequence, format), content);
     }
     let manifest = Manifest::new(&delivery(), &encoding, parts).to_json().unwrap();
-    files.insert("manifest.json".to_owned(), manifest);
-    files
+    expected.insert("manifest.json".to_owned(), manifest);
+    expected
 }
 
 fn record_batch(rows: &[TakenRow]) -> RecordBatch {
@@ -131,7 +100,7 @@ fn the_files_are_those_of_every_destination_that_writes_files() {
         }
         session.finish().unwrap();
         session.finish().unwrap();
-        assert_eq!(contents(&server.folder().join(DELIVERY)), expected(format, &batches), "{name} {options}");
+        assert_eq!(files(&server.folder().join(DELIVERY)), expected(format, &batches), "{name} {options}");
     }
 }
 
@@ -175,7 +144,7 @@ fn a_part_that_was_cut_is_written_again() {
         server.limit(500_000, fate);
         let error = write_rows(&mut session, 2, &sample[10..]).unwrap_err();
         assert_eq!(error.kind(), "TRANSIENT", "{error}");
-        let left: Vec<String> = contents(&server.folder().join(DELIVERY)).into_keys().collect();
+        let left: Vec<String> = files(&server.folder().join(DELIVERY)).into_keys().collect();
         let entries = [".part-00001.json", ".part-00002.csv.tmp", ".part-00002.json", "part-00001.csv"];
         assert_eq!(left, entries, "{fate:?}");
         if fate == Fate::Killed {
@@ -185,7 +154,7 @@ fn a_part_that_was_cut_is_written_again() {
         server.start_again();
         write_rows(&mut session, 2, &sample[10..]).unwrap();
         session.finish().unwrap();
-        assert_eq!(contents(&server.folder().join(DELIVERY)), expected, "{fate:?}");
+        assert_eq!(files(&server.folder().join(DELIVERY)), expected, "{fate:?}");
     }
 }
 
@@ -198,7 +167,7 @@ fn check_leaves_nothing_behind() {
     for folder in [FOLDER.to_owned(), format!("{FOLDER}/"), server.folder().to_str().unwrap().to_owned()] {
         assert_eq!(check_with(&server, json!({"folder": folder})), Ok(()), "{folder}");
     }
-    assert_eq!(contents(&server.folder()), BTreeMap::new());
+    assert_eq!(files(&server.folder()), BTreeMap::new());
     assert_eq!(server.connections(), 3);
 }
 

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entente_destination::testkit::{TakenRow, World};
+use entente_destination::testkit::{TakenRow, World, delivered};
+use entente_test_servers::files_of_one_delivery;
+use entente_test_servers::openssh::FOLDER;
 use russh::keys::{HashAlg, PrivateKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
 use russh::{Channel, ChannelId};
@@ -16,8 +18,6 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::runtime::Runtime;
-
-use super::{FOLDER, delivered};
 
 const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 pub const PASSWORD: &str = "open sesame";
@@ -67,10 +67,6 @@ impl PasswordServer {
         runtime.spawn(serve(listener, Arc::new(config), behind(root.path().to_owned())));
         Self { root, port, host_key, _runtime: runtime }
     }
-
-    pub fn folder(&self) -> PathBuf {
-        self.root.path().join(FOLDER)
-    }
 }
 
 impl World for PasswordServer {
@@ -87,7 +83,7 @@ impl World for PasswordServer {
     }
 
     fn taken(&self) -> Result<Vec<TakenRow>, String> {
-        Ok(delivered(&self.folder()))
+        Ok(delivered(&files_of_one_delivery(&self.root.path().join(FOLDER)))?.1)
     }
 }
 

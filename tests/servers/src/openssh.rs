@@ -12,12 +12,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
-use entente_destination::testkit::{TakenRow, World};
+use entente_destination::testkit::{TakenRow, World, delivered};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{FOLDER, delivered};
+use crate::files_of_one_delivery;
+
+/// The folder of the settings.
+pub const FOLDER: &str = "audiences";
 
 const SSHD: &str = "/usr/sbin/sshd";
 
@@ -169,7 +172,7 @@ impl World for OpenSsh {
     }
 
     fn taken(&self) -> Result<Vec<TakenRow>, String> {
-        Ok(delivered(&self.folder()))
+        Ok(delivered(&files_of_one_delivery(&self.folder()))?.1)
     }
 }
 

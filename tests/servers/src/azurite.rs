@@ -1,6 +1,5 @@
 //! Azurite, Microsoft's emulator of Azure Blob: one process for all tests. It checks every signature as Azure does.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -17,6 +16,8 @@ use object_store::client::HttpRequestBody;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::runtime::Runtime;
+
+use crate::Files;
 
 const ACCOUNT: &str = "luma";
 pub const KEY: &str = "YSBrZXkgdGhhdCB3YXMgbWFkZSBmb3IgdGhlc2UgdGVzdHMsIGFuZCBpcyB1c2VkIG5vd2hlcmU=";
@@ -122,11 +123,20 @@ impl Container {
     }
 
     /// Every object in the container.
-    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
-        let answer = self.azurite.ask("GET", &format!("/{}?restype=container&comp=list", self.name));
-        let list = String::from_utf8(answer.bytes().unwrap().to_vec()).unwrap();
-        let names = list.split("<Name>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+    pub fn objects(&self) -> Files {
+        self.objects_below("")
+    }
+
+    /// Every object whose name starts so.
+    pub fn objects_below(&self, prefix: &str) -> Files {
         let read = |name: &str| self.azurite.ask("GET", &format!("/{}/{name}", self.name)).bytes().unwrap().to_vec();
-        names.map(|name| (name.clone(), read(&name))).collect()
+        self.names_below(prefix).into_iter().map(|name| (name.clone(), read(&name))).collect()
+    }
+
+    /// The names of all objects that start so.
+    pub fn names_below(&self, prefix: &str) -> Vec<String> {
+        let path = format!("/{}?restype=container&comp=list&prefix={}", self.name, percent(prefix));
+        let list = String::from_utf8(self.azurite.ask("GET", &path).bytes().unwrap().to_vec()).unwrap();
+        list.split("<Name>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
     }
 }

@@ -1,11 +1,11 @@
 //! A server with S3's interface on this machine, which keeps objects as files: that of the crate `s3s`. It checks every
 //! signature as Amazon does.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use hyper::server::conn::http1;
@@ -20,36 +20,44 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::{Files, files};
+
 pub const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// The server and its one bucket, until it is dropped.
 pub struct S3 {
     root: TempDir,
     address: SocketAddr,
-    _end: oneshot::Sender<Infallible>,
+    serving: Option<Serving>,
+}
+
+/// A server that runs. It ends with whatever it is at when its `end` is dropped.
+struct Serving {
+    end: oneshot::Sender<Infallible>,
+    thread: JoinHandle<()>,
 }
 
 impl S3 {
     pub fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("luma")).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(root.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single("AKIALUMA", SECRET));
-        service.set_access(Buckets(root.path().to_owned()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let (end, ended) = oneshot::channel::<Infallible>();
-        let (service, runtime) = (service.build(), tokio::runtime::Builder::new_current_thread().enable_all().build());
-        std::thread::spawn(move || {
-            runtime.unwrap().block_on(async {
-                tokio::select! {
-                    _ = ended => {}
-                    () = accept(listener, service) => {}
-                }
-            });
-        });
-        Self { root, address, _end: end }
+        let serving = Some(serve(root.path(), listener));
+        Self { root, address, serving }
+    }
+
+    /// Ends it with whatever it is at. It takes no connections until it is started again.
+    pub fn stop(&mut self) {
+        if let Some(Serving { end, thread }) = self.serving.take() {
+            drop(end);
+            thread.join().unwrap();
+        }
+    }
+
+    /// Starts it again where it was, with what it had.
+    pub fn start_again(&mut self) {
+        self.serving = Some(serve(self.root.path(), TcpListener::bind(self.address).unwrap()));
     }
 
     pub fn settings(&self) -> Value {
@@ -62,21 +70,13 @@ impl S3 {
     }
 
     /// Every object in the bucket.
-    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
-        let (bucket, mut objects) = (self.root.path().join("luma"), BTreeMap::new());
-        let mut folders = vec![bucket.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned();
-                    objects.insert(name, fs::read(path).unwrap());
-                }
-            }
-        }
-        objects
+    pub fn objects(&self) -> Files {
+        files(&self.bucket())
+    }
+
+    /// Where the bucket's objects are kept.
+    pub fn bucket(&self) -> PathBuf {
+        self.root.path().join("luma")
     }
 
     /// How many pieces of unfinished uploads the server still keeps.
@@ -87,8 +87,26 @@ impl S3 {
 
     /// Where an object is kept.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.root.path().join("luma").join(name)
+        self.bucket().join(name)
     }
+}
+
+fn serve(root: &Path, listener: TcpListener) -> Serving {
+    let mut service = S3ServiceBuilder::new(FileSystem::new(root).unwrap());
+    service.set_auth(SimpleAuth::from_single("AKIALUMA", SECRET));
+    service.set_access(Buckets(root.to_owned()));
+    listener.set_nonblocking(true).unwrap();
+    let (end, ended) = oneshot::channel::<Infallible>();
+    let (service, runtime) = (service.build(), tokio::runtime::Builder::new_current_thread().enable_all().build());
+    let thread = thread::spawn(move || {
+        runtime.unwrap().block_on(async {
+            tokio::select! {
+                _ = ended => {}
+                () = accept(listener, service) => {}
+            }
+        });
+    });
+    Serving { end, thread }
 }
 
 async fn accept(listener: TcpListener, service: S3Service) {
