@@ -38,7 +38,7 @@ use std::{path::PathBuf, time::Duration};
 /// The kind of this job.
 pub const KIND: &str = "deliver";
 
-/// A delivery that failed this often in a row by a fault, with ever longer waits in between, is given up.
+/// A delivery that failed this often by a fault without getting on, with ever longer waits in between, is given up.
 const ATTEMPTS: u32 = 20;
 /// The waits in between.
 const FAULTS: RetryPolicy = RetryPolicy { longest: Duration::from_secs(60 * 60), ..RetryPolicy::DEFAULT };
@@ -80,7 +80,8 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
 /// Tries again after ever longer waits; a destination's plugin or a disk may be repaired in the meantime. Only faults count:
 /// a destination that asks to be tried again is, for as long as access lasts.
 async fn put_off(task: &Task, fault: Fault) -> Result<Ended, Fault> {
-    let attempts = task.job.attempts;
+    // Fewer than when it was leased, where it got on.
+    let attempts = task.gateway.store().job(task.job.id).await?.map_or(task.job.attempts, |job| job.attempts);
     if attempts < ATTEMPTS {
         tracing::warn!(message = "a delivery is put off", job = %task.job.id, attempts, %fault);
         let wait = Backoff::going_on(FAULTS, attempts).next(None);

@@ -35,6 +35,7 @@ pub struct Sink {
     rows: u64,
     total_rows: u64,
     told: Option<Instant>,
+    got_on: bool,
 }
 
 /// The changes of a batch's rows.
@@ -66,6 +67,7 @@ impl Sink {
             rows,
             total_rows,
             told: None,
+            got_on: false,
         })
     }
 
@@ -97,6 +99,15 @@ impl Sink {
             Ok::<Changes, SinkError>(rows.iter().map(|row| row.change).collect())
         });
         read.await.map_err(unkept)?
+    }
+
+    /// Attempts that failed or were killed before this one no longer count. The first batch says so.
+    async fn get_on(&mut self) -> Result<(), SinkError> {
+        if !self.got_on && self.task.job.attempts > 1 {
+            self.task.gateway.store().job_got_on(self.task.job.id, &self.task.owner).await.map_err(unkept)?;
+        }
+        self.got_on = true;
+        Ok(())
     }
 
     async fn tell(&mut self, rows: u64) -> Result<(), SinkError> {
@@ -146,6 +157,7 @@ impl AckSink for Sink {
             plugin_state_sealed: self.seal(&state)?,
         };
         self.task.gateway.store().acknowledge_batch(self.delivery, batch).await.map_err(unkept)?;
+        self.get_on().await?;
         self.tell(changes.len() as u64).await
     }
 

@@ -12,7 +12,7 @@ use entente_destination::{
     rows::{Change, Rows},
     testkit::plugin,
 };
-use entente_domain::Timestamp;
+use entente_domain::{Timestamp, event::Subject};
 use entente_store::JobPool;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -325,6 +325,30 @@ async fn a_destination_that_asks_for_patience_is_tried_for_as_long_as_access_las
     assert_eq!(asks_again("patient"), 0, "more often than a fault would be forgiven");
     let seen = pair.activation(&activation).await;
     assert_eq!((&seen["status"], &seen["delivered"]), (&json!("DELIVERED"), &json!(2_000)), "{seen}");
+}
+
+#[tokio::test]
+async fn attempts_that_were_killed_are_forgotten_once_it_gets_on() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "killed", "token": "right" })).await;
+    let sent = pair.send("Runners", json!({ "once": true })).await;
+    ask_again("killed", 1);
+    let activation = pair.activate(&sent, &destination).await;
+    let (_, uuid) = crate::graphql::id::parse(&activation).unwrap();
+    let store = pair.fit.gateway.store();
+    let job = async || {
+        let about = Subject::Activation(uuid.to_string().parse().unwrap());
+        store.jobs_about(about).await.unwrap().remove(0)
+    };
+    let mut now = job().await.run_at;
+    for attempts in 1..30 {
+        let leased = store.lease_next("killed", now, LEASE, JobPool::of(&[deliver::KIND])).await.unwrap();
+        assert_eq!(leased.map(|job| job.attempts), Some(attempts));
+        now += LEASE + TimeDelta::seconds(1);
+    }
+    deliver_all_at(&pair.fit, now).await;
+    assert_eq!(pair.activation(&activation).await["status"], "DELIVERED");
+    assert_eq!(job().await.attempts, 1, "a fault after it would not have been the last");
 }
 
 #[tokio::test]

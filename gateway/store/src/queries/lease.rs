@@ -121,6 +121,11 @@ pub async fn progress(conn: &mut Conn, id: JobId, owner: String, progress: serde
     Ok(diesel::update(held!(id, owner)).set(jobs::progress.eq(progress)).execute(conn).await? == 1)
 }
 
+/// Counts the attempts of a job anew from the one under way: it got on. False when it is no longer held.
+pub async fn got_on(conn: &mut Conn, id: JobId, owner: String) -> Read<bool> {
+    Ok(diesel::update(held!(id, owner)).set(jobs::attempts.eq(1)).execute(conn).await? == 1)
+}
+
 /// Ends a job: done, failed with a sentence, or cancelled. False when it is no longer held.
 pub async fn end(
     conn: &mut Conn,

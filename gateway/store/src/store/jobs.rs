@@ -63,6 +63,13 @@ impl Store {
         Ok(held)
     }
 
+    /// The job got on: its attempts are counted anew from the one under way. False when it is no longer held.
+    #[boxed]
+    pub async fn job_got_on(&self, id: JobId, owner: &str) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        write!(self, |conn| queries::lease::got_on(conn, id, owner))
+    }
+
     /// The job is done. False when it is no longer held.
     #[boxed]
     pub async fn finish_job(&self, id: JobId, owner: &str, now: Timestamp) -> Result<bool, StoreError> {

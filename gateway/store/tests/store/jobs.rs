@@ -93,6 +93,11 @@ async fn a_wait_is_no_failed_attempt(db: Database) {
         assert_eq!(lease(200_000).await.unwrap().unwrap().attempts, attempt);
         assert!(db.store.retry_job_at(id, "a", at(0), None).await.unwrap());
     }
+    assert_eq!(lease(200_000).await.unwrap().unwrap().attempts, 4);
+    assert!(!db.store.job_got_on(id, "b").await.unwrap(), "b does not hold it");
+    assert!(db.store.job_got_on(id, "a").await.unwrap());
+    assert!(db.store.retry_job_at(id, "a", at(0), None).await.unwrap());
+    assert_eq!(lease(200_000).await.unwrap().unwrap().attempts, 2, "the one that got on is the first");
 }
 
 async fn accounts_take_turns(db: Database) {
