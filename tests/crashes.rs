@@ -7,7 +7,7 @@ use crate::{
     deliveries,
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form},
-    stories::{ACTIVATE, INVITE, Party, settings},
+    stories::{ACTIVATE, INVITE, Party, settings, uuid_of},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -254,6 +254,7 @@ async fn check(gateway: &Gateway, luma: &Party, tv_tube: &Party, connection: &st
     };
     assert_eq!((count("Running"), count("Yoga"), count("Newsletter")), (5_000, 5_000, 2_000));
     // Each identity delivered once.
+    // Landing zones are folders of their accounts.
     let account = uuid_of(&tv_tube.account);
     let zone = gateway.data().join("landing").join(account);
     let delivered = deliveries::delivered(&zone);
@@ -264,11 +265,4 @@ async fn check(gateway: &Gateway, luma: &Party, tv_tube: &Party, connection: &st
     assert_eq!(files.iter().filter(|f| f.ends_with("manifest.json")).count(), 1, "{files:?}");
     let aside = |f: &std::path::PathBuf| f.file_name().is_some_and(|n| n.to_string_lossy().ends_with(".tmp"));
     assert!(!files.iter().any(aside), "{files:?}");
-}
-
-/// Landing zones are folders of their accounts, named by the id inside the global one.
-fn uuid_of(id: &str) -> String {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).unwrap()).unwrap();
-    uuid::Uuid::try_parse(text.split_once(':').unwrap().1).unwrap().to_string()
 }

@@ -4,9 +4,8 @@
 use crate::{
     harness::{Gateway, Kind, Options, tool_is_there},
     people::{self, Form},
-    stories::{ACTIVATE, Party, today},
+    stories::{ACTIVATE, Party, today, uuid_of},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::{
     path::Path,
@@ -157,11 +156,6 @@ impl Receiver<'_> {
         let input = json!({ "accountId": self.party.account, "activationId": activation });
         self.party.client.mutate(document, input).await;
     }
-}
-
-fn uuid_of(id: &str) -> String {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).unwrap()).unwrap();
-    uuid::Uuid::try_parse(text.split_once(':').unwrap().1).unwrap().to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,6 +21,7 @@ mod hostile_plugins;
 mod http;
 mod introspection;
 mod keys;
+mod killed_deliveries;
 mod measuring;
 mod people;
 mod plugin_versions;

@@ -4,6 +4,7 @@ use crate::{
     harness::{Client, Gateway},
     people::{self, Form},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -294,6 +295,12 @@ fn by_name(nodes: &Value) -> BTreeMap<String, String> {
 /// Today, as the gateway counts days.
 pub fn today() -> String {
     chrono::Utc::now().date_naive().to_string()
+}
+
+/// The id inside a global one.
+pub fn uuid_of(id: &str) -> String {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).unwrap()).unwrap();
+    uuid::Uuid::try_parse(text.split_once(':').unwrap().1).unwrap().to_string()
 }
 
 /// Luma and TV Tube, each with its customers; eight thousand people are known to both.
