@@ -276,21 +276,31 @@ mod tests {
     }
 
     #[test]
-    fn coins_of_different_slots_have_nothing_to_do_with_each_other() {
-        // Every pair of slots, at the odds of members: hidden together as often as chance has it.
+    fn each_slot_has_its_odds_and_coins_that_have_nothing_to_do_with_others() {
         const KEYS: usize = 200_000;
         let keys: Vec<u64> = (0..KEYS).map(|_| rand::rng().random()).collect();
-        for view in views().take(1) {
-            let mut members = vec![u64::MAX; KEYS];
-            view.show(&keys, 5, u64::MAX, &mut members);
-            let hidden = 1.0 - view.level.p();
-            let expected = KEYS as f64 * hidden * hidden;
-            for one in 0..64 {
-                for other in 0..one {
-                    let both = members.iter().filter(|word| (*word >> one | *word >> other) & 1 == 0).count();
-                    // Seven standard deviations: of 2016 pairs none goes beyond in a billion tries.
-                    let off = (both as f64 - expected).abs() / (expected * (1.0 - hidden * hidden)).sqrt();
-                    assert!(off < 7.0, "slots {other} and {one}: {both} where {expected} are expected");
+        // Six standard deviations: of 8,576 counts none goes beyond in ten thousand tries.
+        let check = |count: usize, chance: f64, what: &str| {
+            let (expected, variance) = (KEYS as f64 * chance, KEYS as f64 * chance * (1.0 - chance));
+            assert!((count as f64 - expected).abs() < 6.0 * variance.sqrt(), "{what}: {count}, not {expected}");
+        };
+        let day = NaiveDate::default() + chrono::Days::new(20_000);
+        for level in [PrivacyLevel::Standard, PrivacyLevel::Strong] {
+            let secret = AccountSecret::new([9; 32]);
+            let view = ProtectedView::new(level, &secret, &KeyName::new("crm_id").unwrap(), day);
+            for (truth, odds) in [(u64::MAX, level.p()), (0, level.q())] {
+                let mut shown = vec![truth; KEYS];
+                view.show(&keys, 5, u64::MAX, &mut shown);
+                for one in 0..64 {
+                    let shows = |slots: u64| shown.iter().filter(|word| *word & slots == slots).count();
+                    check(shows(1 << one), odds, &format!("{level:?}, slot {one}"));
+                    for other in 0..one {
+                        check(
+                            shows(1 << one | 1 << other),
+                            odds * odds,
+                            &format!("{level:?}, slots {other} and {one}"),
+                        );
+                    }
                 }
             }
         }
