@@ -50,9 +50,11 @@ impl Bench {
     }
 
     async fn measure(&self) -> Outcome {
+        let launcher = target::launcher(&self.file)?;
+        let reaches = target::describe(&launcher).await?.reaches;
         let order = Order {
             settings: target::settings(&self.settings)?,
-            operator: self.operator.operator()?,
+            operator: reaches.of(&self.operator.operator()?),
             activation: uuid::Uuid::now_v7().to_string(),
             name: "Bench".to_owned(),
             generation: "1".to_owned(),
@@ -62,7 +64,6 @@ impl Bench {
             state: Vec::new(),
             tries: 0,
         };
-        let launcher = target::launcher(&self.file)?;
         let stop = Stop::default();
         tokio::spawn(cancel_by_hand(stop.cancel.clone()));
         let folder = tempfile::tempdir()?;

@@ -40,6 +40,7 @@ pub mod error;
 pub mod export;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod hosts;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity_format;
@@ -53,7 +54,9 @@ pub mod secret;
 pub mod state;
 pub mod testkit;
 
-pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Settled, Written};
+pub use destination::{
+    Delivery, Description, Destination, Operator, Progress, Reaches, Rejected, Repeats, Settled, Written,
+};
 pub use error::DestinationError;
 pub use identity_format::IdentityFormat;
 pub use secret::Secret;

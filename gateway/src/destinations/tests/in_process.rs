@@ -25,6 +25,7 @@ impl Destination for Shelf {
     const NAME: &'static str = "Shelf";
     const SUMMARY: &'static str = "Counts rows in memory.";
     const VERSION: &'static str = "1";
+    const FOLDER: bool = true;
     type Settings = Map<String, serde_json::Value>;
 
     async fn check(settings: Self::Settings, _: Operator) -> Result<(), DestinationError> {
