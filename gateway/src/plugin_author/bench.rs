@@ -17,9 +17,11 @@ use super::ledger::bar;
 use super::run::cancel_by_hand;
 use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
+use crate::destinations::confinement::Reach;
+use crate::destinations::contract::Launcher;
 use crate::destinations::delivery::{Delivered, Order, Stop, deliver};
 use crate::destinations::rows_file::{RowsError, write_rows};
-use crate::destinations::{AckSink, Acknowledgement, Settlement, SinkError};
+use crate::destinations::{AckSink, Acknowledgement, Renewal, Settlement, SinkError};
 
 /// Bytes of an identity.
 const IDENTITY: u64 = 32;
@@ -50,8 +52,11 @@ impl Bench {
     }
 
     async fn measure(&self) -> Outcome {
+        let launcher = target::launcher(&self.file)?;
+        let described = launcher.launch(&Reach::default()).await?.describe().await?;
         let order = Order {
             settings: target::settings(&self.settings)?,
+            refresh_token: described.consent.map(|consent| consent.refresh_token),
             operator: self.operator.operator()?,
             activation: uuid::Uuid::now_v7().to_string(),
             name: "Bench".to_owned(),
@@ -62,7 +67,6 @@ impl Bench {
             state: Vec::new(),
             tries: 0,
         };
-        let launcher = target::launcher(&self.file)?;
         let stop = Stop::default();
         tokio::spawn(cancel_by_hand(stop.cancel.clone()));
         let folder = tempfile::tempdir()?;
@@ -172,6 +176,10 @@ impl AckSink for Count {
     async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError> {
         let answered = |batch: &entente_destination::Settled| batch.accepted + batch.rejected.len() as u64;
         self.bar.inc(settlement.settled.iter().map(answered).sum());
+        Ok(())
+    }
+
+    async fn renewed(&mut self, _: Renewal) -> Result<(), SinkError> {
         Ok(())
     }
 }

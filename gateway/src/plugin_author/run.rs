@@ -132,9 +132,10 @@ impl Trial {
         cancel: &CancellationToken,
     ) -> Result<Ended, Box<dyn std::error::Error + Send + Sync>> {
         let description = launcher.launch(&Reach::default()).await?.describe().await?;
-        let mut folder = self.open(folder, description.id, cancel).await?;
+        let mut folder = self.open(folder, description.id.clone(), cancel).await?;
         let order = Order {
             settings: self.settings.clone(),
+            refresh_token: description.consent.map(|consent| consent.refresh_token),
             operator: self.operator.clone(),
             activation: folder.record.activation.clone(),
             name: self.name.clone(),
