@@ -1,8 +1,8 @@
-//! Coins stay what they are: through a restored backup, and through audiences that go and come back. Slots are never given
+//! Coins stay what they are: through a restored backup, in other hands, and through audiences that go and come back. Slots are never given
 //! to another name, and the level of protection only rises.
 
 use crate::{
-    harness::{Gateway, Kind, on_both_databases},
+    harness::{Client, Gateway, Kind, on_both_databases},
     people::{self, Form},
     stories::Party,
 };
@@ -124,6 +124,41 @@ on_both_databases! {
         delete(&pair.tv_tube, &other).await;
         pair.tv_tube.source(people(people::tv_tube), Form::Hashed).await;
         assert_eq!(pair.answers().await, before, "who comes back has its old coins");
+    }
+}
+
+/// Gives an account into other hands: who had it has no part in it any more.
+async fn hand_over(gateway: &Gateway, party: &Party) -> Party {
+    let query = "query($a: ID!) { account(id: $a) { members { nodes { user { id } } } } }";
+    let members = party.client.query(query, json!({ "a": party.account })).await;
+    let former = &members["account"]["members"]["nodes"][0]["user"]["id"];
+    let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
+    let create =
+        "mutation($input: CreateUserInput!) { createUser(input: $input) { token userErrors { code message } } }";
+    let made = gateway.operator().mutate(create, json!({ "email": email, "name": "Their own team" })).await;
+    let set = "mutation($input: SetMemberInput!) { setMember(input: $input) { userErrors { code message } } }";
+    let input = json!({ "accountId": party.account, "email": email, "role": "ADMIN" });
+    party.client.mutate(set, input).await;
+    let next = Party { client: Client::new(&gateway.url, made["token"].as_str().unwrap()), ..party.clone() };
+    let remove = "mutation($input: RemoveMemberInput!) { removeMember(input: $input) { userErrors { code message } } }";
+    next.client.mutate(remove, json!({ "accountId": party.account, "userId": former })).await;
+    next
+}
+
+on_both_databases! {
+    /// The secret is the account's, whoever runs it: were it left behind, the same people would be seen through other coins.
+    async fn an_account_that_is_handed_over_takes_its_secret_along(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let pair = Pair::create(&gateway).await;
+        let before = pair.answers().await;
+        let theirs = hand_over(&gateway, &pair.tv_tube).await;
+
+        let foreign = json!({ "accountId": pair.tv_tube.account, "privacyLevel": "STANDARD" });
+        assert_eq!(pair.tv_tube.client.refused(RAISE, foreign).await, "NOT_FOUND", "who handed it over has no part in it");
+        assert_eq!(pair.answers().await, before);
+        delete(&theirs, &pair.tv_tube_source).await;
+        theirs.source(people::customers(2_000..16_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
+        assert_eq!(pair.answers().await, before, "what is sourced after it has the same coins");
     }
 }
 

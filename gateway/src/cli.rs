@@ -186,6 +186,7 @@ async fn key(settings: &Settings, command: KeyCommand) -> Outcome {
 
 fn plugin(config: Option<&Path>, command: PluginCommand) -> Outcome {
     use crate::destinations::{allow_list::AllowList, process::Workers, registry::Registry};
+    use crate::plugin_author::target;
     let with_list = || {
         let settings = Settings::load(config)?;
         Ok::<_, SettingsError>((AllowList::new(settings.allow_list()), settings))
@@ -198,8 +199,12 @@ fn plugin(config: Option<&Path>, command: PluginCommand) -> Outcome {
         PluginCommand::Allow { file } => {
             let (list, settings) = with_list()?;
             list.begin(&settings.plugin_folders(), crate::clock::now())?;
-            let allowed = list.allow(&file, crate::clock::now())?;
-            println!("allowed {} ({})", allowed.file, allowed.sha256);
+            let launcher = target::launcher(&file)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let reaches = runtime.block_on(target::describe(&launcher))?.reaches;
+            let said = target::reaches(&reaches);
+            let allowed = list.allow(&file, reaches, crate::clock::now())?;
+            println!("allowed {} ({}): {said}", allowed.file, allowed.sha256);
         }
         PluginCommand::Disallow { plugin } => {
             let (list, _) = with_list()?;

@@ -8,7 +8,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use entente_destination::{
-    Consent, DestinationError, Operator, RefreshToken,
+    Consent, DestinationError, Operator, Reaches, RefreshToken,
     http::{Answer, Http, Options, Plain, Retry, StatusCode, code, endpoint, form, request},
 };
 use entente_domain::{AccountId, ConsentId, Refusal, Timestamp, oauth_consent};
@@ -158,8 +158,10 @@ pub async fn exchange(
     let plain = gateway.secrets().open_sealed(&of_consent(row.id), &row.secrets_sealed)?;
     let begun: Begun = serde_json::from_slice(&plain).map_err(|_| ConsentError::Unreadable)?;
     let of_type = gateway.destinations().describe(&row.destination_type);
-    let Some(consent) = of_type.and_then(|of_type| of_type.consent) else { return Ok(Err(NotGiven::TypeGone)) };
-    let token = match refresh_token(gateway, &consent, &begun, code).await {
+    let Some((consent, reaches)) = of_type.and_then(|of_type| Some((of_type.consent?, of_type.reaches))) else {
+        return Ok(Err(NotGiven::TypeGone));
+    };
+    let token = match refresh_token(gateway, (&consent, &reaches), &begun, code).await {
         Ok(token) => token,
         Err(not_given) => return Ok(Err(not_given)),
     };
@@ -183,7 +185,7 @@ struct Refused {
 
 async fn refresh_token(
     gateway: &Gateway,
-    consent: &Consent,
+    (consent, reaches): (&Consent, &Reaches),
     begun: &Begun,
     code: &str,
 ) -> Result<RefreshToken, NotGiven> {
@@ -197,7 +199,7 @@ async fn refresh_token(
     ];
     fields.extend(begun.verifier.as_ref().map(|verifier| ("code_verifier", verifier.as_str())));
     let form = Zeroizing::new(form(&fields));
-    let answer = ask(gateway, &consent.token_url, &form).await.map_err(NotGiven::Unreachable)?;
+    let answer = ask(gateway, reaches, &consent.token_url, &form).await.map_err(NotGiven::Unreachable)?;
     if answer.status() != StatusCode::OK {
         let error = answer.json().map(|Refused { error }| error).unwrap_or_default();
         return Err(NotGiven::Refused(self::code(&error).map_or_else(|| answer.status().to_string(), str::to_owned)));
@@ -206,11 +208,12 @@ async fn refresh_token(
     granted.refresh_token.and_then(|token| RefreshToken::new(&token)).ok_or(NotGiven::NoRefreshToken)
 }
 
-/// Asks a token endpoint, within what the operator allows destinations.
-async fn ask(gateway: &Gateway, url: &str, form: &str) -> Result<Answer, DestinationError> {
+/// Asks a token endpoint, within what the operator allows destinations and the type says it reaches.
+async fn ask(gateway: &Gateway, reaches: &Reaches, url: &str, form: &str) -> Result<Answer, DestinationError> {
     let networks = gateway.settings.destination_networks.0.clone();
+    let operator = reaches.of(&Operator { networks, ..Operator::default() });
     let options = Options { timeout: PATIENCE, retry: Retry::NEVER, ..Options::default() };
-    let http = Http::new(&Operator { local_root: None, networks }, options)?;
+    let http = Http::new(&operator, options)?;
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
     http.last_answer(request("POST", &endpoint(url, Plain::ToLoopback)?, &headers, form.as_bytes().to_vec())?).await
 }

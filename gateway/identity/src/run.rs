@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::checksum::checksum;
+use crate::giving_way::InPieces;
 use crate::key_name::KeyName;
 use crate::sealed::damaged;
 
@@ -112,7 +113,7 @@ impl RunPart {
 
 /// Writes the file of one match key.
 pub(crate) struct RunWriter {
-    out: BufWriter<File>,
+    out: BufWriter<InPieces<File>>,
     end: u64,
     blocks: Vec<Block>,
     records: u64,
@@ -121,7 +122,7 @@ pub(crate) struct RunWriter {
 
 impl RunWriter {
     pub(crate) fn create(run: &Path, key: &KeyName) -> io::Result<Self> {
-        let mut out = BufWriter::new(File::create_new(run_path(run, key))?);
+        let mut out = BufWriter::new(InPieces::new(File::create_new(run_path(run, key))?));
         out.write_all(&[0; HEADER_BYTES])?;
         Ok(Self { out, end: HEADER_BYTES as u64, blocks: Vec::new(), records: 0, part: RunPart::default() })
     }
@@ -157,7 +158,7 @@ impl RunWriter {
         self.write_part()?;
         let directory = self.blocks.iter().flat_map(|block| block.to_bytes()).collect::<Vec<_>>();
         self.out.write_all(&directory)?;
-        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?.into_inner();
         let mut header = [0; HEADER_BYTES];
         write_numbers(&mut header, [MAGIC, VERSION, self.records, self.end, checksum(&directory)]);
         file.seek(SeekFrom::Start(0))?;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use entente_destination::Reaches;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -33,6 +34,9 @@ pub struct Allowed {
     pub file: String,
     /// When it was allowed.
     pub allowed_at: DateTime<Utc>,
+    /// What it said then that it reaches; more is not allowed. Those that come with the gateway reach what they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaches: Option<Reaches>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -93,19 +97,26 @@ impl AllowList {
         Ok(allowed)
     }
 
-    /// Allows the plugin in `file` as it is now. Allowing it again changes nothing.
+    /// Allows the plugin in `file` as it is now to reach what it says. Allowing it again changes no more than that.
     ///
     /// # Errors
     /// [`AllowListError`].
-    pub fn allow(&self, file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
-        let new = Self::as_it_is(file, now)?;
+    pub fn allow(&self, file: &Path, reaches: Reaches, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
+        let new = Allowed { reaches: Some(reaches), ..Self::as_it_is(file, now)? };
         let mut content = self.read()?;
-        if let Some(allowed) = content.plugin.iter().find(|allowed| allowed.sha256 == new.sha256) {
-            return Ok(allowed.clone());
-        }
-        content.plugin.push(new.clone());
+        let allowed = match content.plugin.iter_mut().find(|allowed| allowed.sha256 == new.sha256) {
+            Some(known) if known.reaches == new.reaches => return Ok(known.clone()),
+            Some(known) => {
+                known.reaches = new.reaches;
+                known.clone()
+            }
+            None => {
+                content.plugin.push(new.clone());
+                new
+            }
+        };
         self.write(&content)?;
-        Ok(new)
+        Ok(allowed)
     }
 
     /// Takes a plugin off the list: no worker is started with it any longer. Those that run end what they do. Gives what was
@@ -138,7 +149,7 @@ impl AllowList {
     fn as_it_is(file: &Path, now: DateTime<Utc>) -> Result<Allowed, AllowListError> {
         let sha256 = FileHash::of(file).map_err(|error| AllowListError::Io { path: file.to_owned(), error })?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Allowed { sha256, file: name, allowed_at: now })
+        Ok(Allowed { sha256, file: name, allowed_at: now, reaches: None })
     }
 
     /// Every plugin that is allowed, in the order in which they were.
@@ -240,10 +251,14 @@ mod tests {
         let list = AllowList::new(folder.path().join("allowed.toml"));
         let file = folder.path().join("plugin.so");
         fs::write(&file, "x").unwrap();
-        let first = list.allow(&file, now()).unwrap();
-        assert_eq!(list.allow(&file, Utc::now()).unwrap(), first);
-        assert_eq!(list.list().unwrap(), [first]);
-        assert!(list.allow(&folder.path().join("missing"), now()).is_err());
+        let reaches = |hosts: &[&str]| Reaches { folder: true, hosts: hosts.iter().map(ToString::to_string).collect() };
+        let first = list.allow(&file, reaches(&["api.tvtube.example"]), now()).unwrap();
+        assert_eq!(list.allow(&file, reaches(&["api.tvtube.example"]), Utc::now()).unwrap(), first);
+        assert_eq!(list.list().unwrap(), [first.clone()]);
+        let second = list.allow(&file, reaches(&["*"]), Utc::now()).unwrap();
+        assert_eq!(second, Allowed { reaches: Some(reaches(&["*"])), ..first });
+        assert_eq!(list.list().unwrap(), [second]);
+        assert!(list.allow(&folder.path().join("missing"), Reaches::default(), now()).is_err());
     }
 
     #[test]
@@ -253,7 +268,7 @@ mod tests {
         let files = ["old.so", "new.so"].map(|name| folder.path().join(name));
         let [old, new] = files.each_ref().map(|file| {
             fs::write(file, file.to_str().unwrap()).unwrap();
-            list.allow(file, now()).unwrap()
+            list.allow(file, Reaches::default(), now()).unwrap()
         });
         let named = AllowList::hash_named(files[1].to_str().unwrap()).unwrap();
         assert_eq!((named, AllowList::hash_named(&new.sha256.to_string()).unwrap()), (new.sha256, new.sha256));

@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use entente_destination::{Description, Operator};
+use entente_destination::{Description, Operator, Reaches};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::allow_list::{AllowList, AllowListError};
+use super::allow_list::{AllowList, AllowListError, Allowed};
 use super::backoff::RetryPolicy;
 use super::confinement::Reach;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
@@ -141,6 +141,10 @@ impl Registry {
                 None => describe(launcher.as_ref()).await,
             };
             match described {
+                Ok(description) if !is_within(&description.reaches, &list[allowed]) => {
+                    warn!(file = %file.display(), "plugin says that it reaches more than was allowed");
+                    found.unusable.push((file, "it reaches more than was allowed; allow it again".to_owned()));
+                }
                 Ok(description) => add(&mut types, Type { description, hash: Some(hash), allowed, launcher }),
                 Err(error) => {
                     warn!(file = %file.display(), %error, "plugin cannot be used");
@@ -185,7 +189,8 @@ impl Registry {
     pub async fn check(&self, id: &str, settings: &mut Value, operator: &Operator) -> Result<(), RegistryError> {
         let known = self.known();
         let known = known.get(id).ok_or_else(|| RegistryError::Unknown(id.to_owned()))?;
-        let operator = self.prepared(operator).await.map_err(RegistryError::Folder)?;
+        let operator = known.description.reaches.of(operator);
+        let operator = self.prepared(&operator).await.map_err(RegistryError::Folder)?;
         let mut worker = known.launcher.launch(&Reach::of(&operator)).await.map_err(WorkerError::from)?;
         let checked = worker.check(settings, &operator).await;
         renew(worker.as_mut(), refresh_token(&known.description), settings).map_err(WorkerError::from)?;
@@ -218,10 +223,12 @@ impl Registry {
         Ok(())
     }
 
-    /// The order with the operator's folder made, the rows as an absolute path, and what the type may renew.
+    /// The order with what the type says it reaches, the operator's folder made if it is among that, the rows as an absolute
+    /// path, and what the type may renew.
     async fn placed(&self, id: &str, order: &Order) -> Result<Order, DeliveryError> {
         let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
-        let operator = self.prepared(&order.operator).await.map_err(not_started)?;
+        let reaches = self.describe(id).map(|description| description.reaches).unwrap_or_default();
+        let operator = self.prepared(&reaches.of(&order.operator)).await.map_err(not_started)?;
         let rows = std::path::absolute(&order.rows).map_err(not_started)?;
         let refresh_token = self.describe(id).and_then(|of_type| refresh_token(&of_type).map(str::to_owned));
         Ok(Order { operator, rows, refresh_token, ..order.clone() })
@@ -347,6 +354,11 @@ fn refresh_token(of_type: &Description) -> Option<&str> {
 /// Asks a plugin what it is. It needs nothing for that.
 async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
     launcher.launch(&Reach::default()).await?.describe().await
+}
+
+/// Whether what a plugin says it reaches is in what the operator was shown. Lists of earlier versions do not have it.
+fn is_within(reaches: &Reaches, allowed: &Allowed) -> bool {
+    allowed.reaches.as_ref().is_none_or(|allowed| reaches.is_within(allowed))
 }
 
 /// Adds a type; of two with the same id the higher version stays, of two with the same version the one allowed last, of the

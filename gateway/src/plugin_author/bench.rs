@@ -17,8 +17,6 @@ use super::ledger::bar;
 use super::run::cancel_by_hand;
 use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
-use crate::destinations::confinement::Reach;
-use crate::destinations::contract::Launcher;
 use crate::destinations::delivery::{Delivered, Order, Stop, deliver};
 use crate::destinations::rows_file::{RowsError, write_rows};
 use crate::destinations::{AckSink, Acknowledgement, Renewal, Settlement, SinkError};
@@ -53,11 +51,11 @@ impl Bench {
 
     async fn measure(&self) -> Outcome {
         let launcher = target::launcher(&self.file)?;
-        let described = launcher.launch(&Reach::default()).await?.describe().await?;
+        let described = target::describe(&launcher).await?;
         let order = Order {
             settings: target::settings(&self.settings)?,
             refresh_token: described.consent.map(|consent| consent.refresh_token),
-            operator: self.operator.operator()?,
+            operator: described.reaches.of(&self.operator.operator()?),
             activation: uuid::Uuid::now_v7().to_string(),
             name: "Bench".to_owned(),
             generation: "1".to_owned(),

@@ -113,8 +113,9 @@ pub(super) async fn examine(
     expect: Option<Kind>,
 ) -> Checklist {
     let mut list = Checklist::default();
+    let Some(description) = describe(launcher, &mut list).await else { return list };
+    let operator = description.reaches.of(operator);
     let mut trial = Trial { launcher, operator, worker: None, told: Vec::new() };
-    let Some(description) = describe(&mut trial, &mut list).await else { return list };
     let schema = &description.settings;
     let faults = faults(schema);
     if faults.is_empty() {
@@ -141,9 +142,9 @@ pub(super) async fn examine(
     list
 }
 
-async fn describe(trial: &mut Trial<'_>, list: &mut Checklist) -> Option<Description> {
-    let worker = match trial.launcher.launch(&Reach::of(trial.operator)).await {
-        Ok(worker) => trial.worker.insert(worker),
+async fn describe(launcher: &dyn Launcher, list: &mut Checklist) -> Option<Description> {
+    let mut worker = match launcher.launch(&Reach::default()).await {
+        Ok(worker) => worker,
         Err(fault) => {
             list.add("it is a plugin", Err(fault.to_string()));
             return None;
@@ -158,6 +159,7 @@ async fn describe(trial: &mut Trial<'_>, list: &mut Checklist) -> Option<Descrip
                 Repeats::PossiblyTwice => "what is sent again may be taken twice",
             };
             list.add("it describes itself", Ok(format!("`{id}` {version}, \"{name}\"; {repeats}")));
+            list.add("it says what it reaches", Ok(target::reaches(&description.reaches)));
             Some(description)
         }
         Err(error) => {
@@ -209,7 +211,7 @@ async fn refusals(trial: &mut Trial<'_>, list: &mut Checklist, schema: &Value, s
 /// Calls a plugin, in another worker after one is lost, and remembers what it told.
 struct Trial<'a> {
     launcher: &'a dyn Launcher,
-    operator: &'a Operator,
+    operator: Operator,
     worker: Option<Box<dyn Worker>>,
     told: Vec<String>,
 }
@@ -218,9 +220,9 @@ impl Trial<'_> {
     async fn check(&mut self, settings: &Value) -> Result<(), WorkerError> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
-            None => self.launcher.launch(&Reach::of(self.operator)).await?,
+            None => self.launcher.launch(&Reach::of(&self.operator)).await?,
         };
-        let outcome = worker.check(settings, self.operator).await;
+        let outcome = worker.check(settings, &self.operator).await;
         if let Err(WorkerError::Destination(error)) = &outcome {
             self.told.push(error.to_string());
         }

@@ -11,7 +11,7 @@ mod rows_input;
 mod run;
 mod settings_schema;
 mod state_folder;
-mod target;
+pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,6 @@ use super::ledger::{Ledger, bar};
 use super::state_folder::{StateError, StateFolder, Summary};
 use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
-use crate::destinations::confinement::Reach;
 use crate::destinations::contract::Launcher;
 use crate::destinations::delivery::{DeliveryError, Order, Stop, deliver};
 
@@ -131,12 +130,13 @@ impl Trial {
         folder: &Path,
         cancel: &CancellationToken,
     ) -> Result<Ended, Box<dyn std::error::Error + Send + Sync>> {
-        let description = launcher.launch(&Reach::default()).await?.describe().await?;
-        let mut folder = self.open(folder, description.id.clone(), cancel).await?;
+        let description = target::describe(launcher).await?;
+        let operator = description.reaches.of(&self.operator);
+        let mut folder = self.open(folder, description.id, cancel).await?;
         let order = Order {
             settings: self.settings.clone(),
             refresh_token: description.consent.map(|consent| consent.refresh_token),
-            operator: self.operator.clone(),
+            operator,
             activation: folder.record.activation.clone(),
             name: self.name.clone(),
             generation: "1".to_owned(),

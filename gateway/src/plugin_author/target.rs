@@ -5,12 +5,14 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use entente_destination::Operator;
+use entente_destination::{Description, Operator, Reaches};
 use indicatif::ProgressBar;
 use ipnet::IpNet;
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::destinations::confinement::Reach;
+use crate::destinations::contract::{Launcher, WorkerError};
 use crate::destinations::plugin::FileHash;
 use crate::destinations::process::{PluginFile, ProcessLauncher, Workers};
 
@@ -36,7 +38,7 @@ impl OperatorOptions {
     pub fn operator(&self) -> io::Result<Operator> {
         let local_root = self.local_root.as_ref().map(std::path::absolute).transpose()?;
         local_root.as_ref().map(std::fs::create_dir_all).transpose()?;
-        Ok(Operator { local_root, networks: self.allow_network.clone() })
+        Ok(Operator { local_root, networks: self.allow_network.clone(), hosts: None })
     }
 
     /// The folder that the plugin may write to.
@@ -75,6 +77,25 @@ pub fn launcher(file: &Path) -> Result<ProcessLauncher, TargetError> {
     let hash = FileHash::of(file).map_err(unread)?;
     let plugin = PluginFile { file: std::path::absolute(file).map_err(unread)?, hash };
     Ok(ProcessLauncher { workers: Workers::of_this_program().map_err(unread)?, plugin })
+}
+
+/// Asks a plugin what it is. It reaches nothing meanwhile.
+///
+/// # Errors
+/// [`WorkerError`].
+pub async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
+    launcher.launch(&Reach::default()).await?.describe().await
+}
+
+/// What a plugin says it reaches, for people.
+pub fn reaches(of: &Reaches) -> String {
+    let hosts = match of.hosts.as_slice() {
+        [] => "connects to no host".to_owned(),
+        hosts if hosts.iter().any(|host| host == "*") => "connects to any host that its settings name".to_owned(),
+        hosts => format!("connects to {}", hosts.join(", ")),
+    };
+    let folder = if of.folder { "writes into the folder set aside for it" } else { "writes no files" };
+    format!("it {hosts}, and {folder}")
 }
 
 /// Reads settings from a file, or from standard input where it is `-`.

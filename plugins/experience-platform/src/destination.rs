@@ -29,6 +29,7 @@ impl Destination for ExperiencePlatform {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // A file that is sent again takes the place of the one before.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["platform.adobe.io", "ims-na1.adobelogin.com"];
 
     type Settings = Settings;
 

@@ -81,6 +81,7 @@ impl Destination for GoogleDataManager {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // Who is in the audience already is not put there twice.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["datamanager.googleapis.com", "oauth2.googleapis.com"];
 
     type Settings = Settings;
 

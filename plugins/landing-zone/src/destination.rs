@@ -27,6 +27,7 @@ impl Destination for LandingZone {
     const SUMMARY: &'static str = "Writes Parquet or CSV files, with a manifest, into a folder that the operator of this \
                                    gateway set aside for your account.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const FOLDER: bool = true;
 
     type Settings = Settings;
 

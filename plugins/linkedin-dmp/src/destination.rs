@@ -62,6 +62,7 @@ impl Destination for LinkedinDmp {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // Who is in the segment already is not put there twice.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["api.linkedin.com", "www.linkedin.com"];
 
     type Settings = Settings;
 

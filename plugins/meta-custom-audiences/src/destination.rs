@@ -65,6 +65,7 @@ impl Destination for MetaCustomAudiences {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // Who is in the audience already is not put there twice.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["graph.facebook.com"];
 
     type Settings = Settings;
 

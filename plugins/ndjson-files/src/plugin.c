@@ -19,13 +19,14 @@ static json_t *read_request(struct entente_slice request) {
 static entente_status describe(struct entente_buffer *answer) {
     struct failure failure;
     json_t *description =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:b}, s:o}",
                   "id", "ndjson-files",
                   "name", "Newline-delimited JSON files",
                   "summary", "Writes files of newline-delimited JSON, with a manifest, into a folder that the operator"
                              " of this gateway set aside for your account.",
                   "version", "0.1.0",
                   "repeats", "TAKEN_ONCE",
+                  "reaches", "folder", 1,
                   "settings", json_loads(settings_schema, 0, NULL));
     return reply(answer, give_json(answer, description, &failure), &failure);
 }

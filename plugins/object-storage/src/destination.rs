@@ -28,6 +28,7 @@ impl Destination for ObjectStorage {
     const SUMMARY: &'static str = "Puts Parquet or CSV files, with a manifest, into a bucket of yours at Amazon S3, \
                                    Google Cloud Storage or Azure Blob, or a service with S3's interface.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const HOSTS: &'static [&'static str] = &["*"];
 
     type Settings = Settings;
 

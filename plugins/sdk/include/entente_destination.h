@@ -132,17 +132,21 @@ struct entente_destination_table {
     // `ENTENTE_DESTINATION_VERSION`.
     uint32_t version;
 
-    // What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats", "consent"}`.
-    // The settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats` is `TAKEN_ONCE` where a batch
-    // that is written again is taken once, `POSSIBLY_TWICE` otherwise, and where it is left out. Where the endpoint
-    // signs in by OAuth 2.0, `consent` says how accounts consent: `{"authorization_url", "token_url", "scopes": [],
-    // "parameters": {}, "pkce": true, "client_id", "client_secret", "refresh_token"}`, the last three the names of the
-    // settings that hold them; `parameters` are further ones of the authorization URL, and `pkce` whether S256 is taken.
+    // What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats", "reaches":
+    // {"folder", "hosts"}, "consent"}`. The settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats`
+    // is `TAKEN_ONCE` where a batch that is written again is taken once, `POSSIBLY_TWICE` otherwise, and where it is left
+    // out. `folder` is whether it writes into the operator's folder, and `hosts` are those it connects to:
+    // `api.tvtube.example`, `*.tvtube.example` for those below a domain, `*` for those that its settings name. What is left
+    // out is closed to it. Where the endpoint signs in by OAuth 2.0, `consent` says how accounts consent:
+    // `{"authorization_url", "token_url", "scopes": [], "parameters": {}, "pkce": true, "client_id", "client_secret",
+    // "refresh_token"}`, the last three the names of the settings that hold them; `parameters` are further ones of the
+    // authorization URL, and `pkce` whether S256 is taken.
     entente_status (*describe)(struct entente_buffer *answer);
 
     // Tries the settings against the real endpoint and leaves nothing behind. Request: `{"settings", "operator":
-    // {"local_root", "networks"}}`, where `local_root` is the only folder of this machine below which the plugin may
-    // write (null: none) and `networks` are those it may send to although they are not public. The answer is not read.
+    // {"local_root", "networks", "hosts"}}`, where `local_root` is the only folder of this machine below which the plugin
+    // may write (null: none), `networks` are those it may send to although they are not public, and `hosts` the only ones it
+    // may send to (null: any). The answer is not read.
     entente_status (*check)(struct entente_slice request, struct entente_buffer *answer);
 
     // Begins a delivery, or goes on with one. Request: that of `check` with `"delivery": {"activation", "name",

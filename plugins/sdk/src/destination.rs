@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::consent::Consent;
 use crate::error::DestinationError;
+use crate::hosts;
 
 /// A destination type. One value of it is one delivery that is under way.
 ///
@@ -29,6 +30,12 @@ pub trait Destination: Sized + Send + 'static {
     const VERSION: &'static str;
     /// What becomes of a batch that is sent again.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    /// Whether it writes into the folder that the operator sets aside, [`Operator::local_root`]. Where it does not say so,
+    /// there is none.
+    const FOLDER: bool = false;
+    /// The hosts that it connects to: `api.tvtube.example`, `*.tvtube.example` for those below a domain, or `*` for those
+    /// that its settings name. Where it names none, it cannot connect at all.
+    const HOSTS: &'static [&'static str] = &[];
 
     /// What an account sets up. Its JSON Schema, with the doc comment of every field, is what the API shows; a
     /// [`crate::Secret`] is never shown again. `#[serde(deny_unknown_fields)]` catches typos.
@@ -99,6 +106,9 @@ pub struct Description {
     /// [`Destination::REPEATS`].
     #[serde(default)]
     pub repeats: Repeats,
+    /// What it reaches beside what the gateway gives it.
+    #[serde(default)]
+    pub reaches: Reaches,
     /// The JSON Schema of the settings.
     pub settings: serde_json::Value,
     /// [`Destination::consent`].
@@ -121,6 +131,38 @@ impl Description {
             && sound_text(&self.version, 64)
             && self.settings.is_object()
             && self.consent.as_ref().is_none_or(|consent| consent.fault(&self.settings).is_none())
+            && self.reaches.hosts.len() <= hosts::MOST
+            && self.reaches.hosts.iter().all(|host| hosts::is_sound(host))
+    }
+}
+
+/// What a destination type says it reaches. Everything else is closed to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaches {
+    /// [`Destination::FOLDER`].
+    #[serde(default)]
+    pub folder: bool,
+    /// [`Destination::HOSTS`].
+    #[serde(default)]
+    pub hosts: Vec<String>,
+}
+
+impl Reaches {
+    /// Of what the operator allows every destination, what this one gets.
+    #[must_use]
+    pub fn of(&self, operator: &Operator) -> Operator {
+        Operator {
+            local_root: operator.local_root.clone().filter(|_| self.folder),
+            networks: operator.networks.clone(),
+            hosts: Some(self.hosts.clone()),
+        }
+    }
+
+    /// Whether all of it is in what was allowed.
+    pub fn is_within(&self, allowed: &Self) -> bool {
+        let is_allowed =
+            |host: &String| allowed.hosts.iter().any(|pattern| pattern == host || hosts::matches(pattern, host));
+        (!self.folder || allowed.folder) && self.hosts.iter().all(is_allowed)
     }
 }
 
@@ -133,6 +175,9 @@ pub struct Operator {
     /// Networks that are not public and that destinations may send to all the same; none: public addresses only.
     #[serde(default)]
     pub networks: Vec<IpNet>,
+    /// The only hosts that may be sent to, as [`Destination::HOSTS`] names them; none given: any.
+    #[serde(default)]
+    pub hosts: Option<Vec<String>>,
 }
 
 /// The delivery that is opened.

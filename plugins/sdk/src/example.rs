@@ -47,6 +47,7 @@ impl Destination for Members {
     const NAME: &'static str = "Members";
     const SUMMARY: &'static str = "Posts identities to the members' service.";
     const VERSION: &'static str = "0.1.0";
+    const HOSTS: &'static [&'static str] = &["*"];
     type Settings = Settings;
 
     async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::abi::{Buffer, DestinationTable, MAGIC, MAX_STATE, SessionPointer, Slice, Status, VERSION};
-use crate::destination::{Description, Destination};
+use crate::destination::{Description, Destination, Reaches};
 use crate::error::DestinationError;
 use crate::message::{CheckRequest, Failure, OpenRequest};
 use crate::renewal::RefreshToken;
@@ -69,6 +69,7 @@ unsafe extern "C" fn describe<D: Destination>(answer: *mut Buffer) -> Status {
             summary: D::SUMMARY.to_owned(),
             version: D::VERSION.to_owned(),
             repeats: D::REPEATS,
+            reaches: Reaches { folder: D::FOLDER, hosts: D::HOSTS.iter().map(|host| (*host).to_owned()).collect() },
             settings: schemars::schema_for!(D::Settings).to_value(),
             consent: D::consent(),
         })

@@ -43,6 +43,7 @@ pub mod error;
 pub mod export;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod hosts;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod identity_format;
@@ -58,7 +59,9 @@ pub mod state;
 pub mod testkit;
 
 pub use consent::Consent;
-pub use destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Settled, Written};
+pub use destination::{
+    Delivery, Description, Destination, Operator, Progress, Reaches, Rejected, Repeats, Settled, Written,
+};
 pub use error::DestinationError;
 pub use identity_format::IdentityFormat;
 pub use renewal::RefreshToken;

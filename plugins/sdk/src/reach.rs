@@ -1,5 +1,6 @@
-//! Which addresses a destination may connect to: public ones, and those in networks that the operator allowed. Names of
-//! hosts come from settings, and could else be used to reach what stands behind the operator's own walls.
+//! Which hosts a destination may connect to: those that its type says, at public addresses and at those in networks that the
+//! operator allowed. Names of hosts come from settings, and could else be used to reach what stands behind the operator's own
+//! walls.
 //!
 //! The client of feature `http` keeps to it by itself. A destination that speaks something else connects to the very
 //! addresses that [`Reach::resolve`] gives, so that a name cannot have other addresses a moment later.
@@ -9,6 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::destination::Operator;
+use crate::hosts;
 
 /// Networks of IANA's registry of special-purpose IPv4 addresses (RFC 6890), and what is no host's: multicast and what is
 /// reserved.
@@ -41,10 +45,16 @@ const SPECIAL_V6: [Ipv6Net; 4] = [
     Ipv6Net::new_assert(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// The address is in a network that the operator did not allow.
+/// Why a host may not be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the address is not public")]
-pub struct OutOfReach;
+pub enum OutOfReach {
+    /// The address is in a network that the operator did not allow.
+    #[error("it is in a network that the operator of this gateway has not allowed")]
+    Network,
+    /// It is none of those that the destination type says it connects to.
+    #[error("it is none of the hosts that this type of destination may connect to")]
+    Host,
+}
 
 /// Why there is no address to connect to.
 #[derive(Debug, thiserror::Error)]
@@ -57,16 +67,23 @@ pub enum NoAddress {
     Unknown(#[from] io::Error),
 }
 
-/// The addresses that may be reached.
+/// The hosts and addresses that may be reached.
 #[derive(Debug, Clone)]
 pub struct Reach {
     allowed: Arc<[IpNet]>,
+    hosts: Option<Arc<[String]>>,
 }
 
 impl Reach {
-    /// Public addresses and those in the networks `allowed`, which are [`crate::Operator::networks`].
-    pub fn new(allowed: &[IpNet]) -> Self {
-        Self { allowed: allowed.into() }
+    /// The hosts that the operator allows, where they have public addresses or such in a network that the operator allows.
+    pub fn of(operator: &Operator) -> Self {
+        Self { allowed: operator.networks.as_slice().into(), hosts: operator.hosts.as_deref().map(Into::into) }
+    }
+
+    /// Any host with such an address: a proxy is chosen by the account, and what is asked of it is admitted by itself.
+    #[must_use]
+    pub fn any_host(&self) -> Self {
+        Self { allowed: self.allowed.clone(), hosts: None }
     }
 
     /// The addresses of `host`, a name or an address, that may be reached, each with `port`: at least one. Asking for a
@@ -75,18 +92,24 @@ impl Reach {
     /// # Errors
     /// [`NoAddress`].
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
+        self.admit(host)?;
         let found = tokio::net::lookup_host((unbracketed(host), port)).await?;
         let within: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
-        if within.is_empty() { Err(OutOfReach.into()) } else { Ok(within) }
+        if within.is_empty() { Err(OutOfReach::Network.into()) } else { Ok(within) }
     }
 
-    /// Where a host is written as an address, it is known already whether it may be reached; a name is found out later.
+    /// Whether a host may be reached by its name. Where it is written as an address, that is known already as well; the
+    /// addresses of a name are found out later.
     ///
     /// # Errors
-    /// [`OutOfReach`] for an address that may not.
+    /// [`OutOfReach`] for a host that may not.
     pub fn admit(&self, host: &str) -> Result<(), OutOfReach> {
-        match unbracketed(host).parse() {
-            Ok(address) if !self.allows(address) => Err(OutOfReach),
+        let host = unbracketed(host);
+        if self.hosts.as_ref().is_some_and(|allowed| !allowed.iter().any(|pattern| hosts::matches(pattern, host))) {
+            return Err(OutOfReach::Host);
+        }
+        match host.parse() {
+            Ok(address) if !self.allows(address) => Err(OutOfReach::Network),
             _ => Ok(()),
         }
     }
@@ -117,9 +140,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn admits(allowed: &[&str], host: &str) -> bool {
-        let allowed: Vec<IpNet> = allowed.iter().map(|network| network.parse().unwrap()).collect();
-        Reach::new(&allowed).admit(host).is_ok()
+    fn reach(networks: &[&str]) -> Reach {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        Reach::of(&Operator { networks, ..Operator::default() })
+    }
+
+    fn admits(networks: &[&str], host: &str) -> bool {
+        reach(networks).admit(host).is_ok()
+    }
+
+    #[tokio::test]
+    async fn only_hosts_that_the_type_names_are_within_reach() {
+        let hosts = Some(vec!["*.tvtube.example".to_owned()]);
+        let networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let reach = Reach::of(&Operator { hosts, networks, ..Operator::default() });
+        assert_eq!(reach.admit("api.tvtube.example"), Ok(()));
+        for other in ["luma.example", "127.0.0.1", "8.8.8.8", "localhost"] {
+            assert_eq!(reach.admit(other), Err(OutOfReach::Host), "{other}");
+            let refused = reach.resolve(other, 443).await.unwrap_err();
+            assert!(matches!(refused, NoAddress::OutOfReach(OutOfReach::Host)), "{refused}");
+        }
+        assert_eq!(reach.any_host().admit("127.0.0.1"), Ok(()));
+        assert_eq!(reach.any_host().admit("10.0.0.1"), Err(OutOfReach::Network));
     }
 
     #[test]
@@ -169,14 +211,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_leads_only_where_an_address_may() {
-        let allowed = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let near = ["127.0.0.0/8", "::1/128"];
         for host in ["localhost", "127.0.0.1", "[::1]", "::1"] {
-            let refused = Reach::new(&[]).resolve(host, 22).await.unwrap_err();
+            let refused = reach(&[]).resolve(host, 22).await.unwrap_err();
             assert!(matches!(refused, NoAddress::OutOfReach(_)), "{host}: {refused}");
-            let found = Reach::new(&allowed).resolve(host, 22).await.unwrap();
+            let found = reach(&near).resolve(host, 22).await.unwrap();
             assert!(!found.is_empty() && found.iter().all(|address| address.port() == 22), "{found:?}");
         }
-        let unknown = Reach::new(&[]).resolve("no name at all", 22).await.unwrap_err();
+        let unknown = reach(&[]).resolve("no name at all", 22).await.unwrap_err();
         assert!(matches!(unknown, NoAddress::Unknown(_)), "{unknown}");
     }
 
@@ -187,7 +229,7 @@ mod tests {
             let is_near = address.is_private() || address.is_loopback() || address.is_link_local()
                 || address.is_unspecified() || address.is_broadcast() || address.is_multicast();
             prop_assert!(!(is_near && is_public(address.into())));
-            prop_assert!(!(is_near && Reach::new(&[]).allows(address.to_ipv6_mapped().into())));
+            prop_assert!(!(is_near && reach(&[]).allows(address.to_ipv6_mapped().into())));
         }
     }
 }

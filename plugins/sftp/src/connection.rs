@@ -76,7 +76,7 @@ impl Server {
             port: settings.port,
             host_key: settings.host_key()?,
             login: settings.login()?,
-            reach: Reach::new(&operator.networks),
+            reach: Reach::of(operator),
         })
     }
 
@@ -95,9 +95,7 @@ impl Server {
     async fn tcp(&self) -> Result<(Line, TcpStream), DestinationError> {
         let (host, port) = (&self.host, self.port);
         let addresses = self.reach.resolve(host, port).await.map_err(|error| match error {
-            NoAddress::OutOfReach(_) => DestinationError::Config(format!(
-                "{host} is in a network that the operator of this gateway has not allowed"
-            )),
+            NoAddress::OutOfReach(why) => DestinationError::Config(format!("{host} cannot be used: {why}")),
             NoAddress::Unknown(_) => DestinationError::Transient(format!("the address of {host} cannot be found out")),
         })?;
         let mut why = String::new();

@@ -59,6 +59,7 @@ impl Destination for Sftp {
     const SUMMARY: &'static str = "Writes Parquet or CSV files, with a manifest, into a folder of a server that speaks \
                                    SFTP. Logs in with a password or a key; the server's host key is always checked.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const HOSTS: &'static [&'static str] = &["*"];
 
     type Settings = Settings;
 

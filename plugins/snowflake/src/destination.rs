@@ -36,6 +36,7 @@ impl Destination for Snowflake {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // Rows that are there twice are merged once.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["*.snowflakecomputing.com"];
 
     type Settings = Settings;
 

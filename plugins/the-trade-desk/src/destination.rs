@@ -59,6 +59,7 @@ impl Destination for TheTradeDesk {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     // Who is in the segment already only stays for longer.
     const REPEATS: Repeats = Repeats::TakenOnce;
+    const HOSTS: &'static [&'static str] = &["*.adsrvr.org", "*.adsrvr.cn"];
 
     type Settings = Settings;
 

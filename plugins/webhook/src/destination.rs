@@ -57,6 +57,7 @@ impl Destination for Webhook {
     const SUMMARY: &'static str = "Posts identities as JSON to an HTTPS address of yours, signed as Standard Webhooks \
                                    say. A receiver that keeps the ids of requests takes none of them twice.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const HOSTS: &'static [&'static str] = &["*"];
 
     type Settings = Settings;
 

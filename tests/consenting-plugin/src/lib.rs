@@ -48,6 +48,7 @@ impl Destination for Shop {
     const NAME: &'static str = "Shop";
     const SUMMARY: &'static str = "A shop of the tests.";
     const VERSION: &'static str = "1";
+    const HOSTS: &'static [&'static str] = &["*"];
     type Settings = Settings;
 
     fn consent() -> Option<Consent> {

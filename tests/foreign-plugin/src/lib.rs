@@ -27,7 +27,7 @@ struct Session {
 extern "C" fn describe(answer: *mut Buffer) -> i32 {
     let description = json!({
         "id": "foreign", "name": "Foreign", "summary": "Writes identities as lines.", "version": "0.1.0",
-        "repeats": "TAKEN_ONCE", "settings": {"type": "object", "properties": {}, "additionalProperties": false},
+        "repeats": "TAKEN_ONCE", "reaches": {"folder": true}, "settings": {"type": "object", "properties": {}, "additionalProperties": false},
     });
     reply(answer, || Ok(description.to_string()))
 }

@@ -106,6 +106,7 @@ struct Pass<'a> {
     sides: Sides<'a>,
     truths: &'a Truths<'a>,
     selected: &'a SelectionBits<'a>,
+    targets: &'a Targets,
     matched: Matched,
     block: Block,
     tally: Tally<'a>,
@@ -117,6 +118,7 @@ impl<'a> Pass<'a> {
             sides,
             truths,
             selected,
+            targets,
             matched: Matched::new(),
             block: Block::new(targets.words().len()),
             tally: Tally::new(selected.sizes().len(), targets),
@@ -135,7 +137,7 @@ impl<'a> Pass<'a> {
         if !self.block.has_room(found.len()) {
             self.finish_block();
         }
-        let Self { truths, selected, matched, block, .. } = self;
+        let Self { truths, selected, targets, matched, block, .. } = self;
         let rows = first..first + found.len();
         matched.note(found, theirs);
         match view {
@@ -153,7 +155,7 @@ impl<'a> Pass<'a> {
                 |selections| selected.of_range(rows.clone(), selections),
                 |number, shown| {
                     matched.truth_of_all(truths, number, shown);
-                    view.show(&mine.keys()[rows.clone()], truths.word(number), shown);
+                    view.show(&mine.keys()[rows.clone()], truths.word(number), targets.slots(number), shown);
                 },
             ),
         }

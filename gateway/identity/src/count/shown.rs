@@ -101,6 +101,7 @@ fn members(index: &Index, active: &SlotSet, threads: usize) -> BySlot {
 fn shown(mine: &Index, theirs: &Index, active: &SlotSet, view: &View, threads: usize) -> BySlot {
     let mut kept = BySlot::new(active, mine.keys().len());
     let words = kept.words();
+    let wanted: Vec<_> = words.iter().map(|word| (*word, active.word(*word) | u64::from(*word == 0))).collect();
     let truths = Truths::new(theirs, active, &words);
     let shares: Vec<_> = units(mine).zip(kept.parts(UNIT)).collect();
     let begin = || (Matched::new(), Columns::new(), vec![vec![0; UNIT]; words.len()]);
@@ -112,7 +113,8 @@ fn shown(mine: &Index, theirs: &Index, active: &SlotSet, view: &View, threads: u
                 let shown = &mut word[first - start..][..found.len()];
                 matched.truth_of_all(&truths, number, shown);
                 if let View::Protected(view) = view {
-                    view.show(&mine.keys()[first..][..found.len()], truths.word(number), shown);
+                    let (word, slots) = wanted[number];
+                    view.show(&mine.keys()[first..][..found.len()], word, slots, shown);
                 }
             }
         });

@@ -71,6 +71,12 @@ impl Targets {
         &self.words
     }
 
+    /// The slots that are asked about in the word at `number`.
+    pub(super) fn slots(&self, number: usize) -> u64 {
+        let unions = self.unions.iter().map(|union| union.word(self.words[number]));
+        unions.fold(self.singles[number], |slots, of_union| slots | of_union)
+    }
+
     /// Finds the columns of all slots; `None` where one is missing.
     pub(super) fn find<'a>(&self, columns: impl Fn(Slot) -> Option<&'a [Column]>) -> Option<Asked<'a>> {
         let mut singles = Vec::new();

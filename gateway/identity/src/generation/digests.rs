@@ -12,6 +12,8 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory,
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::giving_way::{InPieces, give_way};
+
 use super::{GenerationFault, IDENTITY_COLUMN};
 
 const BATCH_ROWS: usize = 16_384;
@@ -22,7 +24,7 @@ fn identity_column() -> Field {
 }
 
 /// Writes the file, row group by row group.
-pub(super) struct DigestWriter(SerializedFileWriter<File>);
+pub(super) struct DigestWriter(SerializedFileWriter<InPieces<File>>);
 
 /// Encodes row groups, several at a time.
 pub(super) struct DigestEncoder(ArrowRowGroupWriterFactory);
@@ -37,7 +39,7 @@ impl DigestWriter {
             .set_dictionary_enabled(false)
             .set_statistics_enabled(EnabledStatistics::None)
             .build();
-        let writer = ArrowWriter::try_new(File::create_new(path)?, schema, Some(properties))?;
+        let writer = ArrowWriter::try_new(InPieces::new(File::create_new(path)?), schema, Some(properties))?;
         let (writer, encoder) = writer.into_serialized_writer()?;
         Ok((Self(writer), DigestEncoder(encoder)))
     }
@@ -56,7 +58,7 @@ impl DigestWriter {
 
     /// Completes and syncs the file.
     pub(super) fn finish(self) -> Result<(), GenerationFault> {
-        self.0.into_inner()?.sync_all()?;
+        self.0.into_inner()?.into_inner().sync_all()?;
         Ok(())
     }
 }
@@ -77,6 +79,7 @@ impl DigestEncoder {
             for (column, leaf) in columns.iter_mut().zip(&leaves) {
                 column.write(leaf)?;
             }
+            give_way();
         }
         let encoded: Result<_, _> = columns.into_iter().map(|column| column.close()).collect();
         Ok(EncodedDigests(encoded?))

@@ -11,7 +11,7 @@ use std::path::Path;
 use memmap2::Mmap;
 use thiserror::Error;
 
-use crate::checksum::checksum;
+use crate::checksum::checksum_of_many;
 use crate::slots::{Slot, SlotSet, ones};
 pub(crate) use hashes::{Hashes, RowSets};
 use layout::{HEADER_BYTES, Header, Sections, SetTail};
@@ -109,7 +109,7 @@ impl Index {
         let map = unsafe { Mmap::map(&file)? };
         let header = Header::from_bytes(&map).ok_or(IndexFault::Damaged)?;
         let sections = header.sections().ok_or(IndexFault::Damaged)?;
-        let sound = sections.end == map.len() && checksum(&map[HEADER_BYTES..]) == header.sections;
+        let sound = sections.end == map.len() && checksum_of_many(&map[HEADER_BYTES..]) == header.sections;
         if sound { Ok(Self { map, header, sections }) } else { Err(IndexFault::Damaged) }
     }
 

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::IndexFault;
 use super::layout::{HEADER_BYTES, Header, SetTail};
 use crate::checksum::Checked;
+use crate::giving_way::{GivingWay, InPieces};
 use crate::slots::Slot;
 
 /// Sets that are remembered in order to be shared. Those met later are written again for each of their rows.
@@ -23,7 +24,7 @@ type Words = SmallVec<[(u16, u64); 2]>;
 type SetNumbers = IndexSet<Words, foldhash::fast::RandomState>;
 
 pub(crate) struct IndexWriter {
-    out: Checked<BufWriter<File>>,
+    out: Checked<BufWriter<InPieces<File>>>,
     rows: u64,
     sets: Section,
     words: Section,
@@ -65,13 +66,13 @@ impl IndexPart {
 
 /// A section whose place in the file is known only when the sections before it are complete.
 struct Section {
-    file: BufWriter<File>,
+    file: BufWriter<InPieces<File>>,
     count: u64,
 }
 
 impl Section {
     fn new(dir: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(dir)?), count: 0 })
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, InPieces::new(tempfile::tempfile_in(dir)?)), count: 0 })
     }
 
     fn push(&mut self, element: &[u8]) -> io::Result<()> {
@@ -80,7 +81,7 @@ impl Section {
     }
 
     fn copy_to(self, out: &mut impl Write) -> io::Result<()> {
-        let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?.into_inner();
         file.seek(SeekFrom::Start(0))?;
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -98,7 +99,7 @@ impl IndexWriter {
         let mut file = File::create_new(path)?;
         file.write_all(&[0; HEADER_BYTES])?;
         Ok(Self {
-            out: Checked::new(BufWriter::with_capacity(BUFFER, file)),
+            out: Checked::new(BufWriter::with_capacity(BUFFER, InPieces::new(file))),
             rows: 0,
             sets: Section::new(dir)?,
             words: Section::new(dir)?,
@@ -116,7 +117,9 @@ impl IndexWriter {
         }
         self.out.write_all(bytemuck::cast_slice(&part.keys))?;
         let mut numbers = part.sets.iter().map(|_| None).collect::<Vec<_>>();
+        let mut giving_way = GivingWay::default();
         for set in &part.row_sets {
+            giving_way.row();
             let known = &mut numbers[*set as usize];
             let number = match *known {
                 Some(number) => {
@@ -182,7 +185,7 @@ impl IndexWriter {
         }
         Self::write_row_sets(self.row_sets, header.narrow(), &mut self.out)?;
         header.sections = self.out.checksum();
-        let mut file = self.out.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut file = self.out.into_inner().into_inner().map_err(io::IntoInnerError::into_error)?.into_inner();
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header.to_bytes())?;
         file.sync_all()?;

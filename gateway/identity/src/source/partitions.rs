@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::entry::{ENTRY_BYTES, Entry};
 use super::sorter::Sorter;
+use crate::giving_way::{GivingWay, give_way};
 use crate::run::{RunPart, RunWriter};
 
 /// Partitions of a match key: one for each value of a hash's first byte.
@@ -155,16 +156,40 @@ fn sorted(entries: &[u8]) -> Sorted {
         let entry = Entry::from_bytes(entry);
         u128::from(entry.key) << 64 | u128::from(entry.audience) << 48 | place as u128
     };
-    let mut order: Vec<u128> = entries.iter().enumerate().map(place).collect();
-    order.sort_unstable();
+    let mut order = by_second_byte(entries.iter().enumerate().map(place), entries.len());
     order.dedup_by_key(|ranked| *ranked >> 48);
     let mut sorted = Sorted { part: RunPart::default(), audiences: Vec::new() };
+    let mut giving_way = GivingWay::default();
     for ranked in order {
+        giving_way.row();
         let entry = Entry::from_bytes(&entries[(ranked & ((1 << 48) - 1)) as usize]);
         sorted.part.push(entry.key, &entry.digest, entry.audience);
         count(&mut sorted.audiences, entry.audience);
     }
     sorted
+}
+
+/// Sorts what begins with hashes that have the first byte in common: those with the same second byte apart, as they stay in
+/// the nearest cache and others need not wait until all are sorted.
+fn by_second_byte(unsorted: impl Iterator<Item = u128> + Clone, count: usize) -> Vec<u128> {
+    let byte = |ranked: u128| usize::from((ranked >> 112) as u8);
+    let mut ends = [0; 257];
+    unsorted.clone().for_each(|ranked| ends[byte(ranked) + 1] += 1);
+    for of_byte in 1..ends.len() {
+        ends[of_byte] += ends[of_byte - 1];
+    }
+    let starts = ends;
+    let mut order = vec![0; count];
+    for ranked in unsorted {
+        let end = &mut ends[byte(ranked)];
+        order[*end] = ranked;
+        *end += 1;
+    }
+    for of_byte in starts.windows(2) {
+        order[of_byte[0]..of_byte[1]].sort_unstable();
+        give_way();
+    }
+    order
 }
 
 fn count(audiences: &mut Vec<u64>, audience: u16) {

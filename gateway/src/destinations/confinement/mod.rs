@@ -34,9 +34,11 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// What the operator allows an account's destinations, without any rows.
+    /// What the operator allows an account's destinations, without any rows. Who may connect to some hosts may do so to all,
+    /// as far as the system is concerned: names are looked at where they are found out.
     pub fn of(operator: &Operator) -> Self {
-        Self { folder: operator.local_root.clone(), rows: None, hosts: true }
+        let hosts = operator.hosts.as_ref().is_none_or(|hosts| !hosts.is_empty());
+        Self { folder: operator.local_root.clone(), rows: None, hosts }
     }
 }
 

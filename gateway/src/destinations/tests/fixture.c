@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef VERSION
 #define VERSION "1.0"
+#endif
+#ifndef REACHES
+#define REACHES "{\"folder\":true,\"hosts\":[\"*\"]}"
 #endif
 
 extern char **environ;
@@ -78,7 +82,7 @@ static int first_time(const struct session *session, const char *what, uint64_t 
 static int32_t describe(struct entente_buffer *buffer) {
     return answer(buffer, ENTENTE_OK,
                   "{\"id\":\"fixture\",\"name\":\"Fixture\",\"summary\":\"For tests.\",\"version\":\"" VERSION "\","
-                  "\"settings\":{\"type\":\"object\"}}");
+                  "\"reaches\":" REACHES ",\"settings\":{\"type\":\"object\"}}");
 }
 
 static int count_open_files(void) {
@@ -114,6 +118,14 @@ static int32_t check(struct entente_slice request, struct entente_buffer *buffer
         fprintf(stderr, "printed\n");
         snprintf(message, sizeof message, "{\"message\":\"variables %d, files %d, stdin %d\"}", variables,
                  count_open_files(), (int)read(0, &byte, 1));
+        return answer(buffer, ENTENTE_CONFIG, message);
+    }
+    if (!strcmp(mode, "reaches")) {
+        char root[512] = "";
+        field(request, "local_root", root, sizeof root);
+        int files = access(root, R_OK | W_OK) == 0 && open(root, O_RDONLY | O_DIRECTORY) >= 0;
+        snprintf(message, sizeof message, "{\"message\":\"a folder %d, its files %d, sockets %d\"}", root[0] != 0, files,
+                 socket(AF_INET, SOCK_STREAM, 0) >= 0);
         return answer(buffer, ENTENTE_CONFIG, message);
     }
     return answer(buffer, ENTENTE_OK, "");

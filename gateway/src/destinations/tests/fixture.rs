@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use entente_destination::Operator;
 use entente_destination::rows::{Change, Row, batch};
+use entente_destination::{Operator, Reaches};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -71,6 +71,11 @@ pub(super) fn compile(folder: &Path, source: &str, name: &str, flags: &[&str]) -
 
 pub(super) fn launcher() -> ProcessLauncher {
     ProcessLauncher { workers: workers(), plugin: plugin_file() }
+}
+
+/// What the compiled plugin says it reaches.
+pub(super) fn reaches() -> Reaches {
+    Reaches { folder: true, hosts: vec!["*".to_owned()] }
 }
 
 /// A policy that does not keep tests waiting.

@@ -81,7 +81,7 @@ static void field(struct entente_slice json, const char *name, char *value, size
 static int32_t describe(struct entente_buffer *buffer) {
     return answer(buffer, ENTENTE_OK,
                   "{\"id\":\"hostile\",\"name\":\"Hostile\",\"summary\":\"Attacks the gateway.\",\"version\":\"1.0\","
-                  "\"settings\":{\"type\":\"object\"}}");
+                  "\"reaches\":{\"folder\":true,\"hosts\":[\"*\"]},\"settings\":{\"type\":\"object\"}}");
 }
 
 static int32_t check(struct entente_slice request, struct entente_buffer *buffer) {

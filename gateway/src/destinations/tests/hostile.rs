@@ -8,7 +8,7 @@ use entente_destination::DestinationError;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::fixture::{Place, compile, plugin_file, policy, workers};
+use super::fixture::{Place, compile, plugin_file, policy, reaches, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
 use crate::destinations::backoff::RetryPolicy;
@@ -165,7 +165,7 @@ async fn a_user_of_their_own_delivers_into_its_own_folder() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(plugin_file().file, folder.path().join("libfixture.so")).unwrap();
     let list = AllowList::new(folder.path().join("allowed.toml"));
-    list.allow(&folder.path().join("libfixture.so"), chrono::Utc::now()).unwrap();
+    list.allow(&folder.path().join("libfixture.so"), reaches(), chrono::Utc::now()).unwrap();
     let registry = Registry::new(vec![folder.path().to_owned()], list, workers);
     registry.refresh().await.unwrap();
     let order = place.order("");

@@ -30,6 +30,7 @@ impl Destination for Shelf {
     const NAME: &'static str = "Shelf";
     const SUMMARY: &'static str = "Counts rows in memory.";
     const VERSION: &'static str = "1";
+    const FOLDER: bool = true;
     type Settings = Map<String, Value>;
 
     async fn check(settings: Self::Settings, _: Operator) -> Result<(), DestinationError> {

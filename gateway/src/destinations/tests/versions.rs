@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use tempfile::TempDir;
 
-use super::fixture::{Place, compile, policy, workers};
+use super::fixture::{Place, compile, policy, reaches, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
 use crate::destinations::delivery::{AckSink, Acknowledgement, Delivered, Renewal, Settlement, SinkError, Stop};
@@ -36,7 +36,7 @@ impl Shop {
     }
 
     async fn allow(&self, file: &Path) {
-        self.list.allow(file, Utc::now()).unwrap();
+        self.list.allow(file, reaches(), Utc::now()).unwrap();
         assert!(self.registry.refresh_if_changed().await.unwrap().is_some(), "the change is noticed");
     }
 

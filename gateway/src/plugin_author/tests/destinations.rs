@@ -42,6 +42,7 @@ impl Destination for Lines {
     const NAME: &'static str = "Lines";
     const SUMMARY: &'static str = "Writes lines.";
     const VERSION: &'static str = "1";
+    const FOLDER: bool = true;
     type Settings = Settings;
 
     async fn check(settings: Settings, _: Operator) -> Result<(), DestinationError> {
@@ -115,6 +116,7 @@ impl Destination for Lax {
     const NAME: &'static str = "Lax";
     const SUMMARY: &'static str = "Takes anything.";
     const VERSION: &'static str = "1";
+    const FOLDER: bool = true;
     type Settings = LaxSettings;
 
     fn consent() -> Option<Consent> {

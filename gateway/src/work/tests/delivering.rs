@@ -50,6 +50,7 @@ impl Destination for Shelf {
     const NAME: &'static str = "Shelf";
     const SUMMARY: &'static str = "Keeps identities in memory.";
     const VERSION: &'static str = "1";
+    const FOLDER: bool = true;
     type Settings = ShelfSettings;
 
     async fn check(settings: ShelfSettings, operator: Operator) -> Result<(), DestinationError> {

@@ -99,7 +99,7 @@ impl Http {
     /// `Config` for a proxy, rate or certificate that cannot be.
     pub fn new(operator: &Operator, options: Options) -> Result<Self, DestinationError> {
         let connector = Connector::new(
-            Reach::new(&operator.networks),
+            Reach::of(operator),
             options.connect_timeout,
             options.proxy.as_ref(),
             options.authorities.as_deref(),

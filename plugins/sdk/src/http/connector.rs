@@ -22,7 +22,7 @@ use tower_service::Service;
 use super::proxy::Proxy;
 use super::resolver::Resolver;
 use crate::error::DestinationError;
-use crate::reach::{OutOfReach, Reach};
+use crate::reach::Reach;
 
 type Boxed = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -47,7 +47,8 @@ impl Connector {
         proxy: Option<&Proxy>,
         authorities: Option<&str>,
     ) -> Result<Self, DestinationError> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.clone()));
+        // Hosts are admitted by name in `call`; through a proxy it is the proxy's that is resolved.
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.any_host()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls(authorities)?).https_or_http().enable_http1();
@@ -55,9 +56,8 @@ impl Connector {
             None => Route::Straight(tls.wrap_connector(tcp)),
             Some(proxy) => {
                 let address = proxy.address()?;
-                reach.admit(address.host().unwrap_or_default()).map_err(|OutOfReach| {
-                    DestinationError::Config("the proxy is in a network that the operator has not allowed".to_owned())
-                })?;
+                let admitted = reach.any_host().admit(address.host().unwrap_or_default());
+                admitted.map_err(|why| DestinationError::Config(format!("the proxy cannot be used: {why}")))?;
                 let mut tunnel = Tunnel::new(address, tcp);
                 if let Some(authorization) = proxy.authorization()? {
                     tunnel = tunnel.with_auth(authorization);
@@ -97,7 +97,6 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
-        // Written as an address, a host is not asked for by its name.
         if let Err(out_of_reach) = self.reach.admit(address.host().unwrap_or_default()) {
             return Box::pin(async move { Err(out_of_reach.into()) });
         }

@@ -13,8 +13,8 @@ use crate::reach::OutOfReach;
 pub(super) enum Fault {
     /// No connection was made, so nothing of the request was sent.
     NotConnected(String),
-    /// The address is one that the operator allows nobody to reach.
-    OutOfReach,
+    /// The host is one that may not be reached.
+    OutOfReach(OutOfReach),
     /// The endpoint's certificate is not trusted.
     Untrusted(String),
     /// The proxy wants other credentials.
@@ -30,8 +30,8 @@ impl Fault {
             return Self::Lost("the connection was lost before the answer");
         }
         let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-        if causes().any(|cause| cause.is::<OutOfReach>()) {
-            return Self::OutOfReach;
+        if let Some(why) = causes().find_map(|cause| cause.downcast_ref::<OutOfReach>()) {
+            return Self::OutOfReach(*why);
         }
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = causes().find_map(tls_error) {
             return Self::Untrusted(tls.to_string());
@@ -51,9 +51,7 @@ impl Fault {
     pub(super) fn into_error(self, endpoint: &str) -> DestinationError {
         match self {
             Self::NotConnected(why) => DestinationError::Transient(format!("no connection to {endpoint}: {why}")),
-            Self::OutOfReach => DestinationError::Config(format!(
-                "{endpoint} is in a network that the operator of this gateway has not allowed"
-            )),
+            Self::OutOfReach(why) => DestinationError::Config(format!("{endpoint} cannot be used: {why}")),
             Self::Untrusted(why) => {
                 DestinationError::Config(format!("the certificate of {endpoint} is not trusted: {why}"))
             }

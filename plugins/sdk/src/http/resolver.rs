@@ -49,14 +49,16 @@ impl Service<Name> for Resolver {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::destination::Operator;
     use crate::reach::OutOfReach;
 
     #[tokio::test]
     async fn a_name_leads_only_where_an_address_may() {
         let localhost = || "localhost".parse::<Name>().unwrap();
-        let refused = Resolver::new(Reach::new(&[])).call(localhost()).await.unwrap_err();
+        let refused = Resolver::new(Reach::of(&Operator::default())).call(localhost()).await.unwrap_err();
         assert!(refused.is::<OutOfReach>(), "{refused}");
-        let allowed = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-        assert!(Resolver::new(Reach::new(&allowed)).call(localhost()).await.unwrap().count() > 0);
+        let networks = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let near = Reach::of(&Operator { networks, ..Operator::default() });
+        assert!(Resolver::new(near).call(localhost()).await.unwrap().count() > 0);
     }
 }

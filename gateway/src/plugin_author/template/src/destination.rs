@@ -45,6 +45,7 @@ impl Destination for NewDestination {
     const NAME: &'static str = "New destination";
     const SUMMARY: &'static str = "Posts identities as JSON to an HTTP service.";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const HOSTS: &'static [&'static str] = &["*"];
 
     type Settings = Settings;
 
