@@ -1,13 +1,15 @@
 //! How an account's destinations are reached: with its own settings, and with what the operator allows it.
 
 use crate::{
-    destinations::{contract::WorkerError, registry::RegistryError},
+    destinations::{Renewal, contract::WorkerError, registry::RegistryError},
     gateway::Gateway,
     secrets::{SecretsError, purpose::of_destination_settings},
 };
-use entente_destination::{DestinationError, Operator};
+use entente_destination::{Description, DestinationError, Operator};
 use entente_domain::{AccountId, Code, DestinationId, Refusal};
+use entente_store::{RenewSettings, StoreError, Unopened};
 use serde_json::Value;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The most bytes of settings, as JSON.
@@ -63,12 +65,41 @@ pub fn checked(settings: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Tries settings against the real endpoint, in a worker.
+/// Puts a refresh token that was renewed into the settings of a destination. Where they hold another one than it takes the
+/// place of, they stay as they are: somebody has consented again meanwhile.
+pub fn renewing(gateway: &Arc<Gateway>, destination: DestinationId, renewal: Renewal) -> RenewSettings {
+    let gateway = gateway.clone();
+    Box::new(move |sealed| {
+        let mut settings = unseal(&gateway, destination, sealed).map_err(|_| Unopened)?;
+        if !renewal.apply(&mut settings) {
+            return Ok(None);
+        }
+        seal(&gateway, destination, &settings).map(Some).map_err(|_| Unopened)
+    })
+}
+
+/// Keeps a refresh token that came while the settings of a destination were tried, by itself. Answers what renewed them, and
+/// how they are sealed now.
+pub async fn keep_renewed(
+    gateway: &Arc<Gateway>,
+    destination: DestinationId,
+    of_type: &Description,
+    (before, after): (&Value, &Value),
+) -> Result<Option<(Renewal, Vec<u8>)>, StoreError> {
+    let consent = of_type.consent.as_ref();
+    let renewal = consent.and_then(|consent| Renewal::between(&consent.refresh_token, before, after));
+    let Some(renewal) = renewal else { return Ok(None) };
+    let sealed = gateway.store().renew_settings(destination, renewing(gateway, destination, renewal.clone())).await?;
+    Ok(sealed.map(|sealed| (renewal, sealed)))
+}
+
+/// Tries settings against the real endpoint, in a worker. A refresh token that comes meanwhile is put into them, however it
+/// goes.
 pub async fn check(
     gateway: &Gateway,
     account: AccountId,
     destination_type: &str,
-    settings: &Value,
+    settings: &mut Value,
 ) -> Result<Result<(), Refusal>, EndpointError> {
     let refused = |message: String| Ok(Err(Refusal::new(Code::DestinationRefused, message).at("settings")));
     match gateway.destinations().check(destination_type, settings, &operator(gateway, account)).await {

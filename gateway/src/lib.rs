@@ -3,6 +3,7 @@
 mod background;
 pub mod cli;
 mod clock;
+mod consent;
 mod demo;
 pub mod destinations;
 mod discover;
@@ -19,5 +20,6 @@ mod serve;
 mod settings;
 mod sources;
 mod telemetry;
+mod trial;
 mod turns;
 mod work;

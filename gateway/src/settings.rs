@@ -66,6 +66,8 @@ pub struct Settings {
     pub landing_root: String,
     /// Networks that destinations may send to beside the public addresses.
     pub destination_networks: Networks,
+    /// Where browsers go once somebody consented, or empty.
+    pub consent_return_url: String,
     /// Whom workers run as.
     pub worker_user: UserName,
     /// Bytes.
@@ -134,6 +136,9 @@ impl Settings {
         if self.privacy_budget_per_quarter.is_nan() || self.privacy_budget_per_quarter < 0.0 {
             return refuse("privacy_budget_per_quarter", "it is not negative");
         }
+        if !self.consent_return_url.is_empty() && !is_web_address(&self.consent_return_url) {
+            return refuse("consent_return_url", "it is a whole address, such as https://app.example/consented");
+        }
         if self.worker_memory < LEAST_MEMORY {
             return refuse("worker_memory", "it is at least 64 MiB");
         }
@@ -189,9 +194,29 @@ impl Settings {
     }
 }
 
+/// Whether something is a whole address without a fragment, to which a query can be added.
+fn is_web_address(url: &str) -> bool {
+    let address = url.parse::<axum::http::Uri>();
+    !url.contains('#') && address.is_ok_and(|a| matches!(a.scheme_str(), Some("http" | "https")) && a.host().is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn browsers_return_to_a_whole_address() {
+        for (url, is_one) in [
+            ("https://app.luma.example/consented", true),
+            ("http://127.0.0.1:3000/?from=consent", true),
+            ("https://app.luma.example/#/consented", false),
+            ("app.luma.example/consented", false),
+            ("/consented", false),
+            ("javascript:alert(1)", false),
+        ] {
+            assert_eq!(is_web_address(url), is_one, "{url}");
+        }
+    }
 
     #[test]
     fn networks_have_commas_between_them() {

@@ -240,7 +240,7 @@ impl Gateway {
 const PLUGINS: [&str; 2] = ["libentente_landing_zone.so", "libentente_webhook.so"];
 
 /// Where the build put a plugin.
-fn built(plugin: &str) -> PathBuf {
+pub fn built(plugin: &str) -> PathBuf {
     let exe = Path::new(env!("CARGO_BIN_EXE_entente-under-test"));
     let folder = exe.parent().unwrap();
     let found = [folder.join("deps"), folder.to_owned()].map(|f| f.join(plugin)).into_iter().find(|f| f.exists());

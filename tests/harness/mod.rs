@@ -7,7 +7,7 @@ mod socket;
 
 pub use client::Client;
 pub use database::{Database, Kind};
-pub use gateway::{Gateway, Options};
+pub use gateway::{Gateway, Options, built};
 pub use socket::Socket;
 
 /// Declares a test for each database.

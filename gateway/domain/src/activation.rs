@@ -206,6 +206,47 @@ pub fn destination(
     account_keys: &[MatchKey],
     now: Timestamp,
 ) -> Result<Destination, Refusal> {
+    Ok(Destination {
+        id,
+        account,
+        name: text("name", name, 1, 100)?,
+        destination_type: destination_type.to_owned(),
+        match_keys: taken_keys(match_keys, account_keys)?,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// What is changed about a destination, apart from its settings. What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct DestinationChange {
+    /// 1 to 100 characters.
+    pub name: Option<String>,
+    /// At least one, out of the account's. Activations that there are keep theirs.
+    pub match_keys: Option<Vec<MatchKey>>,
+}
+
+/// Changes a destination; settings that change with it are checked against the endpoint before.
+pub fn change_destination(
+    destination: &Destination,
+    change: DestinationChange,
+    account_keys: &[MatchKey],
+    now: Timestamp,
+) -> Result<Destination, Refusal> {
+    let name = change.name.map(|name| text("name", &name, 1, 100)).transpose()?;
+    let match_keys = change.match_keys.map(|keys| taken_keys(keys, account_keys)).transpose()?;
+    Ok(Destination {
+        name: name.unwrap_or_else(|| destination.name.clone()),
+        match_keys: match_keys.unwrap_or_else(|| destination.match_keys.clone()),
+        version: destination.version + 1,
+        updated_at: now,
+        ..destination.clone()
+    })
+}
+
+/// The match keys that a destination is to take.
+fn taken_keys(match_keys: Vec<MatchKey>, account_keys: &[MatchKey]) -> Result<Vec<MatchKey>, Refusal> {
     if let Some(key) = match_keys.iter().find(|k| !account_keys.contains(k)) {
         let message = format!("{} is not a match key of this account.", key.name());
         return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("matchKeys"));
@@ -213,16 +254,7 @@ pub fn destination(
     if match_keys.is_empty() {
         return Err(Refusal::invalid("matchKeys", "At least one match key."));
     }
-    Ok(Destination {
-        id,
-        account,
-        name: text("name", name, 1, 100)?,
-        destination_type: destination_type.to_owned(),
-        match_keys,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    })
+    Ok(match_keys)
 }
 
 /// Where an activation is.
@@ -243,6 +275,8 @@ pub enum ActivationStatus {
     AccessEnded,
     /// The destination refused for good.
     Failed,
+    /// The destination refused its credentials; a delivery that is under way goes on once it has others.
+    CredentialsRefused,
     /// Its receiver paused it. No activation is kept so: it reads so while it has `paused_at`.
     PausedByReceiver,
     /// Its receiver cancelled it.
@@ -252,7 +286,8 @@ pub enum ActivationStatus {
 impl ActivationStatus {
     /// Whether it has delivered or is to deliver.
     pub const fn stands(self) -> bool {
-        matches!(self, Self::Scheduled | Self::Delivering | Self::Delivered | Self::Paused | Self::PausedByReceiver)
+        use ActivationStatus::{CredentialsRefused, Delivered, Delivering, Paused, PausedByReceiver, Scheduled};
+        matches!(self, Scheduled | Delivering | Delivered | CredentialsRefused | Paused | PausedByReceiver)
     }
 
     /// Whether it ended before its end; nothing brings it back.
@@ -263,7 +298,9 @@ impl ActivationStatus {
     /// Whether anything is still to be delivered while access lasts.
     pub const fn goes_on(self, recurs: bool) -> bool {
         match self {
-            Self::Scheduled | Self::Delivering | Self::Paused | Self::PausedByReceiver => true,
+            Self::Scheduled | Self::Delivering | Self::CredentialsRefused | Self::Paused | Self::PausedByReceiver => {
+                true
+            }
             Self::Delivered | Self::SkippedBelowThreshold => recurs,
             Self::AccessEnded | Self::Failed | Self::Cancelled => false,
         }

@@ -61,7 +61,7 @@ pub fn standing(
     audience: Option<AudienceStatus>,
     today: NaiveDate,
 ) -> ActivationStatus {
-    use ActivationStatus::{AccessEnded, Delivering, Paused, PausedByReceiver, Scheduled};
+    use ActivationStatus::{AccessEnded, CredentialsRefused, Delivering, Paused, PausedByReceiver, Scheduled};
     let is_recurring = matches!(sent.recurrence, Recurrence::Recurring { .. });
     let is_paused = activation.paused_at.is_some();
     // A delivery that is under way ends by itself.
@@ -72,7 +72,8 @@ pub fn standing(
     if waits && is_paused {
         return PausedByReceiver;
     }
-    if waits && is_recurring && activation.status != Scheduled && audience == Some(AudienceStatus::Expired) {
+    let waits_for_refresh = waits && !matches!(activation.status, Scheduled | CredentialsRefused);
+    if waits_for_refresh && is_recurring && audience == Some(AudienceStatus::Expired) {
         return Paused;
     }
     activation.status
@@ -122,6 +123,7 @@ pub fn event(activation: &Activation) -> Option<NewEvent> {
         ActivationStatus::SkippedBelowThreshold
         | ActivationStatus::Paused
         | ActivationStatus::AccessEnded
+        | ActivationStatus::CredentialsRefused
         | ActivationStatus::Failed => AccountEventKind::ActivationStopped,
         // What its receiver does is told as it is done.
         ActivationStatus::Scheduled
@@ -251,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_refresh_reads_so() {
-        use ActivationStatus::{AccessEnded, Delivered, Failed, Paused, Scheduled};
+        use ActivationStatus::{AccessEnded, CredentialsRefused, Delivered, Failed, Paused, Scheduled};
         let (fresh, stale) = (Some(AudienceStatus::Active), Some(AudienceStatus::Expired));
         for (status, sent, audience, expected) in [
             (Delivered, recurring(-9, 9), fresh, Delivered),
@@ -259,6 +261,8 @@ mod tests {
             (Delivered, recurring(-9, -1), fresh, AccessEnded),
             (Delivered, sent(Recurrence::Once), stale, Delivered),
             (Scheduled, recurring(-9, 9), stale, Scheduled),
+            (CredentialsRefused, recurring(-9, 9), stale, CredentialsRefused),
+            (CredentialsRefused, recurring(-9, -1), fresh, AccessEnded),
             (Failed, recurring(-9, -1), stale, Failed),
         ] {
             assert_eq!(standing(&activation(status, 0), &sent, audience, day(0)), expected, "{status:?} {sent:?}");
@@ -299,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_refresh_brings_what_recurs_and_what_was_paused() {
-        use ActivationStatus::{Delivered, Delivering, Failed, Paused, Scheduled};
+        use ActivationStatus::{CredentialsRefused, Delivered, Delivering, Failed, Paused, Scheduled};
         for (status, sent, on, follows) in [
             (Delivered, recurring(-9, 9), 0, true),
             (Delivered, recurring(-9, -1), 0, false),
@@ -309,6 +313,7 @@ mod tests {
             (Scheduled, recurring(-9, 9), 0, false),
             (Delivering, recurring(-9, 9), 0, true),
             (Delivering, sent(Recurrence::Once), 0, false),
+            (CredentialsRefused, recurring(-9, 9), 0, false),
             (Failed, recurring(-9, 9), 0, false),
         ] {
             assert_eq!(follows_refresh(&activation(status, on), &sent, day(0)), follows, "{status:?} {sent:?}");

@@ -12,6 +12,13 @@ pub fn shown(schema: &Value, settings: &Value) -> Value {
     whole.shown(&[schema], settings, DEPTH).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
+/// The settings as they become when these are sent for those that there are. What is sent back as it was [`shown`] changes
+/// nothing, so that secrets stay, wherever they are. Anything else replaces all of it and brings its own secrets: one that
+/// is kept never meets a value that was set after it, such as the address that it is sent to.
+pub fn replaced(schema: &Value, present: &Value, sent: &Value) -> Value {
+    if *sent == shown(schema, present) { present.clone() } else { sent.clone() }
+}
+
 struct Schema<'a> {
     root: &'a Value,
 }
@@ -75,6 +82,7 @@ fn schemas_of_field<'a>(schemas: &[&'a Value], name: &str) -> Vec<&'a Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn schema() -> Value {
@@ -123,6 +131,72 @@ mod tests {
             (json!({ "unknown": "s", "loop": "s" }), json!({})),
         ] {
             assert_eq!(shown(&schema(), &settings), expected, "{settings}");
+        }
+    }
+
+    #[test]
+    fn secrets_stay_where_nothing_is_changed_and_nowhere_else() {
+        let present = json!({
+            "folder": "luma", "token": "s", "proxy": { "host": "a", "password": "p" },
+            "headers": [{ "name": "n", "value": "v" }],
+        });
+        let as_shown = json!({ "folder": "luma", "proxy": { "host": "a" }, "headers": [{ "name": "n" }] });
+        assert_eq!(shown(&schema(), &present), as_shown);
+        assert_eq!(replaced(&schema(), &present, &as_shown), present);
+        for sent in [
+            json!({ "folder": "elsewhere", "proxy": { "host": "a" }, "headers": [{ "name": "n" }] }),
+            json!({ "folder": "luma", "proxy": { "host": "attacker" }, "headers": [{ "name": "n" }] }),
+            json!({ "folder": "luma", "proxy": { "host": "a", "password": "q" }, "headers": [{ "name": "n" }] }),
+            json!({ "folder": "luma", "headers": [{ "name": "n" }] }),
+            json!({ "folder": "luma", "token": null, "proxy": { "host": "a" }, "headers": [{ "name": "n" }] }),
+            json!({}),
+        ] {
+            assert_eq!(replaced(&schema(), &present, &sent), sent);
+        }
+    }
+
+    /// Settings of the schema with secrets in all places, each there or not.
+    fn settings() -> impl Strategy<Value = Value> {
+        let secret = || proptest::option::of("s[a-c]");
+        let shown = || proptest::option::of("[a-c]");
+        let header = (shown(), secret()).prop_map(|(name, value)| json!({ "name": name, "value": value }));
+        let headers = proptest::collection::vec(header, 0..3);
+        let proxy = (shown(), secret()).prop_map(|(host, password)| json!({ "host": host, "password": password }));
+        let way = prop_oneof![
+            secret().prop_map(|key| json!({ "key": key })),
+            shown().prop_map(|user| json!({ "user": user })),
+        ];
+        (shown(), secret(), secret(), proxy, headers, way).prop_map(|(folder, token, maybe, proxy, headers, way)| {
+            let all = json!({ "folder": folder, "token": token, "maybe": maybe, "proxy": proxy, "headers": headers,
+                "way": way, "unknown": token });
+            without_nulls(all)
+        })
+    }
+
+    fn without_nulls(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let there = fields.into_iter().filter(|(_, value)| !value.is_null());
+                Value::Object(there.map(|(name, value)| (name, without_nulls(value))).collect())
+            }
+            Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+            plain => plain,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_back_as_it_is_shown_changes_nothing(present in settings()) {
+            prop_assert_eq!(replaced(&schema(), &present, &shown(&schema(), &present)), present);
+        }
+
+        #[test]
+        fn no_secret_meets_anything_new(present in settings(), sent in settings()) {
+            let becomes = replaced(&schema(), &present, &sent);
+            prop_assert!(becomes == sent || becomes == present);
+            if becomes != sent {
+                prop_assert_eq!(sent, shown(&schema(), &present));
+            }
         }
     }
 

@@ -63,6 +63,8 @@ ids! {
     CampaignId,
     /// A configured place audiences are delivered to.
     DestinationId,
+    /// A consent by OAuth on its way to a destination.
+    ConsentId,
     /// An audience sent to the other side of a connection.
     SentAudienceId,
     /// A received audience being delivered to a destination.

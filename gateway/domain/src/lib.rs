@@ -19,6 +19,7 @@ pub mod event;
 pub mod event_data;
 pub mod id;
 pub mod match_key;
+pub mod oauth_consent;
 pub mod privacy;
 pub mod project;
 pub mod refusal;

@@ -47,6 +47,8 @@ pub enum Code {
     DestinationRefused,
     /// The consent was not acknowledged.
     ConsentMissing,
+    /// The consent code is wrong, was used or has run out.
+    ConsentCodeInvalid,
     /// The upload is missing, unfinished, expired or already used.
     UploadUnavailable,
     /// The file cannot be read as what it should be.

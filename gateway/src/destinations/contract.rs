@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entente_destination::caller::CallError;
-use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, Written};
+use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, RefreshToken, Written};
 use serde_json::Value;
 
 use super::confinement::Reach;
@@ -64,6 +64,9 @@ pub trait Worker: Send {
     /// # Errors
     /// [`WorkerError`].
     async fn abort(&mut self) -> Result<(), WorkerError>;
+
+    /// The refresh token that came with the answer to a call, once; also where that was an error. Of several the last.
+    fn renewed(&mut self) -> Option<RefreshToken>;
 }
 
 /// What a delivery is opened with.

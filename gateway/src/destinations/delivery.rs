@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use entente_destination::rows::MAX_BATCH_ROWS;
-use entente_destination::{Delivery, DestinationError, Operator, Progress, Rejected, Settled};
+use entente_destination::{Delivery, DestinationError, Operator, Progress, RefreshToken, Rejected, Settled};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Order {
     /// The account's settings, secrets included.
     pub settings: Value,
+    /// The setting with the refresh token, which alone may be renewed; none: nothing may.
+    pub refresh_token: Option<String>,
     /// What the operator allows this account.
     pub operator: Operator,
     /// Id of the activation.
@@ -66,6 +68,62 @@ pub trait AckSink: Send {
     /// # Errors
     /// As above.
     async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError>;
+
+    /// A refresh token came with an answer that has nothing else to be stored.
+    ///
+    /// # Errors
+    /// As above; the token may be lost then.
+    async fn renewed(&mut self, renewal: Renewal) -> Result<(), SinkError>;
+}
+
+/// A refresh token that takes the place of another in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// The setting.
+    pub setting: String,
+    /// What it held when the delivery was opened, or renewed last. Where it holds something else by now, that stays.
+    pub before: Option<RefreshToken>,
+    /// What it is to hold.
+    pub token: RefreshToken,
+}
+
+impl Renewal {
+    /// What renewed settings that are otherwise the same; `None` where nothing did.
+    pub fn between(setting: &str, before: &Value, after: &Value) -> Option<Self> {
+        let (before, token) = (held(before, setting), held(after, setting)?);
+        (before.as_ref() != Some(&token)).then(|| Self { setting: setting.to_owned(), before, token })
+    }
+
+    /// Puts the token into settings; whether they were those that it is for.
+    pub fn apply(&self, settings: &mut Value) -> bool {
+        let is_meant = held(settings, &self.setting) == self.before;
+        if let Some(fields) = settings.as_object_mut().filter(|_| is_meant) {
+            fields.insert(self.setting.clone(), self.token.reveal().into());
+        }
+        is_meant
+    }
+}
+
+/// The refresh token in settings.
+fn held(settings: &Value, setting: &str) -> Option<RefreshToken> {
+    settings.get(setting).and_then(Value::as_str).and_then(RefreshToken::new)
+}
+
+/// Takes a refresh token that came with an answer into the settings; none where none came.
+///
+/// # Errors
+/// `Garbage` where the type has no such setting.
+pub(super) fn renew(
+    worker: &mut dyn Worker,
+    setting: Option<&str>,
+    settings: &mut Value,
+) -> Result<Option<Renewal>, WorkerFault> {
+    let Some(token) = worker.renewed() else { return Ok(None) };
+    let undeclared = || WorkerFault::Garbage("it renewed a refresh token that its settings do not have".to_owned());
+    let setting = setting.ok_or_else(undeclared)?;
+    let renewal = Renewal { setting: setting.to_owned(), before: held(settings, setting), token };
+    renewal.apply(settings);
+    Ok(Some(renewal))
 }
 
 /// A batch that was taken.
@@ -81,6 +139,8 @@ pub struct Acknowledgement {
     pub rejected: Vec<Rejected>,
     /// To be given back when the delivery goes on; to be stored encrypted.
     pub state: Vec<u8>,
+    /// The refresh token that came with it.
+    pub renewal: Option<Renewal>,
 }
 
 /// What the destination answered later.
@@ -90,6 +150,8 @@ pub struct Settlement {
     pub settled: Vec<Settled>,
     /// Replaces the state stored before.
     pub state: Vec<u8>,
+    /// The refresh token that came with it.
+    pub renewal: Option<Renewal>,
 }
 
 /// The sink could not store something.
@@ -196,16 +258,15 @@ pub async fn deliver(
 }
 
 /// Tells the destination that a delivery which nobody goes on with is cancelled, as far as it listens.
-pub async fn abandon(launcher: &dyn Launcher, order: &Order) {
-    let opened = async {
-        let mut worker = launcher.launch(&order.reach()).await?;
-        worker.open(&opening(order)).await?;
-        Ok::<_, WorkerError>(worker)
-    };
-    match opened.await {
-        Ok(mut worker) => abort(worker.as_mut()).await,
-        Err(error) => info!(activation = %order.activation, %error, "the destination could not be told"),
+pub async fn abandon(launcher: &dyn Launcher, order: &Order, sink: &mut dyn AckSink) {
+    let mut run = Run::new(launcher, order, sink, RetryPolicy::default());
+    while !run.is_open {
+        if let Err(error) = run.step().await {
+            info!(activation = %order.activation, ?error, "the destination could not be told");
+            return;
+        }
     }
+    run.abort().await;
 }
 
 async fn cancelled_for(cancel: &CancellationToken, grace: Duration) {
@@ -260,6 +321,7 @@ enum Step {
 }
 
 /// Why a step failed.
+#[derive(Debug)]
 enum Failure {
     Worker(WorkerError),
     Sink(SinkError),
@@ -285,6 +347,7 @@ struct Run<'a> {
     backoff: Backoff,
     reach: Reach,
     opening: Opening,
+    refresh_token: Option<String>,
     worker: Option<Box<dyn Worker>>,
     is_open: bool,
     faults: u32,
@@ -302,6 +365,7 @@ impl<'a> Run<'a> {
             backoff,
             reach: order.reach(),
             opening: opening(order),
+            refresh_token: order.refresh_token.clone(),
             worker: None,
             is_open: false,
             faults: 0,
@@ -317,7 +381,9 @@ impl<'a> Run<'a> {
             return Ok(Step::Again(Duration::ZERO));
         };
         if !self.is_open {
-            self.delivered.batches = worker.open(&self.opening).await?;
+            let opened = worker.open(&self.opening).await;
+            self.keep_renewed().await?;
+            self.delivered.batches = opened?;
             self.is_open = true;
             return Ok(Step::Again(Duration::ZERO));
         }
@@ -328,7 +394,11 @@ impl<'a> Run<'a> {
     async fn write(&mut self, sequence: u64) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
         let key = format!("{}-{sequence}", self.opening.delivery.key_prefix);
-        let written = worker.write(sequence, &key).await?;
+        let written = worker.write(sequence, &key).await;
+        if written.is_err() {
+            self.keep_renewed().await?;
+        }
+        let (written, renewal) = (written?, self.renewed()?);
         let (accepted, rejected) = (written.accepted, written.rejected.len() as u64);
         let acknowledgement = Acknowledgement {
             sequence,
@@ -336,6 +406,7 @@ impl<'a> Run<'a> {
             accepted,
             rejected: written.rejected,
             state: written.state.clone(),
+            renewal,
         };
         self.sink.acknowledged(acknowledgement).await.map_err(Failure::Sink)?;
         self.opening.delivery.acknowledged = sequence;
@@ -348,7 +419,11 @@ impl<'a> Run<'a> {
 
     async fn end(&mut self) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
-        let progress = worker.poll().await?;
+        let progress = worker.poll().await;
+        if progress.is_err() {
+            self.keep_renewed().await?;
+        }
+        let (progress, renewal) = (progress?, self.renewed()?);
         self.make_sure_of(&progress)?;
         let Progress { pending, settled, state, retry_after } = progress;
         let got_on = !settled.is_empty();
@@ -358,8 +433,11 @@ impl<'a> Run<'a> {
         }
         if got_on || state.is_some() {
             let state = state.unwrap_or_else(|| self.opening.delivery.state.clone());
-            self.sink.settled(Settlement { settled, state: state.clone() }).await.map_err(Failure::Sink)?;
+            let settlement = Settlement { settled, state: state.clone(), renewal };
+            self.sink.settled(settlement).await.map_err(Failure::Sink)?;
             self.opening.delivery.state = state;
+        } else if let Some(renewal) = renewal {
+            self.sink.renewed(renewal).await.map_err(Failure::Sink)?;
         }
         if pending > 0 {
             if got_on {
@@ -369,8 +447,24 @@ impl<'a> Run<'a> {
             return self.pause(pause);
         }
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
-        worker.finish().await?;
+        let finished = worker.finish().await;
+        self.keep_renewed().await?;
+        finished?;
         Ok(Step::Finished)
+    }
+
+    /// The refresh token that came with the last answer; whoever opens the delivery again has it.
+    fn renewed(&mut self) -> Result<Option<Renewal>, Failure> {
+        let Some(worker) = &mut self.worker else { return Ok(None) };
+        Ok(renew(worker.as_mut(), self.refresh_token.as_deref(), &mut self.opening.settings)?)
+    }
+
+    /// Stores the refresh token that came with an answer which has nothing else to be stored.
+    async fn keep_renewed(&mut self) -> Result<(), Failure> {
+        match self.renewed()? {
+            Some(renewal) => self.sink.renewed(renewal).await.map_err(Failure::Sink),
+            None => Ok(()),
+        }
     }
 
     /// Refuses an answer for batches that were never written or rows that no batch has.
@@ -427,8 +521,12 @@ impl<'a> Run<'a> {
 
     /// Tells the destination, as far as it listens.
     async fn abort(&mut self) {
-        if let Some(mut worker) = self.worker.take().filter(|_| self.is_open) {
+        if let Some(worker) = self.worker.as_mut().filter(|_| self.is_open) {
             abort(worker.as_mut()).await;
+            if let Err(error) = self.keep_renewed().await {
+                warn!(activation = %self.opening.delivery.activation, ?error, "a refresh token could not be kept");
+            }
         }
+        self.worker = None;
     }
 }

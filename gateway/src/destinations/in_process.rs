@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use entente_destination::caller::{Plugin, Session};
-use entente_destination::{Description, DestinationError, Operator, Progress, Written};
+use entente_destination::{Description, DestinationError, Operator, Progress, RefreshToken, Written};
 use serde_json::Value;
 
 use super::confinement::Reach;
@@ -12,13 +12,17 @@ use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 use super::rows_file::RowsFile;
 
 /// Calls a plugin's table on tokio's blocking threads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct InProcess(pub Plugin);
 
 #[async_trait]
 impl Launcher for InProcess {
     async fn launch(&self, reach: &Reach) -> Result<Box<dyn Worker>, WorkerFault> {
-        Ok(Box::new(InProcessWorker { plugin: self.0, rows: reach.rows.clone().unwrap_or_default(), open: None }))
+        Ok(Box::new(InProcessWorker {
+            plugin: self.0.apart(),
+            rows: reach.rows.clone().unwrap_or_default(),
+            open: None,
+        }))
     }
 }
 
@@ -53,17 +57,17 @@ pub(super) fn not_open() -> WorkerError {
 #[async_trait]
 impl Worker for InProcessWorker {
     async fn describe(&mut self) -> Result<Description, WorkerError> {
-        let plugin = self.plugin;
+        let plugin = self.plugin.clone();
         Ok(blocking(move || plugin.describe()).await??)
     }
 
     async fn check(&mut self, settings: &Value, operator: &Operator) -> Result<(), WorkerError> {
-        let (plugin, settings, operator) = (self.plugin, settings.clone(), operator.clone());
+        let (plugin, settings, operator) = (self.plugin.clone(), settings.clone(), operator.clone());
         Ok(blocking(move || plugin.check(&settings, &operator)).await??)
     }
 
     async fn open(&mut self, opening: &Opening) -> Result<u64, WorkerError> {
-        let (plugin, rows, opening) = (self.plugin, self.rows.clone(), opening.clone());
+        let (plugin, rows, opening) = (self.plugin.clone(), self.rows.clone(), opening.clone());
         let open = blocking(move || -> Result<_, WorkerError> {
             let rows = RowsFile::open(&rows)?;
             Ok((plugin.open(&opening.settings, &opening.operator, &opening.delivery)?, rows))
@@ -89,5 +93,9 @@ impl Worker for InProcessWorker {
 
     async fn abort(&mut self) -> Result<(), WorkerError> {
         self.in_session(|session, _| Ok(session.abort()?)).await
+    }
+
+    fn renewed(&mut self) -> Option<RefreshToken> {
+        self.plugin.renewed()
     }
 }

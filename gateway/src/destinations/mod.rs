@@ -25,7 +25,7 @@ pub mod worker;
 pub use allow_list::AllowList;
 pub use confinement::Reach;
 pub use contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
-pub use delivery::{AckSink, Acknowledgement, Delivered, DeliveryError, Order, Settlement, SinkError, Stop};
+pub use delivery::{AckSink, Acknowledgement, Delivered, DeliveryError, Order, Renewal, Settlement, SinkError, Stop};
 pub use process::Workers;
 pub use registry::Registry;
 pub use worker::run_worker;

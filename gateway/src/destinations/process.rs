@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use entente_destination::{Description, Operator, Progress, Written};
+use entente_destination::{Description, Operator, Progress, RefreshToken, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -19,7 +19,7 @@ use super::confinement::{Confinement, InForce, Limits, Reach, User};
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 use super::frame::{FrameError, receive_async, send_async};
 use super::plugin::FileHash;
-use super::protocol::{Reply, Request, State};
+use super::protocol::{Answer, Reply, Request, State};
 use super::stderr_log::{Hidden, log};
 
 /// How long a worker that hung up may take to end before it is killed.
@@ -130,7 +130,7 @@ impl Workers {
             tokio::spawn(log(stderr, plugin.to_owned(), hidden.clone()));
         }
         let channel = UnixStream::from_std(ours).map_err(not_started)?;
-        Ok(ProcessWorker { child, channel, timeouts: self.timeouts, hidden, lost: None })
+        Ok(ProcessWorker { child, channel, timeouts: self.timeouts, hidden, renewed: None, lost: None })
     }
 }
 
@@ -166,6 +166,7 @@ pub struct ProcessWorker {
     channel: UnixStream,
     timeouts: Timeouts,
     hidden: Hidden,
+    renewed: Option<RefreshToken>,
     /// Why it is of no more use.
     lost: Option<WorkerFault>,
 }
@@ -209,7 +210,12 @@ impl ProcessWorker {
         let channel = &mut self.channel;
         let exchange = async {
             send_async(channel, request).await?;
-            receive_async::<Reply>(channel).await
+            let Answer { reply, refresh_token } = receive_async(channel).await?;
+            if let Some(token) = refresh_token {
+                self.hidden.hide(&Value::from(token.reveal()));
+                self.renewed = Some(token);
+            }
+            Ok(reply)
         };
         let fault = match timeout(limit, exchange).await {
             Err(_) => WorkerFault::TimedOut { call, after: limit },
@@ -264,7 +270,7 @@ fn unexpected() -> WorkerFault {
 impl Worker for ProcessWorker {
     async fn describe(&mut self) -> Result<Description, WorkerError> {
         match self.call("describe", &Request::Describe, self.timeouts.load).await? {
-            Reply::Described(description) if description.is_sound() => Ok(description),
+            Reply::Described(description) if description.is_sound() => Ok(*description),
             _ => Err(self.lose(unexpected()).await.into()),
         }
     }
@@ -310,5 +316,9 @@ impl Worker for ProcessWorker {
 
     async fn abort(&mut self) -> Result<(), WorkerError> {
         self.call_done("abort", &Request::Abort, self.timeouts.finish).await
+    }
+
+    fn renewed(&mut self) -> Option<RefreshToken> {
+        self.renewed.take()
     }
 }

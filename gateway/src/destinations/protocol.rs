@@ -1,6 +1,6 @@
 //! What the gateway and a worker say to each other. One request, one reply, in turn.
 
-use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, Written};
+use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, RefreshToken, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -31,6 +31,20 @@ pub(super) enum Request {
     Abort,
 }
 
+/// What a worker answers, and the refresh token that came with it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub reply: Reply,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<RefreshToken>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { reply, refresh_token: None }
+    }
+}
+
 /// What a worker answers.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,7 +54,7 @@ pub(super) enum Reply {
     /// To `Load`, `Check`, `Finish`, `Abort`.
     Done,
     /// To `Describe`.
-    Described(Description),
+    Described(Box<Description>),
     /// To `Open`.
     Opened { batches: u64 },
     /// To `Write`.

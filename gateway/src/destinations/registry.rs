@@ -22,7 +22,7 @@ use super::allow_list::{AllowList, AllowListError, Allowed};
 use super::backoff::RetryPolicy;
 use super::confinement::Reach;
 use super::contract::{Launcher, Worker, WorkerError, WorkerFault};
-use super::delivery::{AckSink, Delivered, DeliveryError, Order, Stop, abandon, deliver};
+use super::delivery::{AckSink, Delivered, DeliveryError, Order, Stop, abandon, deliver, renew};
 use super::plugin::FileHash;
 use super::process::{PluginFile, ProcessLauncher, Workers};
 
@@ -182,17 +182,19 @@ impl Registry {
         self.known().get(id).map(|known| known.description.clone())
     }
 
-    /// Tries settings against the real endpoint.
+    /// Tries settings against the real endpoint. A refresh token that comes meanwhile is put into them, however it goes.
     ///
     /// # Errors
     /// [`RegistryError`]; the destination's own are in `Worker`.
-    pub async fn check(&self, id: &str, settings: &Value, operator: &Operator) -> Result<(), RegistryError> {
+    pub async fn check(&self, id: &str, settings: &mut Value, operator: &Operator) -> Result<(), RegistryError> {
         let known = self.known();
         let known = known.get(id).ok_or_else(|| RegistryError::Unknown(id.to_owned()))?;
         let operator = known.description.reaches.of(operator);
         let operator = self.prepared(&operator).await.map_err(RegistryError::Folder)?;
         let mut worker = known.launcher.launch(&Reach::of(&operator)).await.map_err(WorkerError::from)?;
-        Ok(worker.check(settings, &operator).await?)
+        let checked = worker.check(settings, &operator).await;
+        renew(worker.as_mut(), refresh_token(&known.description), settings).map_err(WorkerError::from)?;
+        Ok(checked?)
     }
 
     /// Makes a delivery to a destination of this type; see [`deliver`].
@@ -215,20 +217,21 @@ impl Registry {
     ///
     /// # Errors
     /// [`DeliveryError::Fault`] where the delivery's place cannot be made.
-    pub async fn abandon(&self, id: &str, order: &Order) -> Result<(), DeliveryError> {
+    pub async fn abandon(&self, id: &str, order: &Order, sink: &mut dyn AckSink) -> Result<(), DeliveryError> {
         let order = self.placed(id, order).await?;
-        abandon(&OwnVersion::new(self, id), &order).await;
+        abandon(&OwnVersion::new(self, id), &order, sink).await;
         Ok(())
     }
 
-    /// The order with what the type says it reaches, the operator's folder made if it is among that, and the rows as an
-    /// absolute path.
+    /// The order with what the type says it reaches, the operator's folder made if it is among that, the rows as an absolute
+    /// path, and what the type may renew.
     async fn placed(&self, id: &str, order: &Order) -> Result<Order, DeliveryError> {
         let not_started = |error: io::Error| DeliveryError::Fault(WorkerFault::NotStarted(error.to_string()));
         let reaches = self.describe(id).map(|description| description.reaches).unwrap_or_default();
         let operator = self.prepared(&reaches.of(&order.operator)).await.map_err(not_started)?;
         let rows = std::path::absolute(&order.rows).map_err(not_started)?;
-        Ok(Order { operator, rows, ..order.clone() })
+        let refresh_token = self.describe(id).and_then(|of_type| refresh_token(&of_type).map(str::to_owned));
+        Ok(Order { operator, rows, refresh_token, ..order.clone() })
     }
 
     /// Makes the operator's folder, as an absolute path and for the user of the workers, so that it is there when one
@@ -341,6 +344,11 @@ impl Launcher for OwnVersion<'_> {
         *self.began_with() = Some(used.clone());
         used.launcher.launch(reach).await
     }
+}
+
+/// The setting that a type may renew.
+fn refresh_token(of_type: &Description) -> Option<&str> {
+    of_type.consent.as_ref().map(|consent| consent.refresh_token.as_str())
 }
 
 /// Asks a plugin what it is. It needs nothing for that.

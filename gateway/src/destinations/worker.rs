@@ -21,7 +21,7 @@ use super::confinement::{Confinement, InForce, Limits, NotConfined, confine, ren
 use super::frame::{FrameError, receive, send};
 use super::plugin::{LoadError, SealedCopy};
 use super::process::PluginFile;
-use super::protocol::{Reply, Request, State};
+use super::protocol::{Answer, Reply, Request, State};
 use super::rows_file::{RowsError, RowsFile};
 
 /// Serves the gateway until it hangs up. The first thing that `entente plugin-worker` does, before it opens anything.
@@ -72,10 +72,10 @@ fn serve(mut channel: UnixStream) -> io::Result<()> {
     let mut worker = match receive(&mut channel) {
         Ok(Request::Confine { plugin, confinement }) => match begin(plugin, &confinement) {
             Ok((worker, in_force)) => {
-                send(&mut channel, &Reply::Confined(in_force)).map_err(io::Error::other)?;
+                send(&mut channel, &Answer::from(Reply::Confined(in_force))).map_err(io::Error::other)?;
                 worker
             }
-            Err(error) => return send(&mut channel, &Reply::from(error)).map_err(io::Error::other),
+            Err(error) => return send(&mut channel, &Answer::from(Reply::from(error))).map_err(io::Error::other),
         },
         Ok(_) => return Err(io::Error::other("the gateway speaks another language")),
         Err(FrameError::Io(_)) => return Ok(()),
@@ -85,8 +85,10 @@ fn serve(mut channel: UnixStream) -> io::Result<()> {
     while let Ok(request) = requests.recv() {
         renew_processor_time(worker.limits);
         let reply = answer(request, &mut worker);
-        send(&mut channel, &reply).map_err(io::Error::other)?;
-        if reply.is_last() {
+        let refresh_token = worker.plugin.as_ref().and_then(Plugin::renewed);
+        let answer = Answer { reply, refresh_token };
+        send(&mut channel, &answer).map_err(io::Error::other)?;
+        if answer.reply.is_last() {
             break;
         }
     }
@@ -147,8 +149,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn plugin(&self) -> Result<Plugin, CallFailed> {
-        self.plugin.ok_or(CallFailed::NotOpen)
+    fn plugin(&self) -> Result<&Plugin, CallFailed> {
+        self.plugin.as_ref().ok_or(CallFailed::NotOpen)
     }
 
     fn rows(&self) -> Result<&RowsFile, CallFailed> {
@@ -208,7 +210,7 @@ fn call(request: Request, worker: &mut Worker) -> Result<Reply, CallFailed> {
     Ok(match request {
         Request::Confine { .. } => return Err(CallFailed::NotOpen),
         Request::Load => worker.load(),
-        Request::Describe => Reply::Described(worker.plugin()?.describe()?),
+        Request::Describe => Reply::Described(Box::new(worker.plugin()?.describe()?)),
         Request::Check { settings, operator } => {
             worker.plugin()?.check(&settings, &operator)?;
             Reply::Done

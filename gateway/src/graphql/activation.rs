@@ -48,6 +48,8 @@ pub enum ActivationStatus {
     AccessEnded,
     /// The destination refused for good.
     Failed,
+    /// The destination refused its credentials: the delivery goes on when `updateDestination` gives it others.
+    CredentialsRefused,
     /// Its receiver paused it: nothing is delivered until it is resumed.
     PausedByReceiver,
     /// Its receiver cancelled it: nothing more is delivered by it. The audience can be activated again.

@@ -3,7 +3,8 @@
 use crate::{
     endpoint,
     graphql::{
-        access::{authorise, change, creation, gateway, loaders, viewer},
+        access::{authorise, change, creation, gateway, loaders, now, viewer},
+        destination_consent::DestinationConsent,
         fault::{allow, fault, payload},
         id::{global, local},
         loaders::load,
@@ -11,6 +12,8 @@ use crate::{
         page::page,
         scalar::SafeInt,
     },
+    trial,
+    work::deliver,
 };
 use async_graphql::{Context, ID, InputObject, Json, Object, Result};
 use chrono::{DateTime, Utc};
@@ -19,11 +22,10 @@ use entente_domain::{
     AccountId, DestinationId, Refusal,
     access::Act,
     account::Account,
-    activation::{self, Destination as Row},
-    destination_settings,
+    activation::{self, Destination as Row, DestinationChange},
     event::{AccountEventKind, NewEvent, Subject},
 };
-use entente_store::{DestinationSettings, Outcome};
+use entente_store::{DestinationSettings, LoadedDestination, Outcome};
 use serde_json::Value;
 
 /// A kind of place that audiences can be delivered to, provided by a plugin.
@@ -51,6 +53,12 @@ impl DestinationType {
     /// The plugin's version.
     async fn version(&self) -> &str {
         &self.0.version
+    }
+
+    /// How an account consents, where the platform signs in by OAuth; null where no consent is asked for. See
+    /// `beginDestinationConsent`.
+    async fn consent(&self) -> Option<DestinationConsent> {
+        self.0.consent.clone().map(DestinationConsent)
     }
 
     /// The JSON Schema of a destination's settings. What it marks `writeOnly` is a secret and never shown again.
@@ -123,8 +131,30 @@ struct CreateDestinationInput {
     settings: Json<Value>,
     /// Match keys that it takes; at least one, out of the account's.
     match_keys: Vec<MatchKeyInput>,
+    /// The code that a consent ended with: the settings get the refresh token that came of it. See
+    /// `beginDestinationConsent`.
+    consent_code: Option<String>,
     /// The same key within 24 hours returns the first result.
     idempotency_key: Option<String>,
+}
+
+/// Changes a destination. What is left out stays.
+#[derive(InputObject)]
+struct UpdateDestinationInput {
+    /// The account that it belongs to.
+    account_id: ID,
+    /// The destination.
+    destination_id: ID,
+    /// 1 to 100 characters; unique in the account.
+    name: Option<String>,
+    /// All settings as they should be, as the type's `settingsSchema` says. Sent as they are shown, they stay as they are,
+    /// secrets included; where anything else is sent, all secrets have to be sent with it.
+    settings: Option<Json<Value>>,
+    /// Match keys that it takes; at least one, out of the account's. Activations that there are keep theirs.
+    match_keys: Option<Vec<MatchKeyInput>>,
+    /// The code that a consent ended with: the settings get the refresh token that came of it, and stay as they are unless
+    /// others are sent. See `beginDestinationConsent`.
+    consent_code: Option<String>,
 }
 
 /// Tries a destination against its real endpoint.
@@ -149,6 +179,14 @@ payload! {
     /// The destination, or why it was not set up.
     CreateDestinationPayload {
         /// What was set up.
+        destination: Destination,
+    }
+}
+
+payload! {
+    /// The destination, or why it was not changed.
+    UpdateDestinationPayload {
+        /// The destination as it is now.
         destination: Destination,
     }
 }
@@ -184,46 +222,81 @@ impl DestinationMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
         let match_keys = allow!(keys(&input.match_keys, "matchKeys"));
         let change = allow!(creation(ctx, authorised, "createDestination", input.idempotency_key)?);
-        let (gateway, account, settings) = (gateway(ctx), authorised.account, input.settings.0);
-        let checked = checked(ctx, account, &input.destination_type, &settings).await?;
+        let (gateway, account) = (gateway(ctx), authorised.account);
+        let sent = (input.settings.0, input.consent_code.as_deref());
+        let tried = trial::of_new(gateway, account, &input.destination_type, sent, change.now).await.map_err(fault)?;
         let id = DestinationId::new();
-        let shown = checked.as_ref().map(|of_type| destination_settings::shown(&of_type.settings, &settings));
-        let stored = DestinationSettings {
-            sealed: endpoint::seal(gateway, id, &settings).map_err(fault)?,
-            shown: shown.unwrap_or_default(),
+        let (stored, consent) = match &tried {
+            Ok(tried) => (tried.stored(gateway, id).map_err(fault)?, tried.consent),
+            Err(_) => (DestinationSettings { sealed: vec![], shown: Value::Null }, None),
         };
         let (name, at) = (input.name, change.now);
         let rule = move |account: &Account| {
-            let of_type = checked?;
+            let of_type = tried?.of_type;
             let has: Vec<_> = account.match_keys.iter().map(|k| k.key.clone()).collect();
             let made = activation::destination(id, account.id, &name, &of_type.id, match_keys, &has, at)?;
             let created =
                 NewEvent::of_account(account.id, AccountEventKind::DestinationCreated, Subject::Destination(id));
             Ok(Outcome::of(made).events([created]))
         };
-        let created =
-            gateway.store().create_destination(change, id, account, stored, Box::new(rule)).await.map_err(fault)?;
+        let created = gateway
+            .store()
+            .create_destination(change, id, account, stored, consent, Box::new(rule))
+            .await
+            .map_err(fault)?;
         let created = allow!(created);
         let destination = load(&loaders(ctx).destinations, created.id).await?.map(Destination);
         Ok(CreateDestinationPayload { destination, user_errors: vec![] })
     }
 
-    /// Tries a destination against its real endpoint; changes nothing. For ADMIN and MANAGER.
+    /// Changes a destination; new settings when its endpoint answers well to them. Deliveries that run go on with the
+    /// settings that they began with; those that wait because the destination refused its credentials go on with the new
+    /// ones. For ADMIN and MANAGER.
+    async fn update_destination(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: UpdateDestinationInput,
+    ) -> Result<UpdateDestinationPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let destination = allow!(owned(ctx, authorised.account, &input.destination_id).await?);
+        let match_keys = allow!(input.match_keys.map(|sent| keys(&sent, "matchKeys")).transpose());
+        let (id, by) = (destination.id, authorised.account);
+        let change = change(ctx, authorised, "updateDestination", Some(Subject::Destination(id)))?;
+        let at = change.now;
+        let sent = (input.settings.as_ref().map(|settings| &settings.0), input.consent_code.as_deref());
+        let tried = match sent {
+            (None, None) => Ok(None),
+            sent => {
+                let read = present(ctx, id).await?;
+                trial::of_present(gateway(ctx), &destination, read, sent, at).await.map_err(fault)?.map(Some)
+            }
+        };
+        let (settings, refused) = tried.map_or_else(|refusal| (None, Some(refusal)), |settings| (settings, None));
+        let (wanted, has_settings) = (DestinationChange { name: input.name, match_keys }, settings.is_some());
+        let rule = move |loaded: &LoadedDestination| {
+            refused.map_or(Ok(()), Err)?;
+            let has: Vec<_> = loaded.account.match_keys.iter().map(|k| k.key.clone()).collect();
+            let next = activation::change_destination(&loaded.destination, wanted, &has, at)?;
+            let updated = NewEvent::of_account(by, AccountEventKind::DestinationUpdated, Subject::Destination(id));
+            let go_on = loaded.refused.iter().filter(|_| has_settings).map(|refused| deliver::job(refused, at));
+            Ok(go_on.fold(Outcome::of(next).events([updated]), Outcome::job))
+        };
+        let changed = gateway(ctx).store().change_destination(change, id, settings, Box::new(rule));
+        let changed = allow!(changed.await.map_err(fault)?);
+        Ok(UpdateDestinationPayload { destination: Some(Destination(changed)), user_errors: vec![] })
+    }
+
+    /// Tries a destination against its real endpoint; changes nothing but a refresh token in whose place the platform gives
+    /// another. For ADMIN and MANAGER.
     async fn check_destination(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CheckDestinationInput,
     ) -> Result<CheckDestinationPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
-        let id = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
-        let found = load(&loaders(ctx).destinations, id).await?.filter(|d| d.account == authorised.account);
-        let destination = allow!(found.ok_or_else(missing));
-        let stored = load(&loaders(ctx).destination_settings, id).await?;
-        let sealed = stored.ok_or_else(|| fault("a destination without settings"))?.sealed;
-        let gateway = gateway(ctx);
-        let settings = endpoint::unseal(gateway, id, &sealed).map_err(fault)?;
-        let checked = endpoint::check(gateway, destination.account, &destination.destination_type, &settings).await;
-        allow!(checked.map_err(fault)?);
+        let destination = allow!(owned(ctx, authorised.account, &input.destination_id).await?);
+        let read = present(ctx, destination.id).await?;
+        allow!(trial::of_unchanged(gateway(ctx), &destination, read, now()).await.map_err(fault)?);
         Ok(CheckDestinationPayload { destination: Some(Destination(destination)), user_errors: vec![] })
     }
 
@@ -254,22 +327,22 @@ fn missing() -> Refusal {
     Refusal::not_found("destination").at("destinationId")
 }
 
-/// The type, when its endpoint answers well to the settings.
-async fn checked(
-    ctx: &Context<'_>,
-    account: AccountId,
-    destination_type: &ID,
-    settings: &Value,
-) -> Result<Result<Description, Refusal>> {
-    let gateway = gateway(ctx);
-    let Some(of_type) = gateway.destinations().describe(destination_type) else {
-        return Ok(Err(endpoint::unknown_type()));
+/// A destination of this account.
+async fn owned(ctx: &Context<'_>, account: AccountId, id: &ID) -> Result<Result<Row, Refusal>> {
+    let id = match local::<DestinationId>(id, "destinationId") {
+        Ok(id) => id,
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Err(refusal) = endpoint::checked(settings) {
-        return Ok(Err(refusal));
-    }
-    let answered = endpoint::check(gateway, account, &of_type.id, settings).await.map_err(fault)?;
-    Ok(answered.map(|()| of_type))
+    let found = load(&loaders(ctx).destinations, id).await?.filter(|destination| destination.account == account);
+    Ok(found.ok_or_else(missing))
+}
+
+/// The settings of a destination: as they are sealed, and what is in them.
+async fn present(ctx: &Context<'_>, id: DestinationId) -> Result<(Vec<u8>, Value)> {
+    let stored = load(&loaders(ctx).destination_settings, id).await?;
+    let sealed = stored.ok_or_else(|| fault("a destination without settings"))?.sealed;
+    let settings = endpoint::unseal(gateway(ctx), id, &sealed).map_err(fault)?;
+    Ok((sealed, settings))
 }
 
 /// Queries of destinations.

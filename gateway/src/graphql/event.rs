@@ -85,6 +85,8 @@ pub enum AccountEventKind {
     ProjectDeleted,
     /// A destination was set up.
     DestinationCreated,
+    /// A destination was changed.
+    DestinationUpdated,
     /// A destination is gone.
     DestinationDeleted,
     /// An audience was sent to this account, or by it.

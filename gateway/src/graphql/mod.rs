@@ -16,6 +16,7 @@ mod crosswalk;
 mod data_connection;
 mod delivery;
 mod destination;
+mod destination_consent;
 mod discover;
 mod event;
 mod event_columns;
@@ -76,6 +77,7 @@ pub struct Mutation(
     event_data_set::EventDataSetMutation,
     report::ReportMutation,
     destination::DestinationMutation,
+    destination_consent::DestinationConsentMutation,
     sent_audience::SentAudienceMutation,
     activation::ActivationMutation,
 );

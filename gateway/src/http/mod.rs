@@ -3,12 +3,13 @@
 pub mod bearer;
 pub mod graphiql;
 mod graphql;
+mod oauth;
 mod probes;
 pub mod rejected_rows;
 pub mod request_id;
 pub mod uploads;
 
-use crate::gateway::Gateway;
+use crate::{consent, gateway::Gateway};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
@@ -32,6 +33,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         )
         .route("/accounts/{account}/{picture}", get(uploads::picture))
         .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
+        .route(consent::CALLBACK, get(oauth::callback))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))

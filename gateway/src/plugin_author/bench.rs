@@ -19,7 +19,7 @@ use super::target::{self, OperatorOptions};
 use crate::destinations::backoff::RetryPolicy;
 use crate::destinations::delivery::{Delivered, Order, Stop, deliver};
 use crate::destinations::rows_file::{RowsError, write_rows};
-use crate::destinations::{AckSink, Acknowledgement, Settlement, SinkError};
+use crate::destinations::{AckSink, Acknowledgement, Renewal, Settlement, SinkError};
 
 /// Bytes of an identity.
 const IDENTITY: u64 = 32;
@@ -51,10 +51,11 @@ impl Bench {
 
     async fn measure(&self) -> Outcome {
         let launcher = target::launcher(&self.file)?;
-        let reaches = target::describe(&launcher).await?.reaches;
+        let described = target::describe(&launcher).await?;
         let order = Order {
             settings: target::settings(&self.settings)?,
-            operator: reaches.of(&self.operator.operator()?),
+            refresh_token: described.consent.map(|consent| consent.refresh_token),
+            operator: described.reaches.of(&self.operator.operator()?),
             activation: uuid::Uuid::now_v7().to_string(),
             name: "Bench".to_owned(),
             generation: "1".to_owned(),
@@ -173,6 +174,10 @@ impl AckSink for Count {
     async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError> {
         let answered = |batch: &entente_destination::Settled| batch.accepted + batch.rejected.len() as u64;
         self.bar.inc(settlement.settled.iter().map(answered).sum());
+        Ok(())
+    }
+
+    async fn renewed(&mut self, _: Renewal) -> Result<(), SinkError> {
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use entente_destination::{Description, DestinationError, Operator, Repeats};
+use entente_destination::{Consent, Description, DestinationError, Operator, Repeats};
 use entente_domain::destination_settings::shown;
 use serde_json::{Value, json};
 
@@ -125,6 +125,9 @@ pub(super) async fn examine(
         );
     }
     faults.into_iter().for_each(|fault| list.add("its settings have a JSON Schema", Err(fault)));
+    if let Some(consent) = &description.consent {
+        list.add("consent can be asked for", askable(consent));
+    }
     refusals(&mut trial, &mut list, schema, settings).await;
     if let Some(settings) = settings {
         list.add("the endpoint is asked", answered(trial.check(settings).await, expect));
@@ -163,6 +166,15 @@ async fn describe(launcher: &dyn Launcher, list: &mut Checklist) -> Option<Descr
             list.add("it describes itself", Err(error.to_string()));
             None
         }
+    }
+}
+
+/// Whether consent goes over HTTPS alone. All else about it was looked at with the description.
+fn askable(consent: &Consent) -> Result<String, String> {
+    let is_plain = |url: &&String| !url.starts_with("https://");
+    match [&consent.authorization_url, &consent.token_url].into_iter().find(is_plain) {
+        Some(url) => Err(format!("{url} is no address that starts with https://")),
+        None => Ok(format!("at {}, into `{}`", consent.authorization_url, consent.refresh_token)),
     }
 }
 

@@ -5,7 +5,7 @@ use entente_destination::rows::MAX_BATCH_ROWS;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::state_folder::{Answer, StateError, StateFolder, When};
-use crate::destinations::{AckSink, Acknowledgement, Settlement, SinkError};
+use crate::destinations::{AckSink, Acknowledgement, Renewal, Settlement, SinkError};
 
 /// Writes a delivery down in its folder and moves its progress bar.
 pub struct Ledger<'a> {
@@ -31,6 +31,14 @@ impl Ledger<'_> {
     }
 }
 
+impl Ledger<'_> {
+    /// Whoever runs it again needs the new token, which is shown to nobody.
+    fn say_renewed(&self) {
+        let said = "the endpoint gave another refresh token: the one in the settings may be good no longer";
+        self.bar.suspend(|| eprintln!("{said}"));
+    }
+}
+
 fn unkept(error: StateError) -> SinkError {
     SinkError(error.into())
 }
@@ -38,6 +46,9 @@ fn unkept(error: StateError) -> SinkError {
 #[async_trait]
 impl AckSink for Ledger<'_> {
     async fn acknowledged(&mut self, batch: Acknowledgement) -> Result<(), SinkError> {
+        if batch.renewal.is_some() {
+            self.say_renewed();
+        }
         // A batch whose answer is there and which is not acknowledged is written again, and answered anew.
         let answer = Answer { accepted: batch.accepted, rejected: batch.rejected };
         self.folder.keep_answer(batch.sequence, When::AtOnce, &answer).map_err(unkept)?;
@@ -55,5 +66,10 @@ impl AckSink for Ledger<'_> {
         }
         self.folder.set_state(&settlement.state);
         self.folder.keep().map_err(unkept)
+    }
+
+    async fn renewed(&mut self, _: Renewal) -> Result<(), SinkError> {
+        self.say_renewed();
+        Ok(())
     }
 }

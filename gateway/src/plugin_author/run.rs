@@ -135,6 +135,7 @@ impl Trial {
         let mut folder = self.open(folder, description.id, cancel).await?;
         let order = Order {
             settings: self.settings.clone(),
+            refresh_token: description.consent.map(|consent| consent.refresh_token),
             operator,
             activation: folder.record.activation.clone(),
             name: self.name.clone(),

@@ -1,7 +1,7 @@
 //! What is sealed is sealed for a purpose: a text that names what it is and whose, authenticated with it, so that nobody who
 //! writes to the database can put one secret in the place of another.
 
-use entente_domain::{AccountId, DeliveryId, DestinationId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, UploadId};
 use entente_store::Sealed;
 
 /// The purpose of a lasting secret of the gateway.
@@ -34,6 +34,11 @@ pub fn of_delivery_state(delivery: DeliveryId) -> String {
     format!("state of delivery {delivery}")
 }
 
+/// The purpose of what a consent was begun with, and of what came of it.
+pub fn of_consent(consent: ConsentId) -> String {
+    format!("consent {consent}")
+}
+
 /// The purpose of a value of the database.
 pub fn of(sealed: &Sealed) -> String {
     match sealed {
@@ -43,5 +48,6 @@ pub fn of(sealed: &Sealed) -> String {
         Sealed::UploadKey(upload) => of_upload_key(*upload),
         Sealed::DestinationSettings(destination) => of_destination_settings(*destination),
         Sealed::DeliveryState(delivery) => of_delivery_state(*delivery),
+        Sealed::Consent(consent) => of_consent(*consent),
     }
 }

@@ -47,6 +47,7 @@ async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     let (store, now) = (gateway.store(), crate::clock::now());
     store.delete_old_events(now).await?;
     store.delete_old_idempotency_keys(now).await?;
+    store.delete_expired_consents(now).await?;
     deliver::clean_up(gateway).await?;
     loop {
         let expired = store.expired_uploads(now).await?;

@@ -13,6 +13,28 @@ pub const KEYS: MatchKeys<Identifier> = MatchKeys {
     taken: &[("hashed_email", Identifier::EmailAddress), ("hashed_phone", Identifier::PhoneNumber)],
 };
 
+/// How consent is given, which lasts only where `offline` access is asked for, and brings another refresh token only where
+/// Google is told to ask again. <https://developers.google.com/identity/protocols/oauth2/web-server>; that PKCE is taken
+/// says <https://accounts.google.com/.well-known/openid-configuration>.
+pub fn consent() -> entente_destination::Consent {
+    let text = str::to_owned;
+    entente_destination::Consent {
+        authorization_url: text("https://accounts.google.com/o/oauth2/v2/auth"),
+        token_url: text(TOKEN_URL),
+        scopes: vec![text("https://www.googleapis.com/auth/datamanager")],
+        parameters: [("access_type", "offline"), ("prompt", "consent")]
+            .map(|(name, value)| (text(name), text(value)))
+            .into(),
+        pkce: true,
+        client_id: text("client_id"),
+        client_secret: text("client_secret"),
+        refresh_token: text("refresh_token"),
+    }
+}
+
+/// Where tokens come from.
+const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+
 /// A kind of identifier of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identifier {
@@ -53,7 +75,7 @@ pub struct Settings {
     pub client_secret: Secret<String>,
 
     /// The refresh token that came with the consent of a user of the account, for the scope
-    /// `https://www.googleapis.com/auth/datamanager`.
+    /// `https://www.googleapis.com/auth/datamanager`. A consent code takes its place.
     pub refresh_token: Secret<String>,
 
     /// Whether the people consented to their data being sent to Google for advertising.
@@ -142,7 +164,7 @@ impl Settings {
     /// # Errors
     /// None.
     pub fn oauth(&self) -> Result<OAuth, DestinationError> {
-        let url = self.stand_in.address("https://oauth2.googleapis.com/token")?;
+        let url = self.stand_in.address(TOKEN_URL)?;
         Ok(OAuth::refreshing(url, &self.client_id, &self.client_secret, &self.refresh_token))
     }
 }

@@ -7,10 +7,10 @@ use entente_destination::http::{Http, OAuth, Options, Rate, Uri, json_request, p
 use entente_destination::parts::{Part, Underway, parts};
 use entente_destination::rows::{Change, Row, Rows};
 use entente_destination::{
-    Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Written, state,
+    Consent, Delivery, Destination, DestinationError, Operator, Progress, Rejected, Repeats, Written, state,
 };
 
-use crate::config::{KEYS, Settings};
+use crate::config::{self, KEYS, Settings};
 use crate::encoder::{Audience, MOST_ROWS};
 use crate::pending::Pending;
 use crate::response::{Outcome, Taken, outcome, taken};
@@ -84,6 +84,10 @@ impl Destination for GoogleDataManager {
     const HOSTS: &'static [&'static str] = &["datamanager.googleapis.com", "oauth2.googleapis.com"];
 
     type Settings = Settings;
+
+    fn consent() -> Option<Consent> {
+        Some(config::consent())
+    }
 
     async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         // Nobody: Google takes no request without people, and does nothing with one that is only to be validated.

@@ -2,13 +2,32 @@
 
 use entente_destination::http::{OAuth, Proxy, StandIn, Uri};
 use entente_destination::match_keys::MatchKeys;
-use entente_destination::{DestinationError, Secret};
+use entente_destination::{Consent, DestinationError, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What LinkedIn calls each match key. Its ids of devices are not hashed, and it takes no phone numbers.
 /// <https://learn.microsoft.com/en-us/linkedin/marketing/matched-audiences/create-and-manage-segment-users#idtypes>
 pub const KEYS: MatchKeys<&str> = MatchKeys { service: "LinkedIn", taken: &[("hashed_email", "SHA256_EMAIL")] };
+
+/// Where tokens come from.
+const TOKEN_URL: &str = "https://www.linkedin.com/oauth/v2/accessToken";
+
+/// How consent is given. An application in the Marketing programme gets refresh tokens without asking for them.
+/// <https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow>,
+/// <https://learn.microsoft.com/en-us/linkedin/shared/authentication/programmatic-refresh-tokens>
+pub fn consent() -> Consent {
+    let text = str::to_owned;
+    Consent {
+        authorization_url: text("https://www.linkedin.com/oauth/v2/authorization"),
+        token_url: text(TOKEN_URL),
+        scopes: vec![text("rw_dmp_segments")],
+        client_id: text("client_id"),
+        client_secret: text("client_secret"),
+        refresh_token: text("refresh_token"),
+        ..Consent::default()
+    }
+}
 
 /// Which segment people go into, and who may do that.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -24,7 +43,7 @@ pub struct Settings {
     pub client_secret: Secret<String>,
 
     /// The refresh token that came with the consent of a member who may manage the ad account, for the permission
-    /// `rw_dmp_segments`. It ends after a year.
+    /// `rw_dmp_segments`. It ends after a year. A consent code takes its place.
     pub refresh_token: Secret<String>,
 
     /// The version of LinkedIn's API, a year and a month. LinkedIn ends each about a year later.
@@ -76,7 +95,7 @@ impl Settings {
     /// # Errors
     /// None.
     pub fn oauth(&self) -> Result<OAuth, DestinationError> {
-        let url = self.stand_in.address("https://www.linkedin.com/oauth/v2/accessToken")?;
+        let url = self.stand_in.address(TOKEN_URL)?;
         Ok(OAuth::refreshing(url, &self.client_id, &self.client_secret, &self.refresh_token))
     }
 }

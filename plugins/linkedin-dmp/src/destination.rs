@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use entente_destination::http::{Answer, Http, OAuth, Options, Rate, Uri, json_request, request};
 use entente_destination::parts::{Underway, parts};
 use entente_destination::rows::{Row, Rows};
-use entente_destination::{Delivery, Destination, DestinationError, Operator, Repeats, Written};
+use entente_destination::{Consent, Delivery, Destination, DestinationError, Operator, Repeats, Written};
 
-use crate::config::{KEYS, Settings};
+use crate::config::{self, KEYS, Settings};
 use crate::encoder::{MOST_ROWS, Users, users};
 use crate::response::{refused, usable};
 
@@ -65,6 +65,10 @@ impl Destination for LinkedinDmp {
     const HOSTS: &'static [&'static str] = &["api.linkedin.com", "www.linkedin.com"];
 
     type Settings = Settings;
+
+    fn consent() -> Option<Consent> {
+        Some(config::consent())
+    }
 
     async fn check(settings: Settings, operator: Operator) -> Result<(), DestinationError> {
         usable(Service::new(settings, &operator)?.read().await?)

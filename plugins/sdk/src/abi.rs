@@ -8,6 +8,9 @@
 //! Requests and answers are JSON in UTF-8; rows are a struct array as the Arrow C Data Interface describes it. What
 //! Entente passes is lent for the time of the call; what the plugin gives back carries its own free function. Calls of
 //! one session come one after another, not always from the same thread. No exception and no panic may leave a function.
+//!
+//! A type that describes its `consent` may answer any call, a failed one too, with a `"refresh_token"` beside the rest,
+//! or alone where the answer is not read otherwise: it takes the place of the one in the settings.
 
 // `include/entente_destination.h` is made from this file: its comments are read by authors who write C.
 
@@ -165,12 +168,15 @@ pub struct DestinationTable {
     /// [`VERSION`].
     pub version: u32,
 
-    /// What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats",
-    /// "reaches": {"folder", "hosts"}}`. The settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats`
+    /// What the destination type is. Answer: `{"id", "name", "summary", "version", "settings", "repeats", "reaches":
+    /// {"folder", "hosts"}, "consent"}`. The settings are their JSON Schema, in which `writeOnly` marks secrets; `repeats`
     /// is `TAKEN_ONCE` where a batch that is written again is taken once, `POSSIBLY_TWICE` otherwise, and where it is left
     /// out. `folder` is whether it writes into the operator's folder, and `hosts` are those it connects to:
     /// `api.tvtube.example`, `*.tvtube.example` for those below a domain, `*` for those that its settings name. What is left
-    /// out is closed to it.
+    /// out is closed to it. Where the endpoint signs in by OAuth 2.0, `consent` says how accounts consent:
+    /// `{"authorization_url", "token_url", "scopes": [], "parameters": {}, "pkce": true, "client_id", "client_secret",
+    /// "refresh_token"}`, the last three the names of the settings that hold them; `parameters` are further ones of the
+    /// authorization URL, and `pkce` whether S256 is taken.
     pub describe: Option<unsafe extern "C" fn(answer: *mut Buffer) -> Status>,
 
     /// Tries the settings against the real endpoint and leaves nothing behind. Request: `{"settings", "operator":

@@ -2,6 +2,7 @@
 //! taken on trust; what cannot be right is [`CallError::Malformed`].
 
 use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow_array::ffi::to_ffi;
@@ -13,7 +14,8 @@ use serde_json::Value;
 use crate::abi::{Buffer, DestinationTable, MAX_ANSWER, MAX_STATE, SessionPointer, Slice, Status, TableError};
 use crate::destination::{Delivery, Description, Operator, Progress, Rejected, Written};
 use crate::error::DestinationError;
-use crate::message::{CheckRequest, Failure, OpenRequest};
+use crate::message::{CheckRequest, Failure, OpenRequest, Renewed};
+use crate::renewal::RefreshToken;
 
 /// The most characters of a message or a reason that are kept.
 const MAX_TEXT: usize = 500;
@@ -35,9 +37,23 @@ pub enum CallError {
 }
 
 /// A destination type behind its table, which has all functions of version 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plugin {
     table: DestinationTable,
+    renewed: Renewals,
+}
+
+/// The refresh token that came with an answer and was not taken yet; of several the last.
+#[derive(Debug, Clone, Default)]
+struct Renewals(Arc<Mutex<Option<RefreshToken>>>);
+
+impl Renewals {
+    /// Keeps the token that is in an answer. Those of many calls are not read otherwise, and may be anything.
+    fn note(&self, answer: &[u8]) {
+        if let Ok(Renewed { refresh_token: Some(token) }) = serde_json::from_slice(answer) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        }
+    }
 }
 
 /// What a function that is not in the table comes to, though [`Plugin::from_table`] lets no such table through.
@@ -54,7 +70,19 @@ impl Plugin {
     /// runs, since nothing is ever unloaded.
     pub unsafe fn from_table(table: *const DestinationTable) -> Result<Self, TableError> {
         // SAFETY: promised by the caller.
-        Ok(Self { table: unsafe { DestinationTable::read(table) }? })
+        Ok(Self { table: unsafe { DestinationTable::read(table) }?, renewed: Renewals::default() })
+    }
+
+    /// The same type, whose refresh tokens are not mixed with those of this one.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { table: self.table, renewed: Renewals::default() }
+    }
+
+    /// The refresh token that came with an answer of the type's or of one of its sessions, once; also where that was an
+    /// error.
+    pub fn renewed(&self) -> Option<RefreshToken> {
+        self.renewed.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What the destination type is.
@@ -66,7 +94,7 @@ impl Plugin {
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
         let status = unsafe { describe(&mut answer) };
-        let description: Description = parse(&answered(status, &answer)?)?;
+        let description: Description = parse(&answered(status, &answer, &Renewals::default())?)?;
         if description.is_sound() { Ok(description) } else { Err(CallError::Malformed("its description is not sound")) }
     }
 
@@ -80,7 +108,7 @@ impl Plugin {
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says; the request outlives the call.
         let status = unsafe { check(Slice::lend(&request), &mut answer) };
-        answered(status, &answer).map(drop)
+        answered(status, &answer, &self.renewed).map(drop)
     }
 
     /// Begins a delivery or goes on with one.
@@ -98,8 +126,8 @@ impl Plugin {
         let (lent, state) = (Slice::lend(&request), Slice::lend(&delivery.state));
         // SAFETY: the table's function, called as `abi` says; request and state outlive the call.
         let status = unsafe { open(lent, state, &mut pointer, &mut answer) };
-        let session = Session { table: self.table, pointer };
-        answered(status, &answer)?;
+        let session = Session { table: self.table, pointer, renewed: self.renewed.clone() };
+        answered(status, &answer, &self.renewed)?;
         if session.pointer.is_null() { Err(CallError::Malformed("it opened nothing")) } else { Ok(session) }
     }
 }
@@ -109,6 +137,7 @@ impl Plugin {
 pub struct Session {
     table: DestinationTable,
     pointer: SessionPointer,
+    renewed: Renewals,
 }
 
 // SAFETY: the contract lets calls of one session come from any thread, one after another, and `&mut self` makes it so.
@@ -128,7 +157,7 @@ impl Session {
         let key = Slice::lend(key.as_bytes());
         // SAFETY: the table's function, called as `abi` says; array and schema are released here unless moved out.
         let status = unsafe { write(self.pointer, sequence, key, &mut array, &mut schema, &mut state, &mut answer) };
-        let mut written: Written = parse(&answered(status, &answer)?)?;
+        let mut written: Written = parse(&answered(status, &answer, &self.renewed)?)?;
         written.state = read_state(&state)?;
         sound_rejections(&mut written.rejected)?;
         let total = rows.num_rows() as u64;
@@ -148,7 +177,7 @@ impl Session {
         let (mut state, mut answer) = (Buffer::empty(), Buffer::empty());
         // SAFETY: the table's function, called as `abi` says.
         let status = unsafe { poll(self.pointer, &mut state, &mut answer) };
-        let mut progress: Progress = parse(&answered(status, &answer)?)?;
+        let mut progress: Progress = parse(&answered(status, &answer, &self.renewed)?)?;
         progress.state = if state.data.is_null() { None } else { Some(read_state(&state)?) };
         for settled in &mut progress.settled {
             sound_rejections(&mut settled.rejected)?;
@@ -165,7 +194,7 @@ impl Session {
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
         let status = unsafe { finish(self.pointer, &mut answer) };
-        answered(status, &answer).map(drop)
+        answered(status, &answer, &self.renewed).map(drop)
     }
 
     /// Ends a delivery that was cancelled.
@@ -177,7 +206,7 @@ impl Session {
         let mut answer = Buffer::empty();
         // SAFETY: the table's function, called as `abi` says.
         let status = unsafe { abort(self.pointer, &mut answer) };
-        answered(status, &answer).map(drop)
+        answered(status, &answer, &self.renewed).map(drop)
     }
 }
 
@@ -195,12 +224,13 @@ fn request(value: &impl Serialize) -> Result<Vec<u8>, CallError> {
 }
 
 /// The bytes of a good answer, or the error that a bad one stands for.
-fn answered(status: Status, answer: &Buffer) -> Result<Vec<u8>, CallError> {
+fn answered(status: Status, answer: &Buffer, renewed: &Renewals) -> Result<Vec<u8>, CallError> {
     if status == Status::PANICKED {
         return Err(CallError::Panicked);
     }
     // SAFETY: the contract says that `data` has `len` bytes; a plugin that lies takes its own process down.
     let bytes = unsafe { answer.copy(MAX_ANSWER) }.ok_or(CallError::Malformed("its answer is too large"))?;
+    renewed.note(&bytes);
     if status == Status::OK {
         return Ok(bytes);
     }

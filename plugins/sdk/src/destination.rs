@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::consent::Consent;
 use crate::error::DestinationError;
 use crate::hosts;
 
@@ -39,6 +40,11 @@ pub trait Destination: Sized + Send + 'static {
     /// What an account sets up. Its JSON Schema, with the doc comment of every field, is what the API shows; a
     /// [`crate::Secret`] is never shown again. `#[serde(deny_unknown_fields)]` catches typos.
     type Settings: DeserializeOwned + JsonSchema + Send;
+
+    /// How an account consents, for an endpoint that signs in by OAuth: it then need not obtain a refresh token by itself.
+    fn consent() -> Option<Consent> {
+        None
+    }
 
     /// Tries the settings against the real endpoint and leaves nothing behind.
     fn check(settings: Self::Settings, operator: Operator)
@@ -105,10 +111,14 @@ pub struct Description {
     pub reaches: Reaches,
     /// The JSON Schema of the settings.
     pub settings: serde_json::Value,
+    /// [`Destination::consent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 impl Description {
-    /// Whether the id is one that can be shown and compared safely, and the texts are of a sensible length.
+    /// Whether the id is one that can be shown and compared safely, the texts are of a sensible length, and consent can be
+    /// asked for as it says.
     pub fn is_sound(&self) -> bool {
         let sound_id = (1..=64).contains(&self.id.len())
             && self.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -120,6 +130,7 @@ impl Description {
             && sound_text(&self.summary, 1000)
             && sound_text(&self.version, 64)
             && self.settings.is_object()
+            && self.consent.as_ref().is_none_or(|consent| consent.fault(&self.settings).is_none())
             && self.reaches.hosts.len() <= hosts::MOST
             && self.reaches.hosts.iter().all(|host| hosts::is_sound(host))
     }

@@ -11,11 +11,13 @@ use arrow_array::{RecordBatch, StructArray};
 use arrow_schema::DataType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::abi::{Buffer, DestinationTable, MAGIC, MAX_STATE, SessionPointer, Slice, Status, VERSION};
 use crate::destination::{Description, Destination, Reaches};
 use crate::error::DestinationError;
 use crate::message::{CheckRequest, Failure, OpenRequest};
+use crate::renewal::RefreshToken;
 use crate::runtime::block_on;
 
 /// Exports a type that implements [`Destination`] from a cdylib. Written once, beside the implementation.
@@ -69,7 +71,9 @@ unsafe extern "C" fn describe<D: Destination>(answer: *mut Buffer) -> Status {
             repeats: D::REPEATS,
             reaches: Reaches { folder: D::FOLDER, hosts: D::HOSTS.iter().map(|host| (*host).to_owned()).collect() },
             settings: schemars::schema_for!(D::Settings).to_value(),
+            consent: D::consent(),
         })
+        .map(Called::of)
     });
     // SAFETY: the caller gives an empty buffer.
     unsafe { reply(outcome, answer) }
@@ -79,8 +83,7 @@ unsafe extern "C" fn check<D: Destination>(request: Slice, answer: *mut Buffer) 
     let outcome = guard(|| {
         // SAFETY: the caller lends the request for the time of the call.
         let request: CheckRequest = decode(unsafe { request.bytes() })?;
-        block_on(D::check(settings::<D>(request.settings)?, request.operator))?;
-        Ok(Vec::new())
+        Ok(called(D::check(settings::<D>(request.settings)?, request.operator), |()| Ok(Vec::new())))
     });
     // SAFETY: the caller gives an empty buffer.
     unsafe { reply(outcome, answer) }
@@ -98,11 +101,12 @@ unsafe extern "C" fn open<D: Destination>(
         let request: OpenRequest = decode(request)?;
         let mut delivery = request.delivery;
         delivery.state = state;
-        let destination = block_on(D::open(settings::<D>(request.settings)?, request.operator, delivery))?;
-        let opened = Box::new(Session { destination, panicked: false });
-        // SAFETY: the caller gives room for one pointer; what is put there is freed by `close`.
-        unsafe { ptr::write(session, Box::into_raw(opened).cast()) };
-        Ok(Vec::new())
+        Ok(called(D::open(settings::<D>(request.settings)?, request.operator, delivery), |destination| {
+            let opened = Box::new(Session { destination, panicked: false });
+            // SAFETY: the caller gives room for one pointer; what is put there is freed by `close`.
+            unsafe { ptr::write(session, Box::into_raw(opened).cast()) };
+            Ok(Vec::new())
+        }))
     });
     // SAFETY: the caller gives an empty buffer.
     unsafe { reply(outcome, answer) }
@@ -123,11 +127,12 @@ unsafe extern "C" fn write<D: Destination>(
         // SAFETY: the caller lends the key for the time of the call.
         let key = std::str::from_utf8(unsafe { key.bytes() })
             .map_err(|_| DestinationError::Payload("the batch's key is not text".to_owned()))?;
-        let written = block_on(destination.write(sequence, key, rows))?;
-        let answer = encode(&written)?;
-        // SAFETY: the caller gives an empty buffer for the state.
-        unsafe { give_state(written.state, state) }?;
-        Ok(answer)
+        Ok(called(destination.write(sequence, key, rows), |written| {
+            let answer = encode(&written)?;
+            // SAFETY: the caller gives an empty buffer for the state.
+            unsafe { give_state(written.state, state) }?;
+            Ok(answer)
+        }))
     };
     // SAFETY: the session is what `open` made, and the answer an empty buffer.
     unsafe { reply(in_session(session, call), answer) }
@@ -135,26 +140,27 @@ unsafe extern "C" fn write<D: Destination>(
 
 unsafe extern "C" fn poll<D: Destination>(session: SessionPointer, state: *mut Buffer, answer: *mut Buffer) -> Status {
     let call = |destination: &mut D| {
-        let progress = block_on(destination.poll())?;
-        let answer = encode(&progress)?;
-        if let Some(bytes) = progress.state {
-            // SAFETY: the caller gives an empty buffer for the state.
-            unsafe { give_state(bytes, state) }?;
-        }
-        Ok(answer)
+        Ok(called(destination.poll(), |progress| {
+            let answer = encode(&progress)?;
+            if let Some(bytes) = progress.state {
+                // SAFETY: the caller gives an empty buffer for the state.
+                unsafe { give_state(bytes, state) }?;
+            }
+            Ok(answer)
+        }))
     };
     // SAFETY: the session is what `open` made, and the answer an empty buffer.
     unsafe { reply(in_session(session, call), answer) }
 }
 
 unsafe extern "C" fn finish<D: Destination>(session: SessionPointer, answer: *mut Buffer) -> Status {
-    let call = |destination: &mut D| block_on(destination.finish()).map(|()| Vec::new());
+    let call = |destination: &mut D| Ok(called(destination.finish(), |()| Ok(Vec::new())));
     // SAFETY: the session is what `open` made, and the answer an empty buffer.
     unsafe { reply(in_session(session, call), answer) }
 }
 
 unsafe extern "C" fn abort<D: Destination>(session: SessionPointer, answer: *mut Buffer) -> Status {
-    let call = |destination: &mut D| block_on(destination.abort()).map(|()| Vec::new());
+    let call = |destination: &mut D| Ok(called(destination.abort(), |()| Ok(Vec::new())));
     // SAFETY: the session is what `open` made, and the answer an empty buffer.
     unsafe { reply(in_session(session, call), answer) }
 }
@@ -170,10 +176,37 @@ unsafe extern "C" fn close<D: Destination>(session: SessionPointer) {
 }
 
 type Panic = Box<dyn Any + Send>;
-type Outcome = Result<Result<Vec<u8>, DestinationError>, Panic>;
+type Outcome = Result<Called, Panic>;
 
-fn guard(call: impl FnOnce() -> Result<Vec<u8>, DestinationError>) -> Outcome {
-    catch_unwind(AssertUnwindSafe(call))
+/// What a call came to: an answer or an error, and the refresh token that came meanwhile.
+struct Called {
+    answer: Result<Vec<u8>, DestinationError>,
+    refresh_token: Option<RefreshToken>,
+}
+
+impl Called {
+    fn of(answer: Vec<u8>) -> Self {
+        Self { answer: Ok(answer), refresh_token: None }
+    }
+}
+
+impl From<DestinationError> for Called {
+    fn from(error: DestinationError) -> Self {
+        Self { answer: Err(error), refresh_token: None }
+    }
+}
+
+/// Makes a call of the author's, and an answer of what it gives.
+fn called<T>(
+    call: impl Future<Output = Result<T, DestinationError>>,
+    answer: impl FnOnce(T) -> Result<Vec<u8>, DestinationError>,
+) -> Called {
+    let (outcome, refresh_token) = block_on(call);
+    Called { answer: outcome.and_then(answer), refresh_token }
+}
+
+fn guard(call: impl FnOnce() -> Result<Called, DestinationError>) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| call().unwrap_or_else(Called::from)))
 }
 
 /// Runs `call` on the session's destination, unless an earlier call panicked.
@@ -182,11 +215,11 @@ fn guard(call: impl FnOnce() -> Result<Vec<u8>, DestinationError>) -> Outcome {
 /// `session` must come from `open::<D>`, be open, and not be in use by another call.
 unsafe fn in_session<D: Destination>(
     session: SessionPointer,
-    call: impl FnOnce(&mut D) -> Result<Vec<u8>, DestinationError>,
+    call: impl FnOnce(&mut D) -> Result<Called, DestinationError>,
 ) -> Outcome {
     // SAFETY: promised by the caller; a null pointer is answered below.
     let Some(session) = (unsafe { session.cast::<Session<D>>().as_mut() }) else {
-        return Ok(Err(DestinationError::Permanent("the delivery is not open".to_owned())));
+        return Ok(DestinationError::Permanent("the delivery is not open".to_owned()).into());
     };
     if session.panicked {
         return Err(Box::new("an earlier call panicked"));
@@ -202,17 +235,25 @@ unsafe fn in_session<D: Destination>(
 /// `answer` must point to a buffer.
 unsafe fn reply(outcome: Outcome, answer: *mut Buffer) -> Status {
     let (status, bytes) = match outcome {
-        Ok(Ok(bytes)) => (Status::OK, bytes),
-        Ok(Err(error)) => {
+        Ok(Called { answer: Ok(bytes), refresh_token }) => (Status::OK, with_token(bytes, refresh_token)),
+        Ok(Called { answer: Err(error), refresh_token }) => {
             let retry_after_ms = error.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
             let failure = Failure { message: error.to_string(), retry_after_ms };
-            (error.status(), serde_json::to_vec(&failure).unwrap_or_default())
+            (error.status(), with_token(serde_json::to_vec(&failure).unwrap_or_default(), refresh_token))
         }
         Err(_) => (Status::PANICKED, Vec::new()),
     };
     // SAFETY: promised by the caller; assigning frees whatever was in it.
     unsafe { *answer = Buffer::give(bytes) };
     status
+}
+
+/// An answer with the refresh token that goes along with it. An answer that is not read is none without it.
+fn with_token(answer: Vec<u8>, refresh_token: Option<RefreshToken>) -> Vec<u8> {
+    let Some(token) = refresh_token else { return answer };
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_slice(&answer).unwrap_or_default();
+    fields.insert("refresh_token".to_owned(), token.reveal().into());
+    serde_json::to_vec(&fields).unwrap_or(answer)
 }
 
 /// # Safety
@@ -242,7 +283,7 @@ unsafe fn take_rows(array: *mut FFI_ArrowArray, schema: *mut FFI_ArrowSchema) ->
     }
 }
 
-fn settings<D: Destination>(value: serde_json::Value) -> Result<D::Settings, DestinationError> {
+fn settings<D: Destination>(value: Value) -> Result<D::Settings, DestinationError> {
     // A list would be taken for the fields in their order.
     if !value.is_object() {
         return Err(DestinationError::Config("the settings are not an object".to_owned()));

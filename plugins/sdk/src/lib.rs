@@ -10,6 +10,8 @@
 //! | [`rows`] | the shape of a batch: which columns, what they mean |
 //! | [`error`] | the six kinds of error, which decide on retrying |
 //! | [`secret`] | settings that cannot be printed |
+//! | [`consent`] | how accounts consent, where the endpoint signs in by OAuth |
+//! | [`renewal`] | refresh tokens that take the place of others |
 //! | [`batching`] | cutting rows into what the endpoint takes at once |
 //! | [`parts`] | a batch that becomes several requests, and how far it is |
 //! | [`match_keys`] | what the endpoint takes for each match key |
@@ -35,6 +37,7 @@
 pub mod abi;
 pub mod batching;
 pub mod caller;
+pub mod consent;
 pub mod destination;
 pub mod error;
 pub mod export;
@@ -48,17 +51,20 @@ pub mod match_keys;
 mod message;
 pub mod parts;
 pub mod reach;
+pub mod renewal;
 pub mod rows;
 mod runtime;
 pub mod secret;
 pub mod state;
 pub mod testkit;
 
+pub use consent::Consent;
 pub use destination::{
     Delivery, Description, Destination, Operator, Progress, Reaches, Rejected, Repeats, Settled, Written,
 };
 pub use error::DestinationError;
 pub use identity_format::IdentityFormat;
+pub use renewal::RefreshToken;
 pub use secret::Secret;
 
 pub use arrow_array;

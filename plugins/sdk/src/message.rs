@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::destination::{Delivery, Operator};
+use crate::renewal::RefreshToken;
 
 /// Request of `check`.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +29,13 @@ pub(crate) struct Failure {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+/// What the answer of any call may have beside the rest.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Renewed {
+    #[serde(default)]
+    pub refresh_token: Option<RefreshToken>,
 }
 
 /// A duration as whole milliseconds.

@@ -55,7 +55,7 @@ mod tests {
     use chrono::TimeDelta;
     use proptest::prelude::*;
 
-    const ALL: [ActivationStatus; 8] = [
+    const ALL: [ActivationStatus; 9] = [
         ActivationStatus::Scheduled,
         ActivationStatus::Delivering,
         ActivationStatus::Delivered,
@@ -63,6 +63,7 @@ mod tests {
         ActivationStatus::Paused,
         ActivationStatus::AccessEnded,
         ActivationStatus::Failed,
+        ActivationStatus::CredentialsRefused,
         ActivationStatus::Cancelled,
     ];
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;

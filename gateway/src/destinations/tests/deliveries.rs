@@ -213,9 +213,10 @@ async fn a_delivery_that_nobody_goes_on_with_is_aborted_where_it_is() {
     let (place, mut ledger) = (Place::new(4, 10), Ledger { fail_at: Some(3), ..Ledger::default() });
     let order = place.order("");
     run(&order, &mut ledger).await.unwrap_err();
-    abandon(&launcher(), &ledger.resume(&order)).await;
+    let resumed = ledger.resume(&order);
+    abandon(&launcher(), &resumed, &mut ledger).await;
     assert!(place.has(".aborted-0") && !place.has(".finished-0"));
-    abandon(&launcher(), &Order { settings: Place::settings("cannot open"), ..order }).await;
+    abandon(&launcher(), &Order { settings: Place::settings("cannot open"), ..order }, &mut ledger).await;
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl Place {
     pub fn order(&self, mode: &str) -> Order {
         Order {
             settings: Self::settings(mode),
+            refresh_token: None,
             operator: self.operator(),
             activation: "0190f3c4".to_owned(),
             name: "Spring shoes".to_owned(),

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 
-use crate::destinations::delivery::{AckSink, Acknowledgement, Order, Settlement, SinkError};
+use crate::destinations::delivery::{AckSink, Acknowledgement, Order, Renewal, Settlement, SinkError};
 
 /// What was acknowledged, in order.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub acknowledged: Vec<Acknowledgement>,
     pub settled: Vec<Settlement>,
+    pub renewed: Vec<Renewal>,
     /// Fails at this sequence, once.
     pub fail_at: Option<u64>,
 }
@@ -26,6 +27,11 @@ impl AckSink for Ledger {
 
     async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError> {
         self.settled.push(settlement);
+        Ok(())
+    }
+
+    async fn renewed(&mut self, renewal: Renewal) -> Result<(), SinkError> {
+        self.renewed.push(renewal);
         Ok(())
     }
 }

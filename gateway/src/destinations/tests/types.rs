@@ -33,9 +33,9 @@ async fn only_what_is_allowed_is_a_type() {
     assert_eq!(found.unusable.len(), 1);
     assert_eq!(registry.describe("fixture").unwrap().name, "Fixture");
     let operator = Operator { local_root: Some(folder.path().join("made/for/it")), ..Operator::default() };
-    registry.check("fixture", &Place::settings(""), &operator).await.unwrap();
+    registry.check("fixture", &mut Place::settings(""), &operator).await.unwrap();
     assert!(folder.path().join("made/for/it").is_dir());
-    let refused = registry.check("fixture", &Place::settings("auth"), &operator).await.unwrap_err();
+    let refused = registry.check("fixture", &mut Place::settings("auth"), &operator).await.unwrap_err();
     assert!(matches!(refused, RegistryError::Worker(_)), "{refused}");
 
     fs::remove_file(&file).unwrap();

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::fixture::{Place, compile, policy, reaches, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
-use crate::destinations::delivery::{AckSink, Acknowledgement, Delivered, Settlement, SinkError, Stop};
+use crate::destinations::delivery::{AckSink, Acknowledgement, Delivered, Renewal, Settlement, SinkError, Stop};
 use crate::destinations::plugin::FileHash;
 use crate::destinations::registry::Registry;
 
@@ -99,6 +99,10 @@ impl AckSink for Changing<'_> {
 
     async fn settled(&mut self, settlement: Settlement) -> Result<(), SinkError> {
         self.ledger.settled(settlement).await
+    }
+
+    async fn renewed(&mut self, renewal: Renewal) -> Result<(), SinkError> {
+        self.ledger.renewed(renewal).await
     }
 }
 

@@ -50,5 +50,6 @@ async fn a_plugin_that_takes_anything_is_told_so() {
     let has = |what: &str| assert!(failed.iter().any(|failed| failed.contains(what)), "{what}: {failed:?}");
     has("`url` has no description");
     has("`url` does not say what it may be");
+    has("consent can be asked for: http://127.0.0.1:1/token is no address that starts with https://");
     has("a setting that does not exist is refused: they are taken");
 }

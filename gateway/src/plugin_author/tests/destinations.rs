@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use arrow_array::RecordBatch;
 use entente_destination::rows::Rows;
 use entente_destination::{
-    Delivery, Destination, DestinationError, Operator, Progress, Rejected, Secret, Settled, Written,
+    Consent, Delivery, Destination, DestinationError, Operator, Progress, Rejected, Secret, Settled, Written,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -98,14 +98,17 @@ impl Destination for Lines {
     }
 }
 
-/// Takes any settings at all, and describes none.
+/// Takes any settings at all, describes none, and has accounts consent where anybody can read along.
 pub(super) struct Lax;
 
 #[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "they are only described")]
 pub(super) struct LaxSettings {
     #[serde(default)]
-    #[expect(dead_code, reason = "it is only described")]
     url: Value,
+    client_id: Option<String>,
+    client_secret: Option<Secret<String>>,
+    refresh_token: Option<Secret<String>>,
 }
 
 impl Destination for Lax {
@@ -115,6 +118,18 @@ impl Destination for Lax {
     const VERSION: &'static str = "1";
     const FOLDER: bool = true;
     type Settings = LaxSettings;
+
+    fn consent() -> Option<Consent> {
+        let text = str::to_owned;
+        Some(Consent {
+            authorization_url: text("https://tvtube.example/consent"),
+            token_url: text("http://127.0.0.1:1/token"),
+            client_id: text("client_id"),
+            client_secret: text("client_secret"),
+            refresh_token: text("refresh_token"),
+            ..Consent::default()
+        })
+    }
 
     async fn check(_: LaxSettings, _: Operator) -> Result<(), DestinationError> {
         Ok(())

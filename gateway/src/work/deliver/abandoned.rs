@@ -26,11 +26,13 @@ pub async fn clean_up(gateway: &Gateway) -> Result<(), Fault> {
     files::remove_leftovers(gateway).await
 }
 
-/// One that was cancelled has a job that ends it; one that is paused has none when access to it ends.
+/// One that was cancelled has a job that ends it; one that waits for its receiver has none when access to it ends.
 fn is_over(activation: &Activation, sent: Option<&SentAudience>) -> bool {
     let today = crate::clock::now().date_naive();
+    let waits_for_receiver =
+        activation.paused_at.is_some() || activation.status == ActivationStatus::CredentialsRefused;
     matches!(activation.status, ActivationStatus::AccessEnded | ActivationStatus::Failed)
-        || (activation.paused_at.is_some() && sent.is_none_or(|sent| !sent.grants(today)))
+        || (waits_for_receiver && sent.is_none_or(|sent| !sent.grants(today)))
 }
 
 async fn end(gateway: &Gateway, delivery: &Delivery) -> Result<(), Fault> {

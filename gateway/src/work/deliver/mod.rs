@@ -21,6 +21,7 @@ use crate::{
 };
 pub use abandoned::clean_up;
 use chrono::{NaiveTime, TimeDelta};
+use entente_destination::DestinationError;
 use entente_domain::{
     ActivationId, JobId, Timestamp,
     activation::{Activation, ActivationStatus},
@@ -31,6 +32,7 @@ use entente_store::{Delivery, DeliveryStatus, NewJob};
 use outcome::Ending;
 use prepare::Prepared;
 pub use refreshed::after_refresh;
+use serde_json::Value;
 use sink::Sink;
 use sources::Sources;
 use std::{path::PathBuf, time::Duration};
@@ -100,13 +102,18 @@ async fn attempt(task: &Task) -> Result<Ended, Fault> {
     let Some(Subject::Activation(id)) = task.job.subject else {
         return Err(Fault::new("a delivery of nothing"));
     };
-    let Some(sources) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
+    let Some(mut sources) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
     let running = task.gateway.store().latest_delivery(id, DeliveryStatus::Running).await?;
     match (sources.activation.status, &running) {
         (ActivationStatus::Cancelled, Some(delivery)) => return abandon(task, &sources, delivery).await,
         // Resuming it makes a job of its own.
         _ if sources.activation.paused_at.is_some() => return Ok(Ended::Done),
         (_, None) if !sources.waits() => return Ok(Ended::Done),
+        (ActivationStatus::CredentialsRefused, _) => {
+            outcome::stop(task, &sources.activation, ActivationStatus::Delivering, None).await?;
+            let Some(again) = Sources::load(&task.gateway, id).await? else { return Ok(Ended::Done) };
+            sources = again;
+        }
         _ => {}
     }
     let stop = |status| outcome::stop(task, &sources.activation, status, None);
@@ -124,7 +131,7 @@ async fn attempt(task: &Task) -> Result<Ended, Fault> {
 }
 
 async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<Ended, Fault> {
-    let Some((destination_type, settings)) = sources.destination(&task.gateway).await? else {
+    let Some(target) = sources.destination(&task.gateway).await? else {
         return outcome::end(task, sources, &delivery, Ending::DestinationGone).await;
     };
     if !sources.has_crosswalks() {
@@ -134,12 +141,12 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Prepared::Rows(rows) => rows,
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
     };
-    let mut sink = Sink::open(task, &delivery, &rows).await?;
-    let order = order(task, sources, &delivery, settings, rows, sink.state()?);
+    let mut sink = Sink::open(task, &delivery, target.settings.clone(), &rows).await?;
+    let order = order(task, sources, &delivery, target.settings, rows, sink.state()?);
     let stop = Stop::default();
-    let registry = task.gateway.destinations();
+    let (registry, of_type) = (task.gateway.destinations(), &target.destination_type);
     let delivered = tokio::select! {
-        delivered = registry.deliver(&destination_type, &order, &mut sink, RetryPolicy::default(), &stop) => delivered,
+        delivered = registry.deliver(of_type, &order, &mut sink, RetryPolicy::default(), &stop) => delivered,
         () = stop_when_unwanted(task, sources.activation.id, &stop) => Err(DeliveryError::Cancelled),
         () = task.stop.cancelled() => return Ok(Ended::HandedBack),
     };
@@ -147,6 +154,9 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Ok(_) => {
             refreshed::catch_up(task, sources, &delivery).await?;
             outcome::end(task, sources, &delivery, Ending::Delivered).await
+        }
+        Err(DeliveryError::Destination(error @ DestinationError::Auth(_))) => {
+            await_credentials(task, sources, sink.settings(), endpoint::said(&error)).await
         }
         Err(DeliveryError::Destination(error)) => {
             outcome::end(task, sources, &delivery, Ending::Refused(endpoint::said(&error))).await
@@ -167,29 +177,43 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
     }
 }
 
+/// Leaves a delivery as it is until its destination has other credentials than those that were refused. It may have them
+/// already: another delivery was given a refresh token in place of the one that this one began with, or somebody changed
+/// them before this one was seen to wait.
+async fn await_credentials(task: &Task, sources: &Sources, refused: &Value, said: String) -> Result<Ended, Fault> {
+    if !has_others(task, sources, refused).await? {
+        outcome::stop(task, &sources.activation, ActivationStatus::CredentialsRefused, Some(said)).await?;
+        if !has_others(task, sources, refused).await? {
+            return Ok(Ended::Done);
+        }
+    }
+    Ok(Ended::Later(crate::clock::now()))
+}
+
+/// Whether a destination has other settings by now.
+async fn has_others(task: &Task, sources: &Sources, refused: &Value) -> Result<bool, Fault> {
+    Ok(sources.destination(&task.gateway).await?.is_some_and(|target| target.settings != *refused))
+}
+
 /// Ends a delivery that was cancelled while nothing ran. Its destination is told, unless there is nothing to tell.
 async fn abandon(task: &Task, sources: &Sources, delivery: &Delivery) -> Result<Ended, Fault> {
     let rows = files::rows(&task.gateway, delivery.id);
     if tokio::fs::try_exists(&rows).await?
-        && let Some((destination_type, settings)) = sources.destination(&task.gateway).await?
+        && let Some(target) = sources.destination(&task.gateway).await?
     {
-        let state = Sink::open(task, delivery, &rows).await?.state()?;
-        let order = order(task, sources, delivery, settings, rows, state);
-        task.gateway.destinations().abandon(&destination_type, &order).await.map_err(Fault::new)?;
+        let mut sink = Sink::open(task, delivery, target.settings.clone(), &rows).await?;
+        let order = order(task, sources, delivery, target.settings, rows, sink.state()?);
+        let abandoned = task.gateway.destinations().abandon(&target.destination_type, &order, &mut sink);
+        abandoned.await.map_err(Fault::new)?;
     }
     outcome::end(task, sources, delivery, Ending::Cancelled).await
 }
 
-fn order(
-    task: &Task,
-    sources: &Sources,
-    delivery: &Delivery,
-    settings: serde_json::Value,
-    rows: PathBuf,
-    state: Vec<u8>,
-) -> Order {
+fn order(task: &Task, sources: &Sources, delivery: &Delivery, settings: Value, rows: PathBuf, state: Vec<u8>) -> Order {
     Order {
         settings,
+        // The registry knows what a type may renew.
+        refresh_token: None,
         operator: endpoint::operator(&task.gateway, sources.activation.account),
         activation: sources.activation.id.to_string(),
         name: sources.audience_name(),

@@ -2,9 +2,10 @@
 
 use crate::{
     destinations::{
-        AckSink, Acknowledgement, Settlement, SinkError,
+        AckSink, Acknowledgement, Renewal, Settlement, SinkError,
         rows_file::{RowsError, RowsFile},
     },
+    endpoint,
     secrets::purpose::of_delivery_state,
     work::{Fault, Task},
 };
@@ -13,8 +14,9 @@ use entente_destination::{
     Rejected,
     rows::{Change, Rows},
 };
-use entente_domain::DeliveryId;
-use entente_store::{Acknowledgement as Batch, Delivery, LateRejections, NewRejectedRow};
+use entente_domain::{DeliveryId, DestinationId};
+use entente_store::{Acknowledgement as Batch, Delivery, LateRejections, NewRejectedRow, RenewSettings};
+use serde_json::Value;
 use std::{
     path::Path,
     sync::Arc,
@@ -28,6 +30,9 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 pub struct Sink {
     task: Task,
     delivery: DeliveryId,
+    destination: DestinationId,
+    /// The destination's settings, with refresh tokens that were renewed meanwhile.
+    settings: Value,
     sealed: Option<Vec<u8>>,
     file: Arc<RowsFile>,
     /// Rows of each batch but the last.
@@ -43,7 +48,7 @@ type Changes = Vec<Change>;
 
 impl Sink {
     /// Opens the sink of a delivery that begins or goes on.
-    pub async fn open(task: &Task, delivery: &Delivery, rows: &Path) -> Result<Self, Fault> {
+    pub async fn open(task: &Task, delivery: &Delivery, settings: Value, rows: &Path) -> Result<Self, Fault> {
         let path = rows.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let file = RowsFile::open(&path)?;
@@ -61,6 +66,8 @@ impl Sink {
         Ok(Self {
             task: task.clone(),
             delivery: delivery.id,
+            destination: delivery.destination,
+            settings,
             sealed,
             file: Arc::new(file),
             batch_rows,
@@ -80,6 +87,17 @@ impl Sink {
                 state.map(|s| s.to_vec()).map_err(Fault::new)
             }
         }
+    }
+
+    /// The destination's settings, with refresh tokens that were renewed meanwhile.
+    pub fn settings(&self) -> &Value {
+        &self.settings
+    }
+
+    /// What renews the settings in the database.
+    fn renewing(&mut self, renewal: Renewal) -> RenewSettings {
+        renewal.apply(&mut self.settings);
+        endpoint::renewing(&self.task.gateway, self.destination, renewal)
     }
 
     fn purpose(&self) -> String {
@@ -146,7 +164,7 @@ fn counts(changes: &[Change], rejected: &[Rejected]) -> (u64, u64) {
 #[async_trait]
 impl AckSink for Sink {
     async fn acknowledged(&mut self, acknowledgement: Acknowledgement) -> Result<(), SinkError> {
-        let Acknowledgement { sequence, rejected, state, .. } = acknowledgement;
+        let Acknowledgement { sequence, rejected, state, renewal, .. } = acknowledgement;
         let changes = self.changes(sequence).await?;
         let (added, removed) = counts(&changes, &rejected);
         let batch = Batch {
@@ -156,7 +174,8 @@ impl AckSink for Sink {
             rejected: rejected.into_iter().map(|r| numbered(self.batch_rows, sequence, r)).collect(),
             plugin_state_sealed: self.seal(&state)?,
         };
-        self.task.gateway.store().acknowledge_batch(self.delivery, batch).await.map_err(unkept)?;
+        let renewed = renewal.map(|renewal| self.renewing(renewal));
+        self.task.gateway.store().acknowledge_batch(self.delivery, batch, renewed).await.map_err(unkept)?;
         self.get_on().await?;
         self.tell(changes.len() as u64).await
     }
@@ -176,7 +195,14 @@ impl AckSink for Sink {
             }
         }
         let late = LateRejections { rows, plugin_state_sealed: self.seal(&settlement.state)? };
-        self.task.gateway.store().reject_later(self.delivery, late).await.map_err(unkept)?;
+        let renewed = settlement.renewal.map(|renewal| self.renewing(renewal));
+        self.task.gateway.store().reject_later(self.delivery, late, renewed).await.map_err(unkept)?;
+        Ok(())
+    }
+
+    async fn renewed(&mut self, renewal: Renewal) -> Result<(), SinkError> {
+        let renewed = self.renewing(renewal);
+        self.task.gateway.store().renew_settings(self.destination, renewed).await.map_err(unkept)?;
         Ok(())
     }
 }

@@ -12,6 +12,14 @@ use entente_identity::SlotSet;
 use entente_store::StoreError;
 use serde_json::Value;
 
+/// Where a delivery goes.
+pub struct Target {
+    /// The destination type's id.
+    pub destination_type: String,
+    /// The settings with their secrets.
+    pub settings: Value,
+}
+
 /// An activation with what was sent and the audiences of both sides.
 pub struct Sources {
     /// What is delivered.
@@ -98,13 +106,13 @@ impl Sources {
         audiences.iter().filter(|a| a.is_active(now)).map(|a| a.slot).collect()
     }
 
-    /// The destination's type and its settings with their secrets; `None` when it was deleted.
-    pub async fn destination(&self, gateway: &Gateway) -> Result<Option<(String, Value)>, Fault> {
+    /// The destination as it is now; `None` when it was deleted.
+    pub async fn destination(&self, gateway: &Gateway) -> Result<Option<Target>, Fault> {
         let id = self.activation.destination;
         let destination = gateway.store().destinations_by_ids(&[id]).await?.remove(&id);
         let settings = gateway.store().destination_settings(&[id]).await?.remove(&id);
         let (Some(destination), Some(settings)) = (destination, settings) else { return Ok(None) };
         let settings = endpoint::unseal(gateway, id, &settings.sealed).map_err(Fault::new)?;
-        Ok(Some((destination.destination_type, settings)))
+        Ok(Some(Target { destination_type: destination.destination_type, settings }))
     }
 }

@@ -64,6 +64,9 @@ impl Destination for Shelf {
     async fn open(settings: ShelfSettings, _: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         match settings.mode.as_str() {
             "closed" => Err(DestinationError::Permanent("The shelf is closed.".to_owned())),
+            _ if settings.token.reveal() == "expired" => {
+                Err(DestinationError::Auth("The token has expired.".to_owned()))
+            }
             _ => Ok(Self { activation: delivery.activation, mode: settings.mode }),
         }
     }
@@ -386,6 +389,57 @@ async fn a_refresh_while_a_delivery_waits_or_is_paused_is_delivered_after_it() {
     let nodes = [&[delivered(500, 1_000)][..], &first].concat();
     assert_eq!(pair.activation(&activation).await["deliveries"]["nodes"], json!(nodes));
     assert_eq!(shelf(&activation), 2_000, "the destination has those of the last refresh");
+}
+
+#[tokio::test]
+async fn a_delivery_whose_credentials_are_refused_goes_on_with_others() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "", "token": "expired" })).await;
+    let sent = pair.send("Runners", json!({ "recurring": { "from": today(0), "until": today(9) } })).await;
+    let activation = pair.activate(&sent, &destination).await;
+    let seen = pair.activation(&activation).await;
+    let refused = json!({ "status": "CREDENTIALS_REFUSED", "failure": "The token has expired.", "delivered": 0,
+        "rejected": 0, "deliveries": { "nodes": [{ "status": "RUNNING", "added": 0, "removed": 0 }] } });
+    assert_eq!(seen, refused);
+    pair.luma.refresh(&pair.luma_source, &pair.luma.upload(&file(&[(500..3_500, "Runners")])).await).await;
+    pair.luma.work().await;
+    deliver_all(&pair.fit).await;
+    assert_eq!(pair.activation(&activation).await, refused, "a refresh brings no other credentials");
+
+    let update = async |settings: Value| {
+        let input = json!({ "destinationId": destination["destination"]["id"], "settings": settings });
+        let fields = "destination { settings version }";
+        let updated = pair.fit.press("updateDestination", "UpdateDestinationInput", fields, input).await;
+        deliver_all_at(&pair.fit, crate::clock::now() + TimeDelta::hours(1)).await;
+        updated
+    };
+    assert_eq!(codes(&update(json!({ "mode": "", "token": "wrong" })).await), ["DESTINATION_REFUSED"]);
+    assert_eq!(codes(&update(json!({ "mode": "other" })).await), ["DESTINATION_REFUSED"], "secrets come along");
+    assert_eq!(pair.activation(&activation).await, refused);
+    assert_eq!(codes(&update(json!({ "mode": "" })).await), [""; 0], "as it was shown");
+    assert_eq!(pair.activation(&activation).await, refused, "it was tried again with the token that there is");
+    let updated = update(json!({ "mode": "", "token": "right" })).await;
+    assert_eq!(updated["destination"], json!({ "settings": { "mode": "" }, "version": 3 }));
+    let seen = pair.activation(&activation).await;
+    let delivered = |added, removed| json!({ "status": "DELIVERED", "added": added, "removed": removed });
+    assert_eq!(seen["deliveries"]["nodes"], json!([delivered(500, 0), delivered(2_000, 0)]), "{seen}");
+    assert_eq!((&seen["status"], &seen["failure"]), (&json!("DELIVERED"), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_delivery_whose_credentials_are_refused_ends_with_access() {
+    let pair = Pair::connected(&[(0..3_000, "Runners")], &[(1_000..4_000, "Fans")]).await;
+    let destination = pair.destination(json!({ "mode": "", "token": "expired" })).await;
+    let sent = pair.send("Runners", json!({ "once": true })).await;
+    let activation = pair.activate(&sent, &destination).await;
+    let input = json!({ "sentAudienceId": sent["sentAudience"]["id"] });
+    let fields = "sentAudience { hasAccess }";
+    pair.luma.press("revokeSentAudience", "RevokeSentAudienceInput", fields, input).await;
+    deliver::clean_up(&pair.luma.gateway).await.unwrap();
+    let seen = pair.activation(&activation).await;
+    let ended = (&json!("ACCESS_ENDED"), &json!("FAILED"));
+    assert_eq!((&seen["status"], &seen["deliveries"]["nodes"][0]["status"]), ended, "{seen}");
+    assert_eq!(std::fs::read_dir(pair.luma.gateway.settings.data.join("deliveries")).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod api_key;
 mod audience;
 mod audit;
 mod connection;
+mod consent;
 mod data_connection;
 mod delivery;
 mod destination;
@@ -24,6 +25,7 @@ pub use api_key::ApiKey;
 pub use audience::{AudienceEdition, AudienceFilter};
 pub use audit::{AuditEntry, AuditFilter, AuditOutcome};
 pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
+pub use consent::{Consent, NewConsent};
 pub use data_connection::{
     LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
 };
@@ -31,7 +33,7 @@ pub use delivery::{
     Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery,
     NewDelivery, NewRejectedRow, RejectedRow,
 };
-pub use destination::DestinationSettings;
+pub use destination::{DestinationSettings, LoadedDestination, NewSettings};
 pub use generation::{
     AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
 };
@@ -39,7 +41,7 @@ pub use job::{Job, JobPool, JobState};
 pub use member::Member;
 pub use project::LoadedProject;
 pub use report::{FinishedReport, LoadedReport};
-pub use sealed::{Sealed, Unopened, VisitSealed};
+pub use sealed::{RenewSettings, Sealed, Unopened, VisitSealed};
 pub use sent_audience::{LoadedSend, SentAudienceFilter};
 pub use stream::{EventRange, Stream};
 pub use upload::Upload;

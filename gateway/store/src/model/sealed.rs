@@ -1,6 +1,6 @@
 //! What the gateway sealed: values that the database never holds in clear.
 
-use entente_domain::{AccountId, DeliveryId, DestinationId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, UploadId};
 use std::fmt;
 
 /// A sealed value: what it is, and of what.
@@ -18,6 +18,8 @@ pub enum Sealed {
     DestinationSettings(DestinationId),
     /// What a plugin keeps of a delivery.
     DeliveryState(DeliveryId),
+    /// What a consent was begun with, or what came of it.
+    Consent(ConsentId),
 }
 
 impl fmt::Display for Sealed {
@@ -29,6 +31,7 @@ impl fmt::Display for Sealed {
             Self::UploadKey(upload) => write!(f, "the key of an upload ({upload})"),
             Self::DestinationSettings(destination) => write!(f, "settings of a destination ({destination})"),
             Self::DeliveryState(delivery) => write!(f, "the state of a delivery ({delivery})"),
+            Self::Consent(consent) => write!(f, "the secrets of a consent ({consent})"),
         }
     }
 }
@@ -39,3 +42,6 @@ pub struct Unopened;
 
 /// Looks at a sealed value; answers what it is replaced by, or `None` to leave it.
 pub type VisitSealed = Box<dyn FnMut(&Sealed, &[u8]) -> Result<Option<Vec<u8>>, Unopened> + Send>;
+
+/// Looks at the sealed settings of a destination; answers what they are replaced by, or `None` to leave them.
+pub type RenewSettings = Box<dyn FnOnce(&[u8]) -> Result<Option<Vec<u8>>, Unopened> + Send>;

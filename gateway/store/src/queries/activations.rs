@@ -171,6 +171,17 @@ pub async fn by_ids(conn: &mut Conn, ids: Vec<ActivationId>) -> Read<HashMap<Act
     rows.into_iter().map(|row| Activation::try_from(row).map(|a| (a.id, a))).collect()
 }
 
+/// Activations to a destination whose credentials it refused.
+pub async fn with_credentials_refused(conn: &mut Conn, id: DestinationId) -> Read<Vec<Activation>> {
+    let rows = activations::table
+        .filter(activations::destination_id.eq(id.to_string()))
+        .filter(activations::status.eq(columns::name(&ActivationStatus::CredentialsRefused)?))
+        .select(ActivationRow::as_select())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Activation::try_from).collect()
+}
+
 /// Activations of sent audiences, newest first. Every sent audience asked for is in the answer.
 pub async fn of_sent_audiences(
     conn: &mut Conn,

@@ -123,7 +123,12 @@ pub async fn destination_deleted(conn: &mut Conn, id: DestinationId, now: Timest
 
 /// A crosswalk goes: nothing is delivered through it any longer. What was delivered stays there.
 pub async fn crosswalk_deleted(conn: &mut Conn, crosswalk: &Crosswalk, now: Timestamp) -> Read<()> {
-    let waiting = [ActivationStatus::Scheduled, ActivationStatus::Delivering, ActivationStatus::Paused];
+    let waiting = [
+        ActivationStatus::Scheduled,
+        ActivationStatus::Delivering,
+        ActivationStatus::CredentialsRefused,
+        ActivationStatus::Paused,
+    ];
     let waiting = waiting.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let between = [ActivationStatus::Delivered, ActivationStatus::SkippedBelowThreshold];
     let between = between.iter().map(columns::name).collect::<Read<Vec<_>>>()?;

@@ -4,12 +4,13 @@ use super::{
     super::{Conn, Db, insert_all, lock},
     Changed, Done, Read, activations,
     change::unless_taken,
+    destinations,
     paging::{numbered_page, page},
     schema::{deliveries, rejected_rows},
 };
 use crate::{
     Acknowledgement, Change, Delivery, DeliveryEnd, DeliveryStatus, LoadedDelivery, NewDelivery, NewRejectedRow,
-    Outcome, Page, PageRequest, RejectedRow, StoreError, columns,
+    Outcome, Page, PageRequest, RejectedRow, RenewSettings, StoreError, columns,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -183,8 +184,14 @@ pub async fn note_tries(conn: &mut Conn, id: DeliveryId, tries: u32) -> Read<()>
 }
 
 /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch that
-/// was acknowledged before changes nothing.
-pub async fn acknowledge(conn: &mut Conn, id: DeliveryId, batch: Acknowledgement) -> Read<Delivery> {
+/// was acknowledged before changes nothing. Settings of the destination that were renewed meanwhile are kept with it.
+pub async fn acknowledge(
+    conn: &mut Conn,
+    id: DeliveryId,
+    batch: Acknowledgement,
+    renewed: Option<RenewSettings>,
+) -> Read<Delivery> {
+    renew_settings(conn, id, renewed).await?;
     lock(conn, "deliveries", &id.to_string()).await?;
     let mut delivery = by_ids(conn, vec![id]).await?.remove(&id).ok_or(StoreError::Unreadable("delivery"))?;
     if batch.sequence < delivery.acknowledged || delivery.status != DeliveryStatus::Running {
@@ -205,6 +212,14 @@ pub async fn acknowledge(conn: &mut Conn, id: DeliveryId, batch: Acknowledgement
     insert_all!(conn, rejected_rows::table, rows.collect::<Vec<_>>());
     diesel::update(deliveries::table.find(id.to_string())).set(DeliveryRow::new(&delivery)?).execute(conn).await?;
     Ok(delivery)
+}
+
+/// Renews settings of the destination of a delivery. Before the delivery is locked: whoever deletes a destination has it
+/// locked when it comes to what hangs on it.
+pub async fn renew_settings(conn: &mut Conn, id: DeliveryId, renewed: Option<RenewSettings>) -> Read<()> {
+    let Some(renewed) = renewed else { return Ok(()) };
+    let delivery = by_ids(conn, vec![id]).await?.remove(&id).ok_or(StoreError::Unreadable("delivery"))?;
+    destinations::renew(conn, delivery.destination, renewed).await.map(drop)
 }
 
 /// Ends a delivery that runs: the activation changes as the rule says, unless it was deleted meanwhile.

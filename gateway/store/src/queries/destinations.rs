@@ -2,19 +2,24 @@
 
 use super::{
     super::{Conn, Db, lock},
-    Changed, Done, Read, accounts, cascade,
-    change::unless_taken,
-    idempotency,
+    Changed, Done, Read, accounts, activations, cascade,
+    change::{swapped, unless_taken},
+    consents, idempotency,
     paging::page,
     schema::destinations,
 };
-use crate::{Change, Created, DestinationSettings, Outcome, Page, PageRequest, StoreError, columns};
+use crate::{
+    Change, Created, DestinationSettings, LoadedDestination, NewSettings, Outcome, Page, PageRequest, RenewSettings,
+    Sealed, StoreError, columns,
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::{AccountId, Code, DestinationId, Refusal, Timestamp, account::Account, activation::Destination};
+use entente_domain::{
+    AccountId, Code, ConsentId, DestinationId, Refusal, Timestamp, account::Account, activation::Destination,
+};
 use std::collections::{HashMap, HashSet};
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = destinations)]
 struct DestinationRow {
     id: String,
@@ -59,13 +64,14 @@ impl TryFrom<DestinationRow> for Destination {
     }
 }
 
-/// Sets a destination up.
+/// Sets a destination up. The consent that its settings came of is used up.
 pub async fn create(
     conn: &mut Conn,
     change: &Change,
     id: DestinationId,
     account: AccountId,
     settings: DestinationSettings,
+    consent: Option<ConsentId>,
     rule: impl FnOnce(&Account) -> Result<Outcome<Destination>, Refusal> + Send,
 ) -> Changed<Created<DestinationId>> {
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
@@ -73,15 +79,65 @@ pub async fn create(
     }
     let account = accounts::one(conn, account).await?.ok_or_else(|| Refusal::not_found("account"))?;
     let outcome = rule(&account)?;
+    if let Some(consent) = consent {
+        consents::use_up(conn, consent).await?;
+    }
     let values = (
         DestinationRow::new(&outcome.value)?,
         destinations::settings_sealed.eq(settings.sealed),
         destinations::settings_shown.eq(columns::json(&settings.shown)?),
     );
-    unless_taken(diesel::insert_into(destinations::table).values(values).execute(conn).await, || {
-        Refusal::new(Code::AlreadyExists, "The account has a destination with this name already.").at("name")
-    })?;
+    unless_taken(diesel::insert_into(destinations::table).values(values).execute(conn).await, name_taken)?;
     Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Changes a destination, and its settings where there are new ones. The rule says what goes on with them.
+pub async fn change(
+    conn: &mut Conn,
+    id: DestinationId,
+    new: Option<NewSettings>,
+    rule: impl FnOnce(&LoadedDestination) -> Result<Outcome<Destination>, Refusal> + Send,
+) -> Changed<Destination> {
+    lock(conn, "destinations", &id.to_string()).await?;
+    let not_found = || Refusal::not_found("destination");
+    let destination = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
+    let account = accounts::one(conn, destination.account).await?.ok_or_else(not_found)?;
+    let refused = activations::with_credentials_refused(conn, id).await?;
+    let outcome = rule(&LoadedDestination { destination, account, refused })?;
+    let row = destinations::table.find(id.to_string());
+    if let Some(new) = new {
+        let as_read = row.clone().filter(destinations::settings_sealed.eq(new.read_sealed));
+        let settings = (
+            destinations::settings_sealed.eq(new.settings.sealed),
+            destinations::settings_shown.eq(columns::json(&new.settings.shown)?),
+        );
+        swapped(diesel::update(as_read).set(settings).execute(conn).await?)?;
+        if let Some(consent) = new.consent {
+            consents::use_up(conn, consent).await?;
+        }
+    }
+    let changed = diesel::update(row).set(DestinationRow::new(&outcome.value)?).execute(conn).await;
+    unless_taken(changed, name_taken)?;
+    Ok(Done::now(outcome))
+}
+
+fn name_taken() -> Refusal {
+    Refusal::new(Code::AlreadyExists, "The account has a destination with this name already.").at("name")
+}
+
+/// Replaces the sealed settings of a destination as is asked; nothing where it is gone. Answers them as they are now.
+pub async fn renew(conn: &mut Conn, id: DestinationId, renew: RenewSettings) -> Read<Option<Vec<u8>>> {
+    lock(conn, "destinations", &id.to_string()).await?;
+    let row = destinations::table.find(id.to_string());
+    let sealed: Option<Vec<u8>> = row.clone().select(destinations::settings_sealed).first(conn).await.optional()?;
+    let Some(sealed) = sealed else { return Ok(None) };
+    match renew(&sealed).map_err(|_| StoreError::Unopened(Sealed::DestinationSettings(id)))? {
+        Some(renewed) => {
+            diesel::update(row).set(destinations::settings_sealed.eq(&renewed)).execute(conn).await?;
+            Ok(Some(renewed))
+        }
+        None => Ok(Some(sealed)),
+    }
 }
 
 /// Deletes a destination; nothing is delivered to it any longer.

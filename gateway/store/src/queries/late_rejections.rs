@@ -6,14 +6,21 @@ use super::{
     deliveries::{self, DeliveryRow, RejectedRowRow},
     schema::{deliveries as rows, rejected_rows},
 };
-use crate::{Delivery, DeliveryStatus, LateRejections, StoreError, columns};
+use crate::{Delivery, DeliveryStatus, LateRejections, RenewSettings, StoreError, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::DeliveryId;
 use std::collections::HashSet;
 
 /// Keeps late rejections, those that are not kept already, and takes their rows out of the counts.
-pub async fn keep(conn: &mut Conn, id: DeliveryId, late: LateRejections) -> Read<Delivery> {
+/// Settings of the destination that were renewed meanwhile are kept with them.
+pub async fn keep(
+    conn: &mut Conn,
+    id: DeliveryId,
+    late: LateRejections,
+    renewed: Option<RenewSettings>,
+) -> Read<Delivery> {
+    deliveries::renew_settings(conn, id, renewed).await?;
     lock(conn, "deliveries", &id.to_string()).await?;
     let mut delivery =
         deliveries::by_ids(conn, vec![id]).await?.remove(&id).ok_or(StoreError::Unreadable("delivery"))?;

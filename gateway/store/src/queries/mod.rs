@@ -11,6 +11,7 @@ pub mod campaigns;
 pub mod cascade;
 pub mod change;
 pub mod connections;
+pub mod consents;
 pub mod crosswalks;
 pub mod data_connections;
 pub mod deliveries;

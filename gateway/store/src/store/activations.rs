@@ -3,20 +3,21 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Acknowledgement, Change, Created, Delivery, DeliveryEnd, DeliveryStatus, DestinationSettings, LateRejections,
-    LoadedActivation, LoadedDelivery, LoadedSend, NewDelivery, Page, PageRequest, PairRule, RejectedRow, Rule,
-    SentAudienceFilter, StoreError,
+    LoadedActivation, LoadedDelivery, LoadedDestination, LoadedSend, NewDelivery, NewSettings, Page, PageRequest,
+    PairRule, RejectedRow, RenewSettings, Rule, SentAudienceFilter, StoreError,
 };
 use async_recursion::async_recursion as boxed;
 use chrono::NaiveDate;
 use entente_domain::{
-    AccountId, ActivationId, AudienceId, DeliveryId, DestinationId, ProjectId, SentAudienceId,
+    AccountId, ActivationId, AudienceId, ConsentId, DeliveryId, DestinationId, ProjectId, SentAudienceId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
 };
 use std::collections::{HashMap, HashSet};
 
 impl Store {
-    /// Sets a destination up. Refused with `AlreadyExists` when the account has one with this name.
+    /// Sets a destination up. The consent that its settings came of is used up. Refused with `AlreadyExists` when the account
+    /// has one with this name.
     #[boxed]
     pub async fn create_destination(
         &self,
@@ -24,9 +25,23 @@ impl Store {
         id: DestinationId,
         account: AccountId,
         settings: DestinationSettings,
+        consent: Option<ConsentId>,
         rule: Rule<Account, Destination>,
     ) -> Answer<Created<DestinationId>> {
-        change!(self, change, |conn, by| queries::destinations::create(conn, by, id, account, settings, rule))
+        change!(self, change, |conn, by| queries::destinations::create(conn, by, id, account, settings, consent, rule))
+    }
+
+    /// Changes a destination, with its settings where there are new ones. Refused with `Conflict` when those that they were
+    /// made from have changed, with `AlreadyExists` when the account has another one with this name.
+    #[boxed]
+    pub async fn change_destination(
+        &self,
+        change: Change,
+        id: DestinationId,
+        new: Option<NewSettings>,
+        rule: Rule<LoadedDestination, Destination>,
+    ) -> Answer<Destination> {
+        change!(self, change, |conn, _by| queries::destinations::change(conn, id, new, rule))
     }
 
     /// Deletes a destination: activations to it fail, nothing that was delivered is removed.
@@ -224,20 +239,41 @@ impl Store {
     }
 
     /// A batch was taken by the destination: its rejected rows, counts and the plugin's state are kept at once. A batch
-    /// that was acknowledged before changes nothing. Answers the delivery as it is now.
+    /// that was acknowledged before changes nothing. Settings of the destination that were renewed meanwhile are kept in
+    /// the same transaction. Answers the delivery as it is now.
     ///
     /// # Errors
     /// [`StoreError::OutOfSequence`] when the batch before was not acknowledged.
     #[boxed]
-    pub async fn acknowledge_batch(&self, id: DeliveryId, batch: Acknowledgement) -> Result<Delivery, StoreError> {
-        write!(self, |conn| queries::deliveries::acknowledge(conn, id, batch))
+    pub async fn acknowledge_batch(
+        &self,
+        id: DeliveryId,
+        batch: Acknowledgement,
+        renewed: Option<RenewSettings>,
+    ) -> Result<Delivery, StoreError> {
+        write!(self, |conn| queries::deliveries::acknowledge(conn, id, batch, renewed))
     }
 
     /// The destination rejected rows of batches that were acknowledged before. Rows that are kept as rejected already
     /// change nothing. Answers the delivery as it is now.
     #[boxed]
-    pub async fn reject_later(&self, id: DeliveryId, late: LateRejections) -> Result<Delivery, StoreError> {
-        write!(self, |conn| queries::late_rejections::keep(conn, id, late))
+    pub async fn reject_later(
+        &self,
+        id: DeliveryId,
+        late: LateRejections,
+        renewed: Option<RenewSettings>,
+    ) -> Result<Delivery, StoreError> {
+        write!(self, |conn| queries::late_rejections::keep(conn, id, late, renewed))
+    }
+
+    /// Renews settings of a destination by themselves. Answers them as they are sealed now; `None` when it was deleted.
+    #[boxed]
+    pub async fn renew_settings(
+        &self,
+        id: DestinationId,
+        renewed: RenewSettings,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        write!(self, |conn| queries::destinations::renew(conn, id, renewed))
     }
 
     /// Ends a delivery that runs. The rule answers the activation as it becomes; `None` leaves it.

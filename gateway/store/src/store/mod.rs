@@ -5,6 +5,7 @@ mod activations;
 mod audiences;
 mod audit;
 mod connections;
+mod consents;
 mod crosswalks;
 mod events;
 mod gateway;

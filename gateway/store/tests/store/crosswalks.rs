@@ -141,7 +141,7 @@ async fn activated(db: &Database, luma: AccountId, tv: AccountId) -> (Activation
         activation::destination(destination, owner.id, "Zone", "landing-zone", keys.to_vec(), &keys, at(4))
             .map(Outcome::of)
     };
-    done(db.store.create_destination(change(tv, "zone"), destination, tv, settings, Box::new(rule)).await);
+    done(db.store.create_destination(change(tv, "zone"), destination, tv, settings, None, Box::new(rule)).await);
     let rule = move |loaded: &LoadedActivation| {
         let (so_far, zone) = ((&loaded.sent, loaded.activations.as_slice()), loaded.destination.as_ref().unwrap());
         let as_they_are = activation::activate(id, so_far, tv, zone, (None, &[]), at(5).date_naive(), at(5));

@@ -52,7 +52,7 @@ async fn sent(db: &Database) -> Sent {
         made.map(Outcome::of)
     };
     let by = change(receiver, "createDestination");
-    done(db.store.create_destination(by, destination, receiver, settings, Box::new(rule)).await);
+    done(db.store.create_destination(by, destination, receiver, settings, None, Box::new(rule)).await);
     let rule = move |loaded: &entente_store::LoadedActivation| {
         let destination = loaded.destination.as_ref().unwrap();
         let so_far = (&loaded.sent, loaded.activations.as_slice());
@@ -95,9 +95,9 @@ async fn a_delivery_is_acknowledged_batch_by_batch(db: Database) {
     let tries = async || db.store.deliveries_by_ids(&[id]).await.unwrap()[&id].tries;
     assert_eq!(tries().await, 9);
     for sequence in [0, 0, 1, 1, 0] {
-        db.store.acknowledge_batch(id, batch(sequence)).await.unwrap();
+        db.store.acknowledge_batch(id, batch(sequence), None).await.unwrap();
     }
-    assert!(matches!(db.store.acknowledge_batch(id, batch(3)).await, Err(StoreError::OutOfSequence)));
+    assert!(matches!(db.store.acknowledge_batch(id, batch(3), None).await, Err(StoreError::OutOfSequence)));
     let delivery = db.store.deliveries_by_ids(&[id]).await.unwrap()[&id].clone();
     assert_eq!((delivery.acknowledged, delivery.added, delivery.removed, delivery.rejected), (2, 180, 10, 2));
     assert_eq!(delivery.plugin_state_sealed, Some(vec![1]));

@@ -6,6 +6,7 @@
 mod accounts;
 mod changes;
 mod connections;
+mod consents;
 mod crosswalks;
 mod database;
 mod deliveries;

@@ -134,6 +134,7 @@ async fn every_sealed_column_is_visited() {
             "deliveries.plugin_state_sealed",
             "destinations.settings_sealed",
             "gateway_secrets.secret_sealed",
+            "oauth_consents.secrets_sealed",
             "uploads.sealed_key",
         ];
         assert_eq!(columns, visited, "gateway/store/src/queries/sealed.rs visits these");

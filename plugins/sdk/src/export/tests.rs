@@ -17,6 +17,7 @@ use crate::abi::{DestinationTable, TableError};
 use crate::caller::{CallError, Plugin};
 use crate::destination::{Delivery, Description, Destination, Operator, Progress, Rejected, Repeats, Written};
 use crate::error::DestinationError;
+use crate::renewal::{RefreshToken, renewed};
 use crate::rows::Rows;
 use crate::secret::Secret;
 use crate::testkit::{Failure, TakenRow, Trouble, World, deliver, plugin, prove, sample_rows};
@@ -61,6 +62,14 @@ impl<const FORGETFUL: bool, const HONEST: bool> Destination for Memory<FORGETFUL
                 message: "slow down".to_owned(),
             }),
             "panic" => panic!("as asked"),
+            "renew" => {
+                assert!(renewed(&token("one")));
+                Ok(())
+            }
+            "renew and fail" => {
+                assert!(renewed(&token("one")) && renewed(&token("two")));
+                Err(DestinationError::Transient("not now".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -82,6 +91,7 @@ impl<const FORGETFUL: bool, const HONEST: bool> Destination for Memory<FORGETFUL
             "panic" => panic!("as asked"),
             "big state" => written.state = vec![0; 65 * 1024],
             "too many" => written.accepted += 1,
+            "renew" => assert!(renewed(&token("three"))),
             "unknown row" | "row twice" => {
                 let row = if self.settings.fault == "row twice" { 0 } else { 1000 };
                 let rejected = Rejected { row, code: "NO".to_owned(), reason: "No.".to_owned() };
@@ -111,6 +121,10 @@ impl<const FORGETFUL: bool, const HONEST: bool> Destination for Memory<FORGETFUL
     async fn finish(&mut self) -> Result<(), DestinationError> {
         Ok(())
     }
+}
+
+fn token(text: &str) -> RefreshToken {
+    RefreshToken::new(text).unwrap()
 }
 
 struct MemoryWorld(String);
@@ -199,6 +213,18 @@ fn errors_keep_their_kind() {
         DestinationError::RateLimited { after: Some(Duration::from_millis(1500)), message: "slow down".to_owned() };
     assert_eq!(check(faulty("rate")), Err(limited.into()));
     assert_eq!(check(faulty("panic")), Err(CallError::Panicked));
+}
+
+#[test]
+fn a_refresh_token_goes_along_with_every_answer() {
+    let plugin = plugin::<Memory<false>>().unwrap();
+    let check = |fault: &str| plugin.check(&faulty(fault), &Operator::default()).is_ok();
+    assert_eq!((check(""), plugin.renewed()), (true, None));
+    assert_eq!((check("renew"), plugin.renewed(), plugin.renewed()), (true, Some(token("one")), None));
+    assert_eq!((check("renew and fail"), plugin.renewed()), (false, Some(token("two"))));
+    let mut session = plugin.open(&faulty("renew"), &Operator::default(), &Delivery::default()).unwrap();
+    let written = session.write(1, "key", &crate::rows::batch([]).unwrap()).unwrap();
+    assert_eq!((written.accepted, plugin.apart().renewed(), plugin.renewed()), (0, None, Some(token("three"))));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::answer::{Answer, Refusal};
 use super::body::form;
 use super::client::{Http, request};
 use crate::error::DestinationError;
+use crate::renewal::{RefreshToken, renewed};
 use crate::secret::Secret;
 
 /// A token is not used for longer than its life without this much.
@@ -20,10 +21,15 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// The life of a token that does not tell it.
 const UNTOLD_LIFE: Duration = Duration::from_secs(300);
 
-/// A source of access tokens. Each is used until shortly before it ends, or is refused.
+/// A source of access tokens. Each is used until shortly before it ends, or is refused. Where another refresh token comes
+/// with one, it is used from then on, and the gateway keeps it: see [`crate::renewal`].
 pub struct OAuth {
     url: Uri,
     form: Zeroizing<String>,
+    refreshes: bool,
+    refresh_token: Option<RefreshToken>,
+    /// Whether the gateway has yet to be given the refresh token.
+    is_news: bool,
     token: Option<Token>,
 }
 
@@ -37,6 +43,8 @@ struct Granted {
     access_token: String,
     #[serde(default)]
     expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,13 +66,11 @@ impl OAuth {
         client_secret: &Secret<String>,
         refresh_token: &Secret<String>,
     ) -> Self {
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("client_id", client_id),
-            ("client_secret", client_secret.reveal()),
-            ("refresh_token", refresh_token.reveal()),
-        ];
-        Self { url, form: Zeroizing::new(form(&fields)), token: None }
+        let fields =
+            [("grant_type", "refresh_token"), ("client_id", client_id), ("client_secret", client_secret.reveal())];
+        let refresh_token = RefreshToken::new(refresh_token.reveal());
+        let form = Zeroizing::new(form(&fields));
+        Self { url, form, refreshes: true, refresh_token, is_news: false, token: None }
     }
 
     /// Tokens for the program itself (RFC 6749, section 4.4). `url` is the token endpoint.
@@ -75,7 +81,8 @@ impl OAuth {
             ("client_secret", client_secret.reveal()),
             ("scope", scope),
         ];
-        Self { url, form: Zeroizing::new(form(&fields)), token: None }
+        let form = Zeroizing::new(form(&fields));
+        Self { url, form, refreshes: false, refresh_token: None, is_news: false, token: None }
     }
 
     /// Sends a request with a token, and once more with a new one where the endpoint refuses one that was good before.
@@ -83,6 +90,7 @@ impl OAuth {
     /// # Errors
     /// Those of [`Http::send`]; `Auth` where no token is given.
     pub async fn send(&mut self, http: &Http, request: Request<Bytes>) -> Result<Answer, DestinationError> {
+        self.give_refresh_token();
         let was_there = self.token.as_ref().is_some_and(Token::is_good);
         let answer = http.send(self.signed(http, request.clone()).await?).await?;
         if answer.status() != StatusCode::UNAUTHORIZED || !was_there {
@@ -106,19 +114,51 @@ impl OAuth {
         Ok(request)
     }
 
-    async fn granted(&self, http: &Http) -> Result<Token, DestinationError> {
+    async fn granted(&mut self, http: &Http) -> Result<Token, DestinationError> {
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json")];
         let began = Instant::now();
-        let answer = http.send(request("POST", &self.url, &headers, self.form.as_bytes().to_vec())?).await?;
+        let answer = http.send(request("POST", &self.url, &headers, self.form()?)?).await?;
         if answer.status() == StatusCode::BAD_REQUEST
             && let Ok(Refused { error }) = answer.json()
         {
             return Err(refusal(&error));
         }
         let granted: Granted = answer.taken(Refusal::Auth)?.json()?;
+        self.renew(granted.refresh_token.as_deref().and_then(RefreshToken::new));
         let life = granted.expires_in.map_or(UNTOLD_LIFE, Duration::from_secs);
         let until = began.checked_add(life.saturating_sub(MARGIN)).unwrap_or(began);
         Ok(Token { value: Zeroizing::new(granted.access_token), until })
+    }
+}
+
+impl OAuth {
+    fn form(&self) -> Result<Vec<u8>, DestinationError> {
+        match &self.refresh_token {
+            Some(token) => {
+                let field = Zeroizing::new(form(&[("refresh_token", token.reveal())]));
+                Ok([self.form.as_bytes(), b"&", field.as_bytes()].concat())
+            }
+            None if self.refreshes => {
+                Err(DestinationError::Config("the refresh token cannot be one: give consent again".to_owned()))
+            }
+            None => Ok(self.form.as_bytes().to_vec()),
+        }
+    }
+
+    /// Takes the refresh token that came with an access token, where it is another one. A program that signs in for itself
+    /// needs none.
+    fn renew(&mut self, token: Option<RefreshToken>) {
+        if self.refreshes && token.is_some() && token != self.refresh_token {
+            self.refresh_token = token;
+            self.is_news = true;
+            self.give_refresh_token();
+        }
+    }
+
+    fn give_refresh_token(&mut self) {
+        if let Some(token) = self.refresh_token.as_ref().filter(|_| self.is_news) {
+            self.is_news = !renewed(token);
+        }
     }
 }
 
@@ -132,7 +172,8 @@ impl Token {
 fn refusal(error: &str) -> DestinationError {
     match error {
         "invalid_grant" => DestinationError::Auth(
-            "the consent was withdrawn or has run out (invalid_grant): give it again and set the new credentials"
+            "the consent was withdrawn or has run out (invalid_grant): consent again, and update the destination with what \
+             comes of it"
                 .to_owned(),
         ),
         "invalid_client" | "unauthorized_client" | "access_denied" => DestinationError::Auth(

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Answer, Http, OAuth, Options, Plain, Proxy, Rate, Refusal, Request, Retry, Uri, endpoint, request};
 use crate::error::DestinationError;
+use crate::renewal::{RefreshToken, noting};
 use crate::secret::Secret;
 use crate::testkit::{FakeServer, Reply, operator};
 
@@ -333,6 +334,28 @@ async fn an_access_token_is_used_until_it_ends_or_is_refused() {
     let form: &[u8] = b"grant_type=refresh_token&client_id=luma&client_secret=s3cret%26&refresh_token=r3fresh";
     assert_eq!(asked.body.as_ref(), form);
     assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
+}
+
+#[tokio::test]
+async fn another_refresh_token_is_used_and_given_to_the_gateway() {
+    let server = FakeServer::start().unwrap();
+    let with = |access: &str, refresh: &str| {
+        Reply::status(200).json(&serde_json::json!({"access_token": access, "expires_in": 1, "refresh_token": refresh}))
+    };
+    server.script([with("one", "r3fresh"), Reply::status(200), with("two", "an0ther"), Reply::status(503)]);
+    server.script([with("three", "th1rd")]);
+    server.otherwise(|asked| if asked.uri.path() == "/token" { granted("four", 1) } else { Reply::status(200) });
+    let options = Options { retry: Retry::NEVER, ..options() };
+    let (http, mut oauth) = (Http::new(&operator(), options).unwrap(), oauth(&server));
+    let mut send = async || oauth.send(&http, post(&server.url("/hook"))).await.is_ok();
+    assert_eq!(noting(send()).await, (true, None), "the same is no news");
+    assert_eq!(noting(send()).await, (false, RefreshToken::new("an0ther")), "whatever became of the request");
+    assert!(send().await, "nobody is there to take it");
+    assert_eq!(noting(send()).await, (true, RefreshToken::new("th1rd")), "it is given later");
+    let forms: Vec<Vec<u8>> = server.requests().iter().map(|request| request.body.to_vec()).collect();
+    let ending = |token: &str| format!("&refresh_token={token}").into_bytes();
+    let used = |token: &str| forms.iter().filter(|form| form.ends_with(&ending(token))).count();
+    assert_eq!((used("r3fresh"), used("an0ther"), used("th1rd")), (2, 1, 1));
 }
 
 #[tokio::test]

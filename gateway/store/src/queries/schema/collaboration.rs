@@ -156,3 +156,20 @@ diesel::table! {
         reason -> Text,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    oauth_consents (id) {
+        id -> Text,
+        account_id -> Text,
+        begun_by -> Text,
+        destination_type -> Text,
+        state_hash -> Nullable<Binary>,
+        code_hash -> Nullable<Binary>,
+        secrets_sealed -> Binary,
+        created_at -> Instant,
+        expires_at -> Instant,
+    }
+}

@@ -35,6 +35,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency,
     jobs,
     members,
+    oauth_consents,
     projects,
     refreshes,
     rejected_rows,

@@ -1,0 +1,16 @@
+-- Consents on their way: from the browser that is sent to a platform to the destination that uses what came of it.
+CREATE TABLE oauth_consents (
+    id TEXT NOT NULL PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    begun_by TEXT NOT NULL,
+    destination_type TEXT NOT NULL,
+    -- SHA-256 of what the browser comes back with; null once it has.
+    state_hash BLOB UNIQUE,
+    -- SHA-256 of what the account names it by; null until the platform has answered.
+    code_hash BLOB UNIQUE,
+    -- First the client and what proves that the code is ours, then the refresh token.
+    secrets_sealed BLOB NOT NULL,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+);
+CREATE INDEX oauth_consents_by_account ON oauth_consents (account_id);
