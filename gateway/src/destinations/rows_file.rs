@@ -13,7 +13,7 @@ use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::ArrowError;
 use bytes::Bytes;
 use entente_destination::rows;
-use memmap2::Mmap;
+use memmap2::MmapOptions;
 
 use super::contract::{WorkerError, WorkerFault};
 
@@ -46,26 +46,24 @@ impl From<RowsError> for WorkerError {
     }
 }
 
-/// A mapped file of rows.
+/// A file of rows, of which a batch at a time is mapped.
 #[derive(Debug)]
 pub struct RowsFile {
-    file: Buffer,
+    file: File,
+    length: u64,
     decoder: FileDecoder,
     blocks: Vec<Block>,
 }
 
 impl RowsFile {
-    /// Maps the file and reads where its batches are.
+    /// Opens the file and reads where its batches are.
     ///
     /// # Errors
     /// [`RowsError`]; `Format` also for other columns than [`rows::schema`] has.
     pub fn open(path: &Path) -> Result<Self, RowsError> {
         let file = File::open(path)?;
-        // SAFETY: a delivery's rows are written once, by the gateway, and never changed or truncated; should someone
-        // else do so, it is the worker that ends, not the gateway.
-        let map = unsafe { Mmap::map(&file) }?;
-        let file = Buffer::from(Bytes::from_owner(map));
-        let (footer, _) = footer_bytes(&file)?;
+        let whole = map(&file, 0, file.metadata()?.len())?;
+        let (footer, _) = footer_bytes(&whole)?;
         let footer = root_as_footer(footer).map_err(|error| RowsError::Format(error.to_string()))?;
         let schema = footer.schema().ok_or_else(|| RowsError::Format("no schema".to_owned()))?;
         let schema = fb_to_schema(schema);
@@ -73,7 +71,8 @@ impl RowsFile {
             return Err(RowsError::Format("other columns than rows have".to_owned()));
         }
         let blocks = footer.recordBatches().map(|blocks| blocks.iter().copied().collect()).unwrap_or_default();
-        Ok(Self { file: file.clone(), decoder: FileDecoder::new(schema.into(), footer.version()), blocks })
+        let decoder = FileDecoder::new(schema.into(), footer.version());
+        Ok(Self { file, length: whole.len() as u64, decoder, blocks })
     }
 
     /// How many batches there are.
@@ -81,7 +80,8 @@ impl RowsFile {
         self.blocks.len() as u64
     }
 
-    /// The batch with this sequence, from 1. Its columns are the file's own memory.
+    /// The batch with this sequence, from 1. Its columns are the file's own memory, mapped for as long as one of them is
+    /// there: what a worker has in memory does not grow with the list.
     ///
     /// # Errors
     /// [`RowsError`].
@@ -91,20 +91,28 @@ impl RowsFile {
             .and_then(|index| self.blocks.get(usize::try_from(index).ok()?))
             .ok_or(RowsError::NoBatch(sequence))?;
         let outside = || RowsError::Format("a batch is outside the file".to_owned());
-        let start = usize::try_from(block.offset()).map_err(|_| outside())?;
-        let metadata = usize::try_from(block.metaDataLength()).map_err(|_| outside())?;
-        let body = usize::try_from(block.bodyLength()).map_err(|_| outside())?;
-        let length = metadata.checked_add(body).ok_or_else(outside)?;
-        if start.checked_add(length).is_none_or(|end| end > self.file.len()) {
+        let [start, metadata, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()]
+            .map(|number| u64::try_from(number).map_err(|_| outside()));
+        let (start, length) = (start?, metadata?.checked_add(body?).ok_or_else(outside)?);
+        if start.checked_add(length).is_none_or(|end| end > self.length) {
             return Err(outside());
         }
-        let batch = self.decoder.read_record_batch(block, &self.file.slice_with_length(start, length))?;
+        let batch = self.decoder.read_record_batch(block, &map(&self.file, start, length)?)?;
         let batch = batch.ok_or_else(|| RowsError::Format(format!("batch {sequence} is empty")))?;
         if batch.num_rows() > rows::MAX_BATCH_ROWS {
             return Err(RowsError::Format(format!("batch {sequence} has too many rows")));
         }
         Ok(batch)
     }
+}
+
+/// Maps a part of a file.
+fn map(file: &File, start: u64, length: u64) -> io::Result<Buffer> {
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    // SAFETY: a delivery's rows are written once, by the gateway, and never changed or truncated; should someone else do
+    // so, it is the worker that ends, not the gateway.
+    let map = unsafe { MmapOptions::new().offset(start).len(length).map(file) }?;
+    Ok(Buffer::from(Bytes::from_owner(map)))
 }
 
 fn footer_bytes(file: &Buffer) -> Result<(&[u8], usize), RowsError> {

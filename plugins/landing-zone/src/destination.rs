@@ -3,7 +3,7 @@
 use std::io;
 
 use arrow_array::RecordBatch;
-use entente_destination::files::{Files, MANIFEST, Part, delivery_folder};
+use entente_destination::files::{Files, MANIFEST, delivery_folder};
 use entente_destination::rows::Rows;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 
@@ -47,13 +47,11 @@ impl Destination for LandingZone {
         // A part is named by its batch, so one that comes again replaces itself.
         let rows = Rows::read(&rows)?;
         let content = self.files.encode(&rows)?;
-        let part = Part::new(sequence, self.files.format(), &rows, &content);
         let complete = self.folder.open(MANIFEST).map_err(failed("the delivery's folder cannot be read"))?;
         if complete.is_some() {
             return Err(DestinationError::Permanent("this delivery is already complete".to_owned()));
         }
-        keep(&part, sequence, &self.folder)?;
-        self.folder.write(&part.name, &content).map_err(failed("the file cannot be written"))?;
+        let part = keep(&self.files, sequence, &rows, &content, &self.folder)?;
         self.last = self.last.max(sequence);
         Ok(Written { accepted: part.rows, ..Written::default() })
     }

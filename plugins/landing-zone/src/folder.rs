@@ -45,18 +45,36 @@ impl Folder {
         Ok(Self(self.open_beneath(name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?))
     }
 
-    /// Writes a whole file under a name of its own, syncs it and gives it its `name`, replacing what had it.
+    /// Writes a whole file aside, syncs it and gives it its `name`, replacing what had it.
     ///
     /// # Errors
     /// Those of the file system; nothing has the name then that did not have it before.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let aside = format!(".{name}.tmp");
+        self.write_aside(name, bytes)?;
+        self.reveal(&[name])
+    }
+
+    /// Writes a whole file under a name of its own and syncs it. [`Folder::reveal`] gives it its `name`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let aside = aside(name);
         self.remove(&aside)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let mut file = File::from(self.open_beneath(&aside, flags, Mode::from_raw_mode(FILE_MODE))?);
         file.write_all(bytes)?;
-        file.sync_all()?;
-        rustix::fs::renameat(&self.0, &aside, &self.0, name)?;
+        file.sync_all()
+    }
+
+    /// Gives files that were written aside their names, one after the other, replacing what had them.
+    ///
+    /// # Errors
+    /// Those of the file system; the first names may be given then.
+    pub fn reveal(&self, names: &[&str]) -> io::Result<()> {
+        for name in names {
+            rustix::fs::renameat(&self.0, aside(name), &self.0, *name)?;
+        }
         self.sync()
     }
 
@@ -111,6 +129,11 @@ impl Folder {
         }
         rustix::fs::openat(&self.0, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)
     }
+}
+
+/// What a file is called until it has its name.
+fn aside(name: &str) -> String {
+    format!(".{name}.tmp")
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 //! lists them all; so a delivery that goes on after a crash knows the parts that were written before.
 
 use std::io::Read;
+use std::panic::resume_unwind;
+use std::thread;
 
 use entente_destination::files::{Files, Format, MANIFEST, Manifest, Part, part_name};
+use entente_destination::rows::Rows;
 use entente_destination::{Delivery, DestinationError};
 
 use crate::destination::failed;
@@ -12,9 +15,26 @@ use crate::folder::Folder;
 /// The most bytes of a part's entry.
 const MAX_ENTRY: u64 = 4096;
 
-/// Keeps the entry of a part beside it.
-pub(crate) fn keep(part: &Part, sequence: u64, folder: &Folder) -> Result<(), DestinationError> {
-    folder.write(&entry_name(sequence), &part.to_json()?).map_err(failed("the file's entry cannot be written"))
+/// Writes a part and its entry beside it. Both are there and safe when it returns.
+pub(crate) fn keep(
+    files: &Files,
+    sequence: u64,
+    rows: &Rows<'_>,
+    content: &[u8],
+    folder: &Folder,
+) -> Result<Part, DestinationError> {
+    let (name, entry) = (part_name(sequence, files.format()), entry_name(sequence));
+    let part = thread::scope(|scope| {
+        // Hashing the content takes about as long as writing it, and the disk is waited for in both.
+        let writing = thread::Builder::new().spawn_scoped(scope, || folder.write_aside(&name, content));
+        let part = Part::new(sequence, files.format(), rows, content);
+        folder.write_aside(&entry, &part.to_json()?).map_err(failed("the file's entry cannot be written"))?;
+        let written = writing.and_then(|writing| writing.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        written.map_err(failed("the file cannot be written"))?;
+        Ok(part)
+    })?;
+    folder.reveal(&[&entry, &name]).map_err(failed("the file cannot be given its name"))?;
+    Ok(part)
 }
 
 /// Reads the entry of a part, making sure that the part is there.

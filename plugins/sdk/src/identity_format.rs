@@ -46,19 +46,24 @@ impl IdentityFormat {
     /// Adds the identity to a text.
     pub fn push(self, identity: &[u8; 32], text: &mut String) {
         match self {
-            Self::Hex => push_digits(identity, b"0123456789abcdef", text),
-            Self::UpperHex => push_digits(identity, b"0123456789ABCDEF", text),
+            Self::Hex => push_digits(identity, b'a', text),
+            Self::UpperHex => push_digits(identity, b'A', text),
             Self::Base64 => STANDARD.encode_string(identity, text),
             Self::Base64Url => URL_SAFE_NO_PAD.encode_string(identity, text),
         }
     }
 }
 
-fn push_digits(identity: &[u8; 32], digits: &[u8; 16], text: &mut String) {
-    for byte in identity {
-        text.push(char::from(digits[usize::from(byte >> 4)]));
-        text.push(char::from(digits[usize::from(byte & 0xf)]));
+/// Adds the digits of an identity, computed rather than looked up, so that the compiler does many at once; `ten` is the
+/// digit after 9.
+fn push_digits(identity: &[u8; 32], ten: u8, text: &mut String) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { ten - 10 + value };
+    let mut digits = [0; 64];
+    for (byte, pair) in identity.iter().zip(digits.as_chunks_mut().0) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
     }
+    // They are ASCII, and so never the default.
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ pub struct Rows<'a> {
     keys: &'a StringArray,
     identities: &'a FixedSizeBinaryArray,
     changes: &'a StringArray,
+    removed: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -104,10 +105,30 @@ impl<'a> Rows<'a> {
         if identities.value_length() != IDENTITY_LEN {
             return Err(DestinationError::Payload("an identity must have 32 bytes".to_owned()));
         }
-        if changes.iter().any(|change| change.and_then(Change::parse).is_none()) {
-            return Err(DestinationError::Payload("a change is either added or removed".to_owned()));
+        let mut removed = 0;
+        for change in changes {
+            match change.and_then(Change::parse) {
+                Some(Change::Added) => {}
+                Some(Change::Removed) => removed += 1,
+                None => return Err(DestinationError::Payload("a change is either added or removed".to_owned())),
+            }
         }
-        Ok(Self { keys, identities, changes })
+        Ok(Self { keys, identities, changes, removed })
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of them left.
+    pub fn removed(&self) -> usize {
+        self.removed
     }
 
     /// Every row, in order.
@@ -143,7 +164,9 @@ mod tests {
             Row { match_key: "idfa", identity: &[9; 32], change: Change::Removed },
         ];
         let batch = batch(rows).unwrap();
-        assert_eq!(Rows::read(&batch).unwrap().iter().collect::<Vec<_>>(), rows);
+        let read = Rows::read(&batch).unwrap();
+        assert_eq!(read.iter().collect::<Vec<_>>(), rows);
+        assert_eq!((read.len(), read.removed(), read.is_empty()), (2, 1, false));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Files, Format, part_name};
 use crate::destination::Delivery;
 use crate::error::DestinationError;
 use crate::identity_format::IdentityFormat;
-use crate::rows::{Change, Rows};
+use crate::rows::Rows;
 
 /// The content of `manifest.json`.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,13 +77,11 @@ pub struct Part {
 impl Part {
     /// The entry of the part that a batch becomes.
     pub fn new(sequence: u64, format: Format, rows: &Rows<'_>, content: &[u8]) -> Self {
-        let removed = rows.iter().filter(|row| row.change == Change::Removed).count() as u64;
-        let total = rows.iter().count() as u64;
         Self {
             name: part_name(sequence, format),
-            rows: total,
-            added: total - removed,
-            removed,
+            rows: rows.len() as u64,
+            added: (rows.len() - rows.removed()) as u64,
+            removed: rows.removed() as u64,
             bytes: content.len() as u64,
             sha256: hex::encode(Sha256::digest(content)),
         }

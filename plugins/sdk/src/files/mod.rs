@@ -5,9 +5,11 @@
 //! batch's sequence so that a batch that comes again replaces itself, and `manifest.json`, which is written last. A
 //! delivery without a manifest is not complete.
 
+mod csv;
 mod encoder;
 mod layout;
 mod manifest;
+mod parquet;
 
 pub use encoder::{Files, Format};
 pub use layout::{MANIFEST, delivery_folder, folder_names, part_name};
