@@ -61,7 +61,7 @@ async fn a_plugin_reaches_what_it_says_and_was_allowed() {
         let file = compile(folder.path(), "fixture.c", "libfixture.so", &[&flag]);
         list.allow(&file, says.clone(), Utc::now()).unwrap();
         assert_eq!(registry.refresh().await.unwrap().unusable, []);
-        let refused = registry.check("fixture", &Place::settings("reaches"), &operator).await.unwrap_err();
+        let refused = registry.check("fixture", &mut Place::settings("reaches"), &operator).await.unwrap_err();
         assert_eq!(refused.to_string(), told);
         assert_eq!(folder.path().join("made").exists(), says.folder);
         let _ = fs::remove_dir_all(folder.path().join("made"));
