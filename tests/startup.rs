@@ -69,9 +69,18 @@ async fn the_first_start_allows_the_bundled_plugins_alone() {
     assert_eq!([listed("[[plugin]]"), listed("landing_zone"), listed("webhook")], [2, 1, 1], "{list}");
     assert!(gateway.log().contains("a bundled plugin is allowed"), "{}", gateway.log());
     let foreign = gateway.data().join("libforeign.so");
+    let allow = || gateway.command().args(["plugin", "allow"]).arg(&foreign).output().unwrap();
     std::fs::write(&foreign, b"not a plugin").unwrap();
-    let allowed = gateway.command().args(["plugin", "allow"]).arg(&foreign).output().unwrap();
+    assert!(!allow().status.success());
+    assert_eq!(std::fs::read_to_string(gateway.data().join("plugins/allowed.toml")).unwrap(), list);
+    // The same plugin by another hash.
+    let mut bytes = std::fs::read(gateway.data().join("program/libentente_landing_zone.so")).unwrap();
+    bytes.push(0);
+    std::fs::write(&foreign, bytes).unwrap();
+    let allowed = allow();
     assert!(allowed.status.success());
+    let said = String::from_utf8_lossy(&allowed.stdout);
+    assert!(said.contains("connects to no host, and writes into the folder set aside for it"), "{said}");
     let list = std::fs::read_to_string(gateway.data().join("plugins/allowed.toml")).unwrap();
     assert!(list.contains("libforeign.so"), "{list}");
     let disallow = || gateway.command().args(["plugin", "disallow"]).arg(&foreign).output().unwrap().status;
