@@ -254,7 +254,7 @@ mod tests {
         let reaches = |hosts: &[&str]| Reaches { folder: true, hosts: hosts.iter().map(ToString::to_string).collect() };
         let first = list.allow(&file, reaches(&["api.tvtube.example"]), now()).unwrap();
         assert_eq!(list.allow(&file, reaches(&["api.tvtube.example"]), Utc::now()).unwrap(), first);
-        assert_eq!(list.list().unwrap(), [first.clone()]);
+        assert_eq!(list.list().unwrap(), std::slice::from_ref(&first));
         let second = list.allow(&file, reaches(&["*"]), Utc::now()).unwrap();
         assert_eq!(second, Allowed { reaches: Some(reaches(&["*"])), ..first });
         assert_eq!(list.list().unwrap(), [second]);
