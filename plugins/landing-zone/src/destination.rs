@@ -8,6 +8,7 @@ use entente_destination::rows::Rows;
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
 
 use crate::config::Settings;
+use crate::content::Content;
 use crate::folder::Folder;
 use crate::manifest::{complete, keep};
 
@@ -19,6 +20,7 @@ pub struct LandingZone {
     folder: Folder,
     /// The highest sequence that was written, in this process or an earlier one.
     last: u64,
+    content: Content,
 }
 
 impl Destination for LandingZone {
@@ -40,18 +42,23 @@ impl Destination for LandingZone {
 
     async fn open(settings: Settings, operator: Operator, delivery: Delivery) -> Result<Self, DestinationError> {
         let folder = open_folder(&settings, &operator, &delivery_folder(&delivery)?)?;
-        Ok(Self { files: settings.files()?, last: delivery.acknowledged, delivery, folder })
+        Ok(Self {
+            files: settings.files()?,
+            last: delivery.acknowledged,
+            delivery,
+            folder,
+            content: Content::default(),
+        })
     }
 
     async fn write(&mut self, sequence: u64, _key: &str, rows: RecordBatch) -> Result<Written, DestinationError> {
         // A part is named by its batch, so one that comes again replaces itself.
         let rows = Rows::read(&rows)?;
-        let content = self.files.encode(&rows)?;
         let complete = self.folder.open(MANIFEST).map_err(failed("the delivery's folder cannot be read"))?;
         if complete.is_some() {
             return Err(DestinationError::Permanent("this delivery is already complete".to_owned()));
         }
-        let part = keep(&self.files, sequence, &rows, &content, &self.folder)?;
+        let part = keep(&self.files, sequence, &rows, &mut self.content, &self.folder)?;
         self.last = self.last.max(sequence);
         Ok(Written { accepted: part.rows, ..Written::default() })
     }

@@ -50,20 +50,22 @@ impl Folder {
     /// # Errors
     /// Those of the file system; nothing has the name then that did not have it before.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.write_aside(name, bytes)?;
+        self.write_aside(name, [bytes])?;
         self.reveal(&[name])
     }
 
-    /// Writes a whole file under a name of its own and syncs it. [`Folder::reveal`] gives it its `name`.
+    /// Writes a whole file, piece by piece, under a name of its own and syncs it. [`Folder::reveal`] gives it its `name`.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    pub fn write_aside(&self, name: &str, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> io::Result<()> {
         let aside = aside(name);
         self.remove(&aside)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let mut file = File::from(self.open_beneath(&aside, flags, Mode::from_raw_mode(FILE_MODE))?);
-        file.write_all(bytes)?;
+        for piece in pieces {
+            file.write_all(piece.as_ref())?;
+        }
         file.sync_all()
     }
 

@@ -6,6 +6,7 @@
 //! file. A delivery without a manifest is not complete.
 
 pub mod config;
+pub mod content;
 pub mod destination;
 pub mod folder;
 pub mod manifest;

@@ -1,14 +1,16 @@
 //! What a delivery consists of. Each part keeps its own entry beside it until the manifest, which is written last,
 //! lists them all; so a delivery that goes on after a crash knows the parts that were written before.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::panic::resume_unwind;
+use std::sync::mpsc;
 use std::thread;
 
 use entente_destination::files::{Files, Format, MANIFEST, Manifest, Part, part_name};
 use entente_destination::rows::Rows;
 use entente_destination::{Delivery, DestinationError};
 
+use crate::content::Content;
 use crate::destination::failed;
 use crate::folder::Folder;
 
@@ -20,19 +22,26 @@ pub(crate) fn keep(
     files: &Files,
     sequence: u64,
     rows: &Rows<'_>,
-    content: &[u8],
+    content: &mut Content,
     folder: &Folder,
 ) -> Result<Part, DestinationError> {
     let (name, entry) = (part_name(sequence, files.format()), entry_name(sequence));
+    content.clear();
     let part = thread::scope(|scope| {
-        // Hashing the content takes about as long as writing it, and the disk is waited for in both.
-        let writing = thread::Builder::new().spawn_scoped(scope, || folder.write_aside(&name, content));
-        let part = Part::new(sequence, files.format(), rows, content);
-        folder.write_aside(&entry, &part.to_json()?).map_err(failed("the file's entry cannot be written"))?;
-        let written = writing.and_then(|writing| writing.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        written.map_err(failed("the file cannot be written"))?;
-        Ok(part)
-    })?;
+        let (pieces, to_write) = mpsc::channel();
+        let writing = thread::Builder::new().spawn_scoped(scope, || folder.write_aside(&name, to_write));
+        let mut filling = content.filling(pieces);
+        let made = files.write(rows, &mut filling).and_then(|()| filling.end());
+        let part = made.and_then(|()| {
+            // Hashing takes about as long as the disk is waited for.
+            let part = Part::in_pieces(sequence, files.format(), rows, content.pieces());
+            folder.write_aside(&entry, [part.to_json().map_err(io::Error::other)?])?;
+            Ok(part)
+        });
+        // Where it could not be written, that is why it could not be made.
+        writing.and_then(|writing| writing.join().unwrap_or_else(|panic| resume_unwind(panic))).and(part)
+    });
+    let part = part.map_err(failed("the file cannot be written"))?;
     folder.reveal(&[&entry, &name]).map_err(failed("the file cannot be given its name"))?;
     Ok(part)
 }

@@ -1,9 +1,12 @@
 //! How the 32 bytes of an identity are written as text.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
+use hex_simd::{AsOut, AsciiCase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The most characters that an identity becomes.
+pub(crate) const MAX_CHARACTERS: usize = 64;
 
 /// How an identity is written as text. Usable as a setting where the receiver may choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +27,7 @@ impl IdentityFormat {
     /// How many characters an identity becomes, all of them ASCII.
     pub const fn characters(self) -> usize {
         match self {
-            Self::Hex | Self::UpperHex => 64,
+            Self::Hex | Self::UpperHex => MAX_CHARACTERS,
             Self::Base64 => 44,
             Self::Base64Url => 43,
         }
@@ -45,25 +48,22 @@ impl IdentityFormat {
 
     /// Adds the identity to a text.
     pub fn push(self, identity: &[u8; 32], text: &mut String) {
-        match self {
-            Self::Hex => push_digits(identity, b'a', text),
-            Self::UpperHex => push_digits(identity, b'A', text),
-            Self::Base64 => STANDARD.encode_string(identity, text),
-            Self::Base64Url => URL_SAFE_NO_PAD.encode_string(identity, text),
-        }
+        let mut characters = [0; MAX_CHARACTERS];
+        let characters = &mut characters[..self.characters()];
+        self.fill(identity, characters);
+        // They are ASCII, and so never the default.
+        text.push_str(std::str::from_utf8(characters).unwrap_or_default());
     }
-}
 
-/// Adds the digits of an identity, computed rather than looked up, so that the compiler does many at once; `ten` is the
-/// digit after 9.
-fn push_digits(identity: &[u8; 32], ten: u8, text: &mut String) {
-    let digit = |value: u8| if value < 10 { b'0' + value } else { ten - 10 + value };
-    let mut digits = [0; 64];
-    for (byte, pair) in identity.iter().zip(digits.as_chunks_mut().0) {
-        *pair = [digit(byte >> 4), digit(byte & 0xf)];
+    /// Writes the identity where there is room for just [`Self::characters`].
+    pub(crate) fn fill(self, identity: &[u8; 32], text: &mut [u8]) {
+        match self {
+            Self::Hex => hex_simd::encode(identity, text.as_out(), AsciiCase::Lower),
+            Self::UpperHex => hex_simd::encode(identity, text.as_out(), AsciiCase::Upper),
+            Self::Base64 => STANDARD.encode(identity, text.as_out()),
+            Self::Base64Url => URL_SAFE_NO_PAD.encode(identity, text.as_out()),
+        };
     }
-    // They are ASCII, and so never the default.
-    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 #[cfg(test)]

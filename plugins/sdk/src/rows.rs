@@ -131,16 +131,28 @@ impl<'a> Rows<'a> {
         self.removed
     }
 
+    /// The match key of every row, in order.
+    pub fn match_keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let keys = self.keys;
+        (0..keys.len()).map(|index| keys.value(index))
+    }
+
+    /// The identity of every row, in order.
+    pub fn identities(&self) -> &'a [[u8; IDENTITY_LEN as usize]] {
+        self.identities.value_data().as_chunks().0
+    }
+
+    /// The change of every row, in order.
+    pub fn changes(&self) -> impl Iterator<Item = Change> + use<'a> {
+        let changes = self.changes;
+        // `read` made sure of each.
+        (0..changes.len()).filter_map(|index| Change::parse(changes.value(index)))
+    }
+
     /// Every row, in order.
     pub fn iter(&self) -> impl Iterator<Item = Row<'a>> + use<'a> {
-        let (keys, identities, changes) = (self.keys, self.identities, self.changes);
-        (0..keys.len()).filter_map(move |index| {
-            Some(Row {
-                match_key: keys.value(index),
-                identity: identities.value(index).try_into().ok()?,
-                change: Change::parse(changes.value(index))?,
-            })
-        })
+        let rows = self.match_keys().zip(self.identities()).zip(self.changes());
+        rows.map(|((match_key, identity), change)| Row { match_key, identity, change })
     }
 }
 

@@ -1,34 +1,48 @@
 //! A batch as comma-separated values, as RFC 4180 has them.
 
+use std::io::{self, Write};
+
 use super::Files;
 use super::encoder::COLUMNS;
-use crate::rows::Rows;
+use crate::identity_format::MAX_CHARACTERS;
+use crate::rows::{Change, Rows};
 
-/// Characters of a row beside those of its identity, roughly.
-const OTHER_CHARACTERS: usize = 32;
+/// Bytes that are written at once, at least.
+const AT_ONCE: usize = 256 * 1024;
 
-/// The bytes of a file with `rows`.
-pub(super) fn encode(files: &Files, rows: &Rows<'_>) -> Vec<u8> {
-    let identities = files.identifier_encoding;
-    let mut text = String::with_capacity((rows.len() + 1) * (identities.characters() + OTHER_CHARACTERS));
-    text.push_str(&COLUMNS.join(","));
-    text.push_str("\r\n");
+/// Writes a file with `rows`.
+///
+/// # Errors
+/// Those of writing.
+pub(super) fn encode(files: &Files, rows: &Rows<'_>, mut out: impl Write) -> io::Result<()> {
+    let (format, mut digits) = (files.identifier_encoding, [0; MAX_CHARACTERS]);
+    let digits = &mut digits[..format.characters()];
+    let mut text = Vec::with_capacity(AT_ONCE * 2);
+    text.extend_from_slice(COLUMNS.join(",").as_bytes());
+    text.extend_from_slice(b"\r\n");
     // Most rows have the match key of the row before.
     let (mut last, mut field) = (None, String::new());
-    for row in rows.iter() {
-        if last != Some(row.match_key) {
-            last = Some(row.match_key);
+    for ((match_key, identity), change) in rows.match_keys().zip(rows.identities()).zip(rows.changes()) {
+        if last != Some(match_key) {
+            last = Some(match_key);
             field.clear();
-            push_field(&mut field, files.name_of(row.match_key));
+            push_field(&mut field, files.name_of(match_key));
+            field.push(',');
         }
-        text.push_str(&field);
-        text.push(',');
-        identities.push(row.identity, &mut text);
-        text.push(',');
-        text.push_str(row.change.as_str());
-        text.push_str("\r\n");
+        text.extend_from_slice(field.as_bytes());
+        format.fill(identity, digits);
+        text.extend_from_slice(digits);
+        let end: &[u8] = match change {
+            Change::Added => b",added\r\n",
+            Change::Removed => b",removed\r\n",
+        };
+        text.extend_from_slice(end);
+        if text.len() >= AT_ONCE {
+            out.write_all(&text)?;
+            text.clear();
+        }
     }
-    text.into_bytes()
+    out.write_all(&text)
 }
 
 /// One field, quoted where RFC 4180 asks for it.

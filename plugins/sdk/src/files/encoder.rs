@@ -1,6 +1,7 @@
 //! A batch as the bytes of a file. The same rows always give the same bytes.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use crate::rows::Rows;
 pub(super) const COLUMNS: [&str; 3] = ["match_key", "identity", "change"];
 /// The most bytes in what a match key is called.
 const MAX_MATCH_KEY: usize = 100;
+
+/// Bytes of a row beside its identity, roughly.
+const ROW: usize = 32;
 
 /// The format of files. Usable as a setting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,10 +82,20 @@ impl Files {
     /// # Errors
     /// `Permanent` if Parquet cannot be written.
     pub fn encode(&self, rows: &Rows<'_>) -> Result<Vec<u8>, DestinationError> {
+        let mut content = Vec::with_capacity((rows.len() + 1) * (self.identifier_encoding.characters() + ROW));
+        self.write(rows, &mut content)
+            .map_err(|error| DestinationError::Permanent(format!("the file cannot be made: {error}")))?;
+        Ok(content)
+    }
+
+    /// Writes a file with `rows` to `out`, some hundred kilobytes at a time.
+    ///
+    /// # Errors
+    /// Those of `out`; `InvalidData` if Parquet cannot be written.
+    pub fn write<W: Write + Send>(&self, rows: &Rows<'_>, out: W) -> io::Result<()> {
         match self.format {
-            Format::Csv => Ok(csv::encode(self, rows)),
-            Format::Parquet => parquet::encode(self, rows)
-                .map_err(|error| DestinationError::Permanent(format!("the Parquet file cannot be written: {error}"))),
+            Format::Csv => csv::encode(self, rows, out),
+            Format::Parquet => parquet::encode(self, rows, out).map_err(io::Error::from),
         }
     }
 }

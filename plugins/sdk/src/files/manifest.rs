@@ -77,13 +77,23 @@ pub struct Part {
 impl Part {
     /// The entry of the part that a batch becomes.
     pub fn new(sequence: u64, format: Format, rows: &Rows<'_>, content: &[u8]) -> Self {
+        Self::in_pieces(sequence, format, rows, &[content])
+    }
+
+    /// The same of a part whose content comes in pieces.
+    pub fn in_pieces(sequence: u64, format: Format, rows: &Rows<'_>, content: &[impl AsRef<[u8]>]) -> Self {
+        let (mut digest, mut bytes) = (Sha256::new(), 0);
+        for piece in content {
+            digest.update(piece);
+            bytes += piece.as_ref().len() as u64;
+        }
         Self {
             name: part_name(sequence, format),
             rows: rows.len() as u64,
             added: (rows.len() - rows.removed()) as u64,
             removed: rows.removed() as u64,
-            bytes: content.len() as u64,
-            sha256: hex::encode(Sha256::digest(content)),
+            bytes,
+            sha256: hex::encode(digest.finalize()),
         }
     }
 
