@@ -1,4 +1,5 @@
-//! Bundles the GraphiQL page (`graphiql/`) where Node is on the machine, so that it works with no network.
+//! Tells the program which plugins come with it, and bundles the GraphiQL page (`graphiql/`) where Node is on the machine, so
+//! that it works with no network.
 //!
 //! Without Node or the npm registry, or with `ENTENTE_GRAPHIQL=cdn`, the page loads the same versions
 //! from a public CDN; the build says so and goes on.
@@ -16,7 +17,8 @@ const INPUTS: [&str; 7] =
 /// How long npm may take in all before the build goes on without it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
+    name_bundled_plugins()?;
     for input in INPUTS {
         println!("cargo:rerun-if-changed=graphiql/{input}");
     }
@@ -32,6 +34,19 @@ fn main() {
              `touch gateway/build.rs` and build again."
         ),
     }
+    Ok(())
+}
+
+/// The plugins that `cargo build --release` builds come with the program: the workspace's default members.
+fn name_bundled_plugins() -> Result<(), Box<dyn Error>> {
+    const WORKSPACE: &str = "../Cargo.toml";
+    println!("cargo:rerun-if-changed={WORKSPACE}");
+    let workspace: toml::Table = fs::read_to_string(WORKSPACE)?.parse()?;
+    let members = workspace["workspace"]["default-members"].as_array().ok_or("the workspace has no default members")?;
+    let plugins = members.iter().filter_map(|member| member.as_str()?.strip_prefix("plugins/"));
+    let libraries: Vec<String> = plugins.map(|plugin| format!("entente_{}", plugin.replace('-', "_"))).collect();
+    println!("cargo:rustc-env=ENTENTE_BUNDLED_PLUGINS={}", libraries.join(","));
+    Ok(())
 }
 
 /// Leaves `app.js` and `app.css` in `OUT_DIR/graphiql/dist`. npm works in a copy: a build writes

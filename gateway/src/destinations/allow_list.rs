@@ -13,15 +13,15 @@ use tempfile::NamedTempFile;
 
 use super::plugin::FileHash;
 
-/// The libraries that the first start allows, without what the system puts around names of libraries.
-const BUNDLED: [&str; 2] = ["entente_landing_zone", "entente_webhook"];
+/// The libraries that the first start allows, without what the system puts around names of libraries, and with commas.
+const BUNDLED: &str = env!("ENTENTE_BUNDLED_PLUGINS");
 
 /// The most bytes of the list.
 const MAX_LIST: u64 = 1024 * 1024;
 
 /// Names of the files of the plugins that come with the gateway, on this system.
-pub fn bundled_file_names() -> [String; 2] {
-    BUNDLED.map(|library| format!("{DLL_PREFIX}{library}{DLL_SUFFIX}"))
+pub fn bundled_file_names() -> Vec<String> {
+    BUNDLED.split(',').map(|library| format!("{DLL_PREFIX}{library}{DLL_SUFFIX}")).collect()
 }
 
 /// A plugin that may be loaded.
@@ -217,14 +217,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let plugins = folder.path().join("lib");
         fs::create_dir(&plugins).unwrap();
-        let bundled = bundled_file_names().map(|name| plugins.join(name));
+        let bundled: Vec<_> = bundled_file_names().iter().map(|name| plugins.join(name)).collect();
         bundled.iter().for_each(|file| fs::write(file, file.to_str().unwrap()).unwrap());
         fs::write(plugins.join("libother.so"), "other").unwrap();
         let list = AllowList::new(folder.path().join("data/plugins/allowed.toml"));
         let folders = [folder.path().join("missing"), plugins.clone()];
 
         let allowed = list.begin(&folders, now()).unwrap();
-        let of_files = bundled.each_ref().map(|file| FileHash::of(file).unwrap());
+        let of_files: Vec<_> = bundled.iter().map(|file| FileHash::of(file).unwrap()).collect();
         assert_eq!(allowed.iter().map(|allowed| allowed.sha256).collect::<Vec<_>>(), of_files);
         assert_eq!(allowed.iter().map(|allowed| allowed.file.clone()).collect::<Vec<_>>(), bundled_file_names());
         assert!(of_files.iter().all(|hash| list.is_allowed(*hash).unwrap()));
