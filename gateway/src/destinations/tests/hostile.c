@@ -262,9 +262,8 @@ static void turn_elsewhere(int connection, int port, char *found, size_t size) {
     struct iovec text = {"x", 1};
     struct mmsghdr messages = {.msg_hdr = {.msg_name = &other, .msg_namelen = sizeof other, .msg_iov = &text, .msg_iovlen = 1}};
     struct linger forever = {1, 1000};
-    const unsigned char route[] = {131, 7, 4, 127, 0, 0, 1, 0};
-    int yes = 1;
-    note(found, size, setsockopt(connection, IPPROTO_IP, IP_OPTIONS, route, sizeof route) == 0, "route");
+    int yes = 1, hops = 7;
+    note(found, size, setsockopt(connection, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0, "options-of-ip");
     note(found, size, setsockopt(connection, SOL_SOCKET, SO_LINGER, &forever, sizeof forever) == 0, "linger");
     note(found, size, setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0, "not-even-options");
     note(found, size, connect(connection, &nobody, sizeof nobody) == 0, "disconnect");
