@@ -24,8 +24,8 @@ pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Work in hand has this long to end after a signal; then it is handed back.
 const GRACE: Duration = Duration::from_secs(7);
 
-/// Takes as many open files as the system grants, as far as it does. Connections that plugins have yet to take from the gateway
-/// count as well: one that lets them lie must not use up what the others need.
+/// Takes as many open files as the system grants, as far as it does. Connections that plugins have yet to take from the
+/// gateway count as well: one that lets them lie must not use up what the others need.
 fn allow_many_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

@@ -1,8 +1,8 @@
 //! Connections that the gateway makes for a worker, which can make none itself. The plugin asks as
 //! [`entente_destination::broker`] says; here it is looked at which host that is, whatever the plugin did about it.
 //!
-//! Whoever asks may be hostile: what it sends is bounded, nothing waits for it to listen, and a request that is none is its
-//! last.
+//! Whoever asks may be hostile: what it sends is bounded, nothing waits for it to listen, and a request that is none is
+//! its last.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -111,8 +111,9 @@ async fn serve(socket: UnixDatagram, mut admitted: watch::Receiver<Option<Admiss
         rate.until_ready().await;
         let permit = being_made.clone().acquire_owned().await.map_err(io::Error::other)?;
         let Some((request, asker)) = next(&socket).await? else { return Ok(()) };
-        let admission = admitted.wait_for(Option::is_some).await.map_err(io::Error::other)?.clone();
-        let Some(admission) = admission else { continue };
+        let Ok(Some(admission)) = admitted.wait_for(Option::is_some).await.map(|admission| admission.clone()) else {
+            return Ok(());
+        };
         // It ends by itself, and counts until then: nothing stops a name from being looked up.
         tokio::spawn(async move {
             answer(&admission, &request, &asker).await;

@@ -1,5 +1,5 @@
-//! What the gateway and a worker say to each other. First the gateway sends an empty frame, with which comes the socket on which
-//! the plugin asks for connections; then one request, one reply, in turn.
+//! What the gateway and a worker say to each other. First the gateway sends an empty frame, with which comes the socket
+//! on which the plugin asks for connections; then one request, one reply, in turn.
 
 use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, RefreshToken, Written};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,9 @@
 //! `entente plugin-worker`; nothing else should.
 //!
 //! It talks over the socket it finds as its standard input, which it moves elsewhere before the plugin is loaded, so
-//! that a plugin may read and print what it likes. Over it comes a second one, which is the plugin's: on it connections are
-//! asked for. Before the plugin is loaded it gives up what no plugin needs, see [`confine`]. It ends when the gateway's end of
-//! the socket is closed, even in the middle of a call.
+//! that a plugin may read and print what it likes. Over it comes a second one, which is the plugin's: on it connections
+//! are asked for. Before the plugin is loaded it gives up what no plugin needs, see [`confine`]. It ends when the
+//! gateway's end of the socket is closed, even in the middle of a call.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -70,10 +70,11 @@ fn close_inherited() {
     }
 }
 
-/// Takes the socket on which the plugin asks for connections. It stays open for as long as the process lives, unless the
-/// plugin closes it: nothing here uses it.
+/// Takes the socket on which the plugin asks for connections. It stays open for as long as the process lives, unless
+/// the plugin closes it: nothing here uses it.
 fn take_connector(channel: &UnixStream) -> io::Result<RawFd> {
-    let connector = descriptor::receive(channel, &mut CONNECTOR.clone())?.descriptor;
+    let mut frame = CONNECTOR;
+    let connector = descriptor::receive(channel, &mut frame)?.descriptor;
     let missing = || io::Error::other("the gateway speaks another language");
     Ok(connector.ok_or_else(missing)?.into_raw_fd())
 }

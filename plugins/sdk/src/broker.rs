@@ -1,8 +1,8 @@
 //! How a plugin in a worker asks the gateway for connections, since it can make no socket itself.
 //!
-//! A request is one message to the socket [`Operator::connector`](crate::Operator::connector), and carries one end of a pair of
-//! sockets. The answer comes on the other end: so any thread asks at any time without numbers or locks, and a host that
-//! is slow keeps no other waiting. [`Reach::connect`](crate::reach::Reach::connect) does all of it.
+//! A request is one message to the socket [`Operator::connector`](crate::Operator::connector), and carries one end of a
+//! pair of sockets. The answer comes on the other end: so any thread asks at any time without numbers or locks, and a
+//! host that is slow keeps no other waiting. [`Reach::connect`](crate::reach::Reach::connect) does all of it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -83,13 +83,13 @@ impl Refused {
 
 /// Asks for a connection on the socket `connector`.
 pub(crate) async fn ask(connector: RawFd, request: &Request) -> Result<TcpStream, NoConnection> {
-    match exchange(connector, request).await {
-        Ok((Answer::Connected { .. }, Some(socket))) => connected(socket),
-        Ok((Answer::Refused { refused, reason }, _)) => return Err(refused.because(reason)),
-        Ok((Answer::Connected { .. }, None)) => Err(io::ErrorKind::InvalidData.into()),
-        Err(error) => Err(error),
+    let unanswered =
+        |error: io::Error| NoConnection::NotConnected(format!("the gateway makes no connection: {}", error.kind()));
+    match exchange(connector, request).await.map_err(unanswered)? {
+        (Answer::Connected { .. }, Some(socket)) => connected(socket).map_err(unanswered),
+        (Answer::Connected { .. }, None) => Err(unanswered(io::ErrorKind::InvalidData.into())),
+        (Answer::Refused { refused, reason }, _) => Err(refused.because(reason)),
     }
-    .map_err(|error| NoConnection::NotConnected(format!("the gateway makes no connection: {}", error.kind())))
 }
 
 async fn exchange(connector: RawFd, request: &Request) -> io::Result<(Answer, Option<OwnedFd>)> {
@@ -112,7 +112,8 @@ fn duplicate(connector: RawFd) -> io::Result<UnixDatagram> {
     if connector < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the number comes from whoever called the plugin, who keeps the socket open for as long as the process lives.
+    // SAFETY: the number comes from whoever called the plugin, who keeps the socket open for as long as the process
+    // lives.
     let connector = unsafe { BorrowedFd::borrow_raw(connector) }.try_clone_to_owned()?;
     let connector = std::os::unix::net::UnixDatagram::from(connector);
     connector.set_nonblocking(true)?;

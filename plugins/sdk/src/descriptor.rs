@@ -27,8 +27,8 @@ pub struct Received {
     pub descriptor: Option<OwnedFd>,
 }
 
-/// Sends a message, with an open file where one is given, without waiting: whoever has the socket as well can have taken
-/// `O_NONBLOCK` from it.
+/// Sends a message, with an open file where one is given, without waiting: whoever has the socket as well can have
+/// taken `O_NONBLOCK` from it.
 ///
 /// # Errors
 /// Those of the system; `WouldBlock` where the other side has yet to read.

@@ -180,8 +180,8 @@ pub struct Operator {
     /// The only hosts that may be sent to, as [`Destination::HOSTS`] names them; none given: any.
     #[serde(default)]
     pub hosts: Option<Vec<String>>,
-    /// The descriptor of the socket on which the destination asks for connections, see [`crate::broker`]; none: it makes
-    /// them itself. [`crate::reach::Reach::connect`] does either.
+    /// The descriptor of the socket on which the destination asks for connections, see [`crate::broker`]; none: it
+    /// makes them itself. [`crate::reach::Reach::connect`] does either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connector: Option<RawFd>,
 }

@@ -1,10 +1,10 @@
-//! Which hosts a destination may connect to: those that its type says, at public addresses and at those in networks that the
-//! operator allowed. Names of hosts come from settings, and could else be used to reach what stands behind the operator's own
-//! walls.
+//! Which hosts a destination may connect to: those that its type says, at public addresses and at those in networks
+//! that the operator allowed. Names of hosts come from settings, and could else be used to reach what stands behind the
+//! operator's own walls.
 //!
-//! [`Reach::connect`] is how every connection is made, by the client of feature `http` as well. In a worker it asks the gateway
-//! for it, which looks at the host again; elsewhere it connects to the very addresses that it found within reach, so that a
-//! name cannot have other addresses a moment later.
+//! [`Reach::connect`] is how every connection is made, by the client of feature `http` as well. In a worker it asks the
+//! gateway for it, which looks at the host again; elsewhere it connects to the very addresses that it found within
+//! reach, so that a name cannot have other addresses a moment later.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -98,15 +98,15 @@ impl Reach {
         }
     }
 
-    /// Any host with such an address: a proxy is chosen by the account, and what is asked of it is admitted by itself. The
-    /// gateway makes no connection to another proxy than that of the settings.
+    /// Any host with such an address: a proxy is chosen by the account, and what is asked of it is admitted by itself.
+    /// The gateway makes no connection to another proxy than that of the settings.
     #[must_use]
     pub fn any_host(&self) -> Self {
         Self { hosts: None, ..self.clone() }
     }
 
-    /// Connects to `host`, a name or an address. Its addresses are tried in turn; finding them out takes as long as the system
-    /// lets it: set a time.
+    /// Connects to `host`, a name or an address. Its addresses are tried in turn; finding them out takes as long as the
+    /// system lets it: set a time.
     ///
     /// # Errors
     /// [`NoConnection`].
@@ -126,9 +126,8 @@ impl Reach {
         Err(NoConnection::NotConnected(why))
     }
 
-    /// The addresses of `host` that may be reached, each with `port`: at least one.
+    /// The addresses of a host that may be reached, each with `port`: at least one.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
-        self.admit(host)?;
         let found = tokio::net::lookup_host((unbracketed(host), port)).await.map_err(|_| NoConnection::UnknownHost)?;
         let within: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
         if within.is_empty() { Err(OutOfReach::Network.into()) } else { Ok(within) }

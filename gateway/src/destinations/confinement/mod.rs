@@ -1,5 +1,5 @@
-//! What a worker can do from the moment before the plugin is loaded: it gives up what no destination needs, sockets among it,
-//! and keeps the files that it was started for. What it gave up it cannot get back.
+//! What a worker can do from the moment before the plugin is loaded: it gives up what no destination needs, sockets
+//! among it, and keeps the files that it was started for. What it gave up it cannot get back.
 //!
 //! Each part is of its own system: where one has none of it, the worker does without, and the gateway says so in its
 //! log when it starts.
@@ -32,8 +32,8 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// What the operator allows an account's destinations, without any rows. Hosts are not among it: connections are the
-    /// gateway's to make.
+    /// What the operator allows an account's destinations, without any rows. Hosts are not among it: connections are
+    /// the gateway's to make.
     pub fn of(operator: &Operator) -> Self {
         Self { folder: operator.local_root.clone(), rows: None }
     }
@@ -143,8 +143,8 @@ impl InForce {
         }
         if !self.seccomp {
             warn!(
-                message = "this system has no seccomp: plugins can start processes, connect wherever this machine can and \
-                           use every system call that their user can; allow only those that you trust, and set \
+                message = "this system has no seccomp: plugins can start processes, connect wherever this machine \
+                           can and use every system call that their user can; allow only those that you trust, and set \
                            `worker_user`"
             );
         }

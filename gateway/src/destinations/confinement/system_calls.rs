@@ -113,8 +113,8 @@ const ATTRIBUTES: [i64; 15] = [
     libc::SYS_inotify_add_watch,
 ];
 
-/// Giving a socket another peer than it has, or waiting for others to connect. A connection is the gateway's to make; one
-/// that was given and is broken off could else lead elsewhere the next time.
+/// Giving a socket another peer than it has, or waiting for others to connect. A connection is the gateway's to make;
+/// one that was given and is broken off could else lead elsewhere the next time.
 const PEERS: [i64; 5] = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
 
 /// Calls that send, and which of their arguments has the flags: with `MSG_FASTOPEN` they connect as well.
@@ -210,7 +210,8 @@ fn no_thread() -> Result<Vec<SeccompRule>, Error> {
     Ok(rules)
 }
 
-/// All sockets but pairs that are connected with each other for ever: a datagram can be sent to any other socket's path.
+/// All sockets but pairs that are connected with each other for ever: a datagram can be sent to any other socket's
+/// path.
 fn sockets() -> Result<Calls, Error> {
     const KINDS: u32 = 0xf;
     let unix = u64::from(libc::AF_UNIX.unsigned_abs());
@@ -223,8 +224,8 @@ fn sockets() -> Result<Calls, Error> {
     Ok(BTreeMap::from([(libc::SYS_socket, Vec::new()), (libc::SYS_socketpair, pairs)]))
 }
 
-/// Options of sockets that lead packets by other hosts than the peer (those of IP), or have whoever closes the socket wait,
-/// which may be the gateway where a plugin sends it one.
+/// Options of sockets that lead packets by other hosts than the peer (those of IP), or have whoever closes the socket
+/// wait, which may be the gateway where a plugin sends it one.
 fn options() -> Result<Vec<SeccompRule>, Error> {
     let is = |argument: u8, value: libc::c_int| {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value.unsigned_abs().into())

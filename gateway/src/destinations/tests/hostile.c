@@ -260,7 +260,8 @@ static void turn_elsewhere(int connection, int port, char *found, size_t size) {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     struct iovec text = {"x", 1};
-    struct mmsghdr messages = {.msg_hdr = {.msg_name = &other, .msg_namelen = sizeof other, .msg_iov = &text, .msg_iovlen = 1}};
+    struct mmsghdr messages = {
+        .msg_hdr = {.msg_name = &other, .msg_namelen = sizeof other, .msg_iov = &text, .msg_iovlen = 1}};
     struct linger forever = {1, 1000};
     int yes = 1, hops = 7;
     note(found, size, setsockopt(connection, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0, "options-of-ip");
@@ -410,7 +411,8 @@ static int32_t write_batch(void *opened, uint64_t sequence, struct entente_slice
                               "169.254.169.254", "0.0.0.0", "127.0.0.1 ", "", "localhost\\u0000.tvtube.example"};
         for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
             char refused[64];
-            note(found, sizeof found, connect_to(session->connector, near[i], 22, refused, sizeof refused) >= 0, near[i]);
+            int connection = connect_to(session->connector, near[i], 22, refused, sizeof refused);
+            note(found, sizeof found, connection >= 0, near[i]);
             note(found, sizeof found, !*refused, "unanswered");
         }
         return succeeded_in(found, buffer);

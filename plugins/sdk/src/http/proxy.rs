@@ -11,8 +11,8 @@ use crate::error::DestinationError;
 use crate::reach::unbracketed;
 use crate::secret::Secret;
 
-/// An HTTP proxy, through which a tunnel is made to the endpoint (`CONNECT`). Use it as the field `proxy` of your settings: the
-/// gateway makes connections to the proxy that it finds there.
+/// An HTTP proxy, through which a tunnel is made to the endpoint (`CONNECT`). Use it as the field `proxy` of your
+/// settings: the gateway makes connections to the proxy that it finds there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
