@@ -32,7 +32,7 @@ enum Outcome {
 use Outcome::{Failed, Lost, Waits};
 
 /// Attacks that are made at once; a gateway works on four deliveries at a time.
-const ATTACKS: [&[(&str, Outcome)]; 5] = [
+const ATTACKS: [&[(&str, Outcome)]; 6] = [
     &[("panics", Lost("panicked")), ("segfaults", Lost("SIGSEGV")), ("leaks", Lost("SIGABRT"))],
     &[
         ("garbage", Lost("broke its contract")),
@@ -45,6 +45,7 @@ const ATTACKS: [&[(&str, Outcome)]; 5] = [
         ("rejects twice", Lost("broke its contract")),
     ],
     &[("forks", Failed("succeeded in:")), ("reads", Failed("succeeded in:")), ("touches", Failed("succeeded in:"))],
+    &[("connects", Failed("succeeded in:")), ("asks for rubbish", Failed("succeeded in:"))],
     &[("hangs", Waits), ("loops", Waits)],
 ];
 

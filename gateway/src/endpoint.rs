@@ -38,7 +38,7 @@ pub fn operator(gateway: &Gateway, account: AccountId) -> Operator {
     Operator {
         local_root: Some(settings.landing_root().join(account.to_string())),
         networks: settings.destination_networks.0.clone(),
-        hosts: None,
+        ..Operator::default()
     }
 }
 

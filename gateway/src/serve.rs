@@ -11,6 +11,7 @@ use crate::{
     telemetry, work,
 };
 use entente_store::Store;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{future::Future, num::NonZeroU32, os::unix::fs::DirBuilderExt, pin::Pin, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -23,9 +24,17 @@ pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// Work in hand has this long to end after a signal; then it is handed back.
 const GRACE: Duration = Duration::from_secs(7);
 
+/// Takes as many open files as the system grants, as far as it does. Connections that plugins have yet to take from the
+/// gateway count as well: one that lets them lie must not use up what the others need.
+fn allow_many_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// Runs the gateway until it is told to stop.
 pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
     telemetry::start(&settings)?;
+    allow_many_open_files();
     let key_place = KeyPlace::of(&settings)?;
     // Everything in it is for the gateway alone.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;

@@ -7,6 +7,7 @@
 pub mod allow_list;
 mod answers;
 pub mod backoff;
+mod broker;
 pub mod confinement;
 pub mod contract;
 pub mod delivery;

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use entente_destination::descriptor;
 use entente_destination::{Description, Operator, Progress, RefreshToken, Written};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,11 +16,12 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::broker::Broker;
 use super::confinement::{Confinement, InForce, Limits, Reach, User};
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
 use super::frame::{FrameError, receive_async, send_async};
 use super::plugin::FileHash;
-use super::protocol::{Answer, Reply, Request, State};
+use super::protocol::{Answer, CONNECTOR, Reply, Request, State};
 use super::stderr_log::{Hidden, log};
 
 /// How long a worker that hung up may take to end before it is killed.
@@ -113,6 +115,8 @@ impl Workers {
         let not_started = |error: io::Error| WorkerFault::NotStarted(error.to_string());
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(not_started)?;
         ours.set_nonblocking(true).map_err(not_started)?;
+        let (broker, connector) = Broker::start(plugin).map_err(not_started)?;
+        descriptor::send(&ours, &CONNECTOR, Some(connector.as_fd())).map_err(not_started)?;
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -130,7 +134,7 @@ impl Workers {
             tokio::spawn(log(stderr, plugin.to_owned(), hidden.clone()));
         }
         let channel = UnixStream::from_std(ours).map_err(not_started)?;
-        Ok(ProcessWorker { child, channel, timeouts: self.timeouts, hidden, renewed: None, lost: None })
+        Ok(ProcessWorker { child, channel, broker, timeouts: self.timeouts, hidden, renewed: None, lost: None })
     }
 }
 
@@ -164,6 +168,7 @@ impl Launcher for ProcessLauncher {
 pub struct ProcessWorker {
     child: Child,
     channel: UnixStream,
+    broker: Broker,
     timeouts: Timeouts,
     hidden: Hidden,
     renewed: Option<RefreshToken>,
@@ -277,12 +282,14 @@ impl Worker for ProcessWorker {
 
     async fn check(&mut self, settings: &Value, operator: &Operator) -> Result<(), WorkerError> {
         self.hidden.hide(settings);
+        self.broker.admit(operator, settings);
         let request = Request::Check { settings: settings.clone(), operator: operator.clone() };
         self.call_done("check", &request, self.timeouts.check).await
     }
 
     async fn open(&mut self, opening: &Opening) -> Result<u64, WorkerError> {
         self.hidden.hide(&opening.settings);
+        self.broker.admit(&opening.operator, &opening.settings);
         let request = Request::Open {
             settings: opening.settings.clone(),
             operator: opening.operator.clone(),

@@ -1,4 +1,5 @@
-//! What the gateway and a worker say to each other. One request, one reply, in turn.
+//! What the gateway and a worker say to each other. First the gateway sends an empty frame, with which comes the socket
+//! on which the plugin asks for connections; then one request, one reply, in turn.
 
 use entente_destination::{Delivery, Description, DestinationError, Operator, Progress, RefreshToken, Written};
 use serde::{Deserialize, Serialize};
@@ -6,6 +7,9 @@ use serde_json::Value;
 
 use super::confinement::{Confinement, InForce};
 use super::process::PluginFile;
+
+/// The empty frame.
+pub(super) const CONNECTOR: [u8; 4] = [0; 4];
 
 /// What a worker is asked.
 #[derive(Serialize, Deserialize)]

@@ -2,18 +2,21 @@
 //! `entente plugin-worker`; nothing else should.
 //!
 //! It talks over the socket it finds as its standard input, which it moves elsewhere before the plugin is loaded, so
-//! that a plugin may read and print what it likes. Before that it gives up what no plugin needs, see [`confine`]. It ends when the gateway's end of the socket is closed, even in the
-//! middle of a call.
+//! that a plugin may read and print what it likes. Over it comes a second one, which is the plugin's: on it connections
+//! are asked for. Before the plugin is loaded it gives up what no plugin needs, see [`confine`]. It ends when the
+//! gateway's end of the socket is closed, even in the middle of a call.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 
+use entente_destination::Operator;
 use entente_destination::caller::{CallError, Plugin, Session};
+use entente_destination::descriptor;
 use rustix::io::{FdFlags, fcntl_getfd};
 
 use super::answers::Answers;
@@ -21,7 +24,7 @@ use super::confinement::{Confinement, InForce, Limits, NotConfined, confine, ren
 use super::frame::{FrameError, receive, send};
 use super::plugin::{LoadError, SealedCopy};
 use super::process::PluginFile;
-use super::protocol::{Answer, Reply, Request, State};
+use super::protocol::{Answer, CONNECTOR, Reply, Request, State};
 use super::rows_file::{RowsError, RowsFile};
 
 /// Serves the gateway until it hangs up. The first thing that `entente plugin-worker` does, before it opens anything.
@@ -67,10 +70,20 @@ fn close_inherited() {
     }
 }
 
+/// Takes the socket on which the plugin asks for connections. It stays open for as long as the process lives, unless
+/// the plugin closes it: nothing here uses it.
+fn take_connector(channel: &UnixStream) -> io::Result<RawFd> {
+    let mut frame = CONNECTOR;
+    let connector = descriptor::receive(channel, &mut frame)?.descriptor;
+    let missing = || io::Error::other("the gateway speaks another language");
+    Ok(connector.ok_or_else(missing)?.into_raw_fd())
+}
+
 fn serve(mut channel: UnixStream) -> io::Result<()> {
+    let connector = take_connector(&channel)?;
     // While there is no other thread yet: what a thread gives up, only those that it starts afterwards give up with it.
     let mut worker = match receive(&mut channel) {
-        Ok(Request::Confine { plugin, confinement }) => match begin(plugin, &confinement) {
+        Ok(Request::Confine { plugin, confinement }) => match begin(plugin, &confinement, connector) {
             Ok((worker, in_force)) => {
                 send(&mut channel, &Answer::from(Reply::Confined(in_force))).map_err(io::Error::other)?;
                 worker
@@ -96,11 +109,15 @@ fn serve(mut channel: UnixStream) -> io::Result<()> {
 }
 
 /// Takes the files that the worker is for, and gives up all else.
-fn begin(plugin: Option<PluginFile>, confinement: &Confinement) -> Result<(Worker, InForce), NotBegun> {
+fn begin(
+    plugin: Option<PluginFile>,
+    confinement: &Confinement,
+    connector: RawFd,
+) -> Result<(Worker, InForce), NotBegun> {
     let file = plugin.map(|plugin| SealedCopy::of_allowed(&plugin.file, plugin.hash)).transpose()?;
     let rows = confinement.reach.rows.as_deref().map(RowsFile::open).transpose()?;
     let in_force = confine(confinement)?;
-    Ok((Worker { limits: confinement.limits, file, rows, plugin: None, open: None }, in_force))
+    Ok((Worker { limits: confinement.limits, connector, file, rows, plugin: None, open: None }, in_force))
 }
 
 /// Why a worker cannot be what it was started for.
@@ -142,6 +159,7 @@ fn read_requests(mut channel: UnixStream) -> mpsc::Receiver<Request> {
 /// The files that a worker is for, and then the plugin and the delivery that is open.
 struct Worker {
     limits: Limits,
+    connector: RawFd,
     file: Option<SealedCopy>,
     rows: Option<RowsFile>,
     plugin: Option<Plugin>,
@@ -163,6 +181,11 @@ impl Worker {
             (Some((session, answers)), Some(rows)) => Ok((session, answers, rows)),
             _ => Err(CallFailed::NotOpen),
         }
+    }
+
+    /// What the operator allows, and how the plugin asks for connections.
+    fn operator(&self, operator: Operator) -> Operator {
+        Operator { connector: Some(self.connector), ..operator }
     }
 
     fn load(&mut self) -> Reply {
@@ -212,14 +235,15 @@ fn call(request: Request, worker: &mut Worker) -> Result<Reply, CallFailed> {
         Request::Load => worker.load(),
         Request::Describe => Reply::Described(Box::new(worker.plugin()?.describe()?)),
         Request::Check { settings, operator } => {
-            worker.plugin()?.check(&settings, &operator)?;
+            worker.plugin()?.check(&settings, &worker.operator(operator))?;
             Reply::Done
         }
         Request::Open { settings, operator, mut delivery, state } => {
             worker.open = None;
             delivery.state = state.0;
             let batches = worker.rows()?.batches();
-            worker.open = Some((worker.plugin()?.open(&settings, &operator, &delivery)?, Answers::default()));
+            let session = worker.plugin()?.open(&settings, &worker.operator(operator), &delivery)?;
+            worker.open = Some((session, Answers::default()));
             Reply::Opened { batches }
         }
         Request::Write { sequence, key } => {

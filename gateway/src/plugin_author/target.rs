@@ -38,7 +38,7 @@ impl OperatorOptions {
     pub fn operator(&self) -> io::Result<Operator> {
         let local_root = self.local_root.as_ref().map(std::path::absolute).transpose()?;
         local_root.as_ref().map(std::fs::create_dir_all).transpose()?;
-        Ok(Operator { local_root, networks: self.allow_network.clone(), hosts: None })
+        Ok(Operator { local_root, networks: self.allow_network.clone(), ..Operator::default() })
     }
 
     /// The folder that the plugin may write to.

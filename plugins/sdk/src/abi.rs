@@ -9,6 +9,22 @@
 //! Entente passes is lent for the time of the call; what the plugin gives back carries its own free function. Calls of
 //! one session come one after another, not always from the same thread. No exception and no panic may leave a function.
 //!
+//! A plugin makes no sockets: where the system has seccomp, `socket`, `connect` and `bind` fail. For each TCP
+//! connection it asks Entente, on the socket whose number is `connector` in `operator`. It makes a pair of its own,
+//! `socketpair(AF_UNIX, SOCK_STREAM, 0, pair)`, sends `{"host": "api.tvtube.example", "port": 443}` (at most 1,024
+//! bytes; no other members needed) as one message, by `sendmsg` with `pair[1]` as its one `SCM_RIGHTS`, closes
+//! `pair[1]`, and receives the answer from `pair[0]` by `recvmsg`, at most 1,024 bytes: `{"connected": true}` with the
+//! connected socket as `SCM_RIGHTS`, which blocks as a new one does (options of IP and `SO_LINGER` cannot be set on
+//! it), or `{"refused": "HOST", "reason": "..."}`. `HOST` is a host that the plugin did not describe, `NETWORK` one
+//! with addresses that the operator did not allow, `UNKNOWN_HOST` one without any, `NOT_CONNECTED` one that does not
+//! take the connection. The name is Entente's to resolve, and may take 30 seconds: set `SO_RCVTIMEO` on `pair[0]`. Any
+//! thread may ask at any time. Beyond 32 at once or 50 a second, requests wait; after one that is none, no more are
+//! answered, and `recvmsg` gives 0. A proxy is connected to where it is the one of the settings, `{"proxy": {"url":
+//! "http://proxy.luma.example:3128"}}`. To libcurl the socket is given by `CURLOPT_OPENSOCKETFUNCTION`, with
+//! `CURLOPT_SOCKOPTFUNCTION` that returns `CURL_SOCKOPT_ALREADY_CONNECTED` and, since names are not the plugin's to
+//! resolve, some address for the host in `CURLOPT_RESOLVE`. Where `connector` is null or left out, the plugin is in no
+//! worker, and connects by itself.
+//!
 //! A type that describes its `consent` may answer any call, a failed one too, with a `"refresh_token"` beside the rest,
 //! or alone where the answer is not read otherwise: it takes the place of the one in the settings.
 
@@ -180,9 +196,10 @@ pub struct DestinationTable {
     pub describe: Option<unsafe extern "C" fn(answer: *mut Buffer) -> Status>,
 
     /// Tries the settings against the real endpoint and leaves nothing behind. Request: `{"settings", "operator":
-    /// {"local_root", "networks", "hosts"}}`, where `local_root` is the only folder of this machine below which the plugin
-    /// may write (null: none), `networks` are those it may send to although they are not public, and `hosts` the only ones it
-    /// may send to (null: any). The answer is not read.
+    /// {"local_root", "networks", "hosts", "connector"}}`, where `local_root` is the only folder of this machine below
+    /// which the plugin may write (null: none), `networks` are those it may send to although they are not public,
+    /// `hosts` the only ones it may send to (null: any), and `connector` the number of the socket on which it asks for
+    /// connections. The answer is not read.
     pub check: Option<unsafe extern "C" fn(request: Slice, answer: *mut Buffer) -> Status>,
 
     /// Begins a delivery, or goes on with one. Request: that of `check` with `"delivery": {"activation", "name",

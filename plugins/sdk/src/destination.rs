@@ -1,6 +1,7 @@
 //! The trait that a destination type implements, and the values it takes and gives.
 
 use std::future::Future;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -155,6 +156,7 @@ impl Reaches {
             local_root: operator.local_root.clone().filter(|_| self.folder),
             networks: operator.networks.clone(),
             hosts: Some(self.hosts.clone()),
+            connector: operator.connector,
         }
     }
 
@@ -178,6 +180,10 @@ pub struct Operator {
     /// The only hosts that may be sent to, as [`Destination::HOSTS`] names them; none given: any.
     #[serde(default)]
     pub hosts: Option<Vec<String>>,
+    /// The descriptor of the socket on which the destination asks for connections, see [`crate::broker`]; none: it
+    /// makes them itself. [`crate::reach::Reach::connect`] does either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<RawFd>,
 }
 
 /// The delivery that is opened.

@@ -16,7 +16,8 @@
 //! | [`parts`] | a batch that becomes several requests, and how far it is |
 //! | [`match_keys`] | what the endpoint takes for each match key |
 //! | [`state`] | what a delivery keeps, as JSON |
-//! | [`reach`] | which addresses may be connected to |
+//! | [`reach`] | which hosts may be connected to, and connections to them |
+//! | [`broker`] | how a plugin asks the gateway for a connection |
 //! | [`identity_format`] | identities as hexadecimal digits or Base64 |
 //! | `files` (feature `files`) | rows as Parquet or CSV files, and the manifest of a delivery |
 //! | `http` (feature `http`) | a client with timeouts, retries, a rate, a proxy and OAuth tokens |
@@ -36,8 +37,10 @@
 
 pub mod abi;
 pub mod batching;
+pub mod broker;
 pub mod caller;
 pub mod consent;
+pub mod descriptor;
 pub mod destination;
 pub mod error;
 pub mod export;

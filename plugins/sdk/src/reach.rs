@@ -1,18 +1,28 @@
-//! Which hosts a destination may connect to: those that its type says, at public addresses and at those in networks that the
-//! operator allowed. Names of hosts come from settings, and could else be used to reach what stands behind the operator's own
-//! walls.
+//! Which hosts a destination may connect to: those that its type says, at public addresses and at those in networks
+//! that the operator allowed. Names of hosts come from settings, and could else be used to reach what stands behind the
+//! operator's own walls.
 //!
-//! The client of feature `http` keeps to it by itself. A destination that speaks something else connects to the very
-//! addresses that [`Reach::resolve`] gives, so that a name cannot have other addresses a moment later.
+//! [`Reach::connect`] is how every connection is made, by the client of feature `http` as well. In a worker it asks the
+//! gateway for it, which looks at the host again; elsewhere it connects to the very addresses that it found within
+//! reach, so that a name cannot have other addresses a moment later.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tokio::net::TcpStream;
 
+use crate::broker::{self, Request};
 use crate::destination::Operator;
 use crate::hosts;
+
+/// The longest that connecting to one address takes.
+const ONE_ADDRESS: Duration = Duration::from_secs(5);
+/// The most addresses of a host that are tried.
+const MOST_ADDRESSES: usize = 4;
 
 /// Networks of IANA's registry of special-purpose IPv4 addresses (RFC 6890), and what is no host's: multicast and what is
 /// reserved.
@@ -56,15 +66,18 @@ pub enum OutOfReach {
     Host,
 }
 
-/// Why there is no address to connect to.
-#[derive(Debug, thiserror::Error)]
-pub enum NoAddress {
-    /// The host has addresses, but none that may be reached.
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoConnection {
+    /// The host, or each of its addresses, may not be reached.
     #[error(transparent)]
     OutOfReach(#[from] OutOfReach),
     /// The host's addresses cannot be found out, now at least.
-    #[error(transparent)]
-    Unknown(#[from] io::Error),
+    #[error("its address cannot be found out")]
+    UnknownHost,
+    /// None of its addresses takes a connection, now at least; why the last did not.
+    #[error("{0}")]
+    NotConnected(String),
 }
 
 /// The hosts and addresses that may be reached.
@@ -72,28 +85,50 @@ pub enum NoAddress {
 pub struct Reach {
     allowed: Arc<[IpNet]>,
     hosts: Option<Arc<[String]>>,
+    connector: Option<RawFd>,
 }
 
 impl Reach {
     /// The hosts that the operator allows, where they have public addresses or such in a network that the operator allows.
     pub fn of(operator: &Operator) -> Self {
-        Self { allowed: operator.networks.as_slice().into(), hosts: operator.hosts.as_deref().map(Into::into) }
+        Self {
+            allowed: operator.networks.as_slice().into(),
+            hosts: operator.hosts.as_deref().map(Into::into),
+            connector: operator.connector,
+        }
     }
 
     /// Any host with such an address: a proxy is chosen by the account, and what is asked of it is admitted by itself.
+    /// The gateway makes no connection to another proxy than that of the settings.
     #[must_use]
     pub fn any_host(&self) -> Self {
-        Self { allowed: self.allowed.clone(), hosts: None }
+        Self { hosts: None, ..self.clone() }
     }
 
-    /// The addresses of `host`, a name or an address, that may be reached, each with `port`: at least one. Asking for a
-    /// name takes as long as the system lets it; set a time.
+    /// Connects to `host`, a name or an address. Its addresses are tried in turn; finding them out takes as long as the
+    /// system lets it: set a time.
     ///
     /// # Errors
-    /// [`NoAddress`].
-    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoAddress> {
+    /// [`NoConnection`].
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, NoConnection> {
         self.admit(host)?;
-        let found = tokio::net::lookup_host((unbracketed(host), port)).await?;
+        if let Some(connector) = self.connector {
+            let host = unbracketed(host).to_owned();
+            return broker::ask(connector, &Request { host, port }).await;
+        }
+        let mut why = String::new();
+        for address in self.resolve(host, port).await?.into_iter().take(MOST_ADDRESSES) {
+            match connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => why = error.kind().to_string(),
+            }
+        }
+        Err(NoConnection::NotConnected(why))
+    }
+
+    /// The addresses of a host that may be reached, each with `port`: at least one.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+        let found = tokio::net::lookup_host((unbracketed(host), port)).await.map_err(|_| NoConnection::UnknownHost)?;
         let within: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
         if within.is_empty() { Err(OutOfReach::Network.into()) } else { Ok(within) }
     }
@@ -120,8 +155,14 @@ impl Reach {
     }
 }
 
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = tokio::time::timeout(ONE_ADDRESS, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// URLs have IPv6 addresses in brackets.
-fn unbracketed(host: &str) -> &str {
+pub(crate) fn unbracketed(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
@@ -157,8 +198,8 @@ mod tests {
         assert_eq!(reach.admit("api.tvtube.example"), Ok(()));
         for other in ["luma.example", "127.0.0.1", "8.8.8.8", "localhost"] {
             assert_eq!(reach.admit(other), Err(OutOfReach::Host), "{other}");
-            let refused = reach.resolve(other, 443).await.unwrap_err();
-            assert!(matches!(refused, NoAddress::OutOfReach(OutOfReach::Host)), "{refused}");
+            let refused = reach.connect(other, 443).await.unwrap_err();
+            assert_eq!(refused, NoConnection::OutOfReach(OutOfReach::Host), "{other}");
         }
         assert_eq!(reach.any_host().admit("127.0.0.1"), Ok(()));
         assert_eq!(reach.any_host().admit("10.0.0.1"), Err(OutOfReach::Network));
@@ -213,13 +254,24 @@ mod tests {
     async fn a_host_leads_only_where_an_address_may() {
         let near = ["127.0.0.0/8", "::1/128"];
         for host in ["localhost", "127.0.0.1", "[::1]", "::1"] {
-            let refused = reach(&[]).resolve(host, 22).await.unwrap_err();
-            assert!(matches!(refused, NoAddress::OutOfReach(_)), "{host}: {refused}");
+            let refused = reach(&[]).connect(host, 22).await.unwrap_err();
+            assert_eq!(refused, NoConnection::OutOfReach(OutOfReach::Network), "{host}");
             let found = reach(&near).resolve(host, 22).await.unwrap();
             assert!(!found.is_empty() && found.iter().all(|address| address.port() == 22), "{found:?}");
         }
-        let unknown = reach(&[]).resolve("no name at all", 22).await.unwrap_err();
-        assert!(matches!(unknown, NoAddress::Unknown(_)), "{unknown}");
+        assert_eq!(reach(&[]).connect("no name at all", 22).await.unwrap_err(), NoConnection::UnknownHost);
+    }
+
+    #[tokio::test]
+    async fn connections_are_made_or_it_is_told_why_not() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let reach = reach(&["127.0.0.0/8"]);
+        let stream = reach.connect("127.0.0.1", address.port()).await.unwrap();
+        assert_eq!((stream.peer_addr().unwrap(), stream.nodelay().unwrap()), (address, true));
+        drop(listener);
+        let why = reach.connect("127.0.0.1", address.port()).await.unwrap_err();
+        assert_eq!(why, NoConnection::NotConnected("connection refused".to_owned()));
     }
 
     proptest! {

@@ -1,11 +1,11 @@
 //! Connections to the server: TCP, then SSH with the host key checked and the user logged in, then SFTP.
 
 use std::future::Future;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entente_destination::reach::{NoAddress, Reach};
+use entente_destination::reach::{NoConnection, Reach};
 use entente_destination::{DestinationError, Operator};
 use russh::client::{Handle, Handler};
 use russh::keys::PublicKeyOrCertificate;
@@ -19,8 +19,6 @@ use crate::login::Login;
 
 /// The longest that finding the server's addresses and connecting to one of them takes.
 const CONNECTING: Duration = Duration::from_secs(12);
-/// The longest of it that one address takes.
-const ONE_ADDRESS: Duration = Duration::from_secs(5);
 /// The longest that agreeing on keys takes.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The longest that logging in takes: servers wait some seconds before they refuse a password.
@@ -94,18 +92,16 @@ impl Server {
 
     async fn tcp(&self) -> Result<(Line, TcpStream), DestinationError> {
         let (host, port) = (&self.host, self.port);
-        let addresses = self.reach.resolve(host, port).await.map_err(|error| match error {
-            NoAddress::OutOfReach(why) => DestinationError::Config(format!("{host} cannot be used: {why}")),
-            NoAddress::Unknown(_) => DestinationError::Transient(format!("the address of {host} cannot be found out")),
-        })?;
-        let mut why = String::new();
-        for address in addresses {
-            match connect(address).await {
-                Ok(connected) => return Ok(connected),
-                Err(error) => why = error.kind().to_string(),
+        let stream = self.reach.connect(host, port).await.map_err(|error| match error {
+            NoConnection::OutOfReach(why) => DestinationError::Config(format!("{host} cannot be used: {why}")),
+            NoConnection::UnknownHost => {
+                DestinationError::Transient(format!("the address of {host} cannot be found out"))
             }
-        }
-        Err(DestinationError::Transient(format!("no connection to {host}, port {port}: {why}")))
+            NoConnection::NotConnected(why) => {
+                DestinationError::Transient(format!("no connection to {host}, port {port}: {why}"))
+            }
+        })?;
+        Line::of(stream).map_err(|_| DestinationError::Transient("the connection was lost".to_owned()))
     }
 
     async fn ssh(&self, stream: TcpStream) -> Result<Handle<Guard>, DestinationError> {
@@ -119,13 +115,6 @@ impl Server {
         let guard = Guard { expected: self.host_key.clone() };
         russh::client::connect_stream(Arc::new(config), stream, guard).await.map_err(DestinationError::from)
     }
-}
-
-async fn connect(address: SocketAddr) -> std::io::Result<(Line, TcpStream)> {
-    let stream = tokio::time::timeout(ONE_ADDRESS, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    let stream = stream.into_std()?;
-    Ok((Line(stream.try_clone()?), TcpStream::from_std(stream)?))
 }
 
 async fn sftp(ssh: Handle<Guard>, line: Line) -> Result<Connection, DestinationError> {
@@ -174,6 +163,13 @@ pub async fn within<T>(
 
 /// The TCP connection, which ends when this is dropped, whatever tasks of the libraries still hold its other handle.
 struct Line(std::net::TcpStream);
+
+impl Line {
+    fn of(stream: TcpStream) -> std::io::Result<(Self, TcpStream)> {
+        let stream = stream.into_std()?;
+        Ok((Self(stream.try_clone()?), TcpStream::from_std(stream)?))
+    }
+}
 
 impl Drop for Line {
     fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! Landlock: which files a worker may open, and that it offers nothing on the network.
+//! Landlock: which files a worker may open, and that it neither offers anything on the network nor connects to it.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
@@ -26,20 +26,8 @@ const LIBRARIES: [&str; 9] = [
 /// What everything may read.
 const ALWAYS: [&str; 4] = ["/dev/urandom", "/dev/random", "/etc/localtime", "/usr/share/zoneinfo"];
 
-/// What finding hosts by name takes, and where the certificates of authorities are. Private keys are beside some of them:
-/// no folder here may have any.
-const HOSTS: [&str; 25] = [
-    "/etc/resolv.conf",
-    "/run/systemd/resolve",
-    "/run/resolvconf",
-    "/run/NetworkManager/resolv.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/host.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/protocols",
-    "/etc/networks",
+/// Where the certificates of authorities are. Private keys are beside some of them: no folder here may have any.
+const CERTIFICATES: [&str; 14] = [
     "/etc/ssl/certs",
     "/etc/ssl/cert.pem",
     "/etc/ssl/ca-bundle.pem",
@@ -62,19 +50,16 @@ const HOSTS: [&str; 25] = [
 /// [`RulesetError`] where there is one that refuses.
 pub fn restrict(reach: &Reach) -> Result<Option<String>, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let network = if reach.hosts { AccessNet::BindTcp.into() } else { AccessNet::from_all(VERSION) };
-    let mut rules = Ruleset::default()
+    let rules = Ruleset::default()
         .handle_access(AccessFs::from_all(VERSION))?
-        .handle_access(network)?
+        .handle_access(AccessNet::from_all(VERSION))?
         .scope(Scope::from_all(VERSION))?
         .create()?
         .add_rules(path_beneath_rules(LIBRARIES, read))?
         .add_rules(path_beneath_rules(ALWAYS, read))?
+        .add_rules(path_beneath_rules(CERTIFICATES, read))?
         .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(&reach.folder, keep()))?;
-    if reach.hosts {
-        rules = rules.add_rules(path_beneath_rules(HOSTS, read))?;
-    }
     let status = rules.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => None,

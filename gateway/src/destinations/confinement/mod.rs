@@ -1,5 +1,5 @@
-//! What a worker can do from the moment before the plugin is loaded: it gives up what no destination needs, and keeps
-//! the files and hosts that it was started for. What it gave up it cannot get back.
+//! What a worker can do from the moment before the plugin is loaded: it gives up what no destination needs, sockets
+//! among it, and keeps the files that it was started for. What it gave up it cannot get back.
 //!
 //! Each part is of its own system: where one has none of it, the worker does without, and the gateway says so in its
 //! log when it starts.
@@ -29,16 +29,13 @@ pub struct Reach {
     pub folder: Option<PathBuf>,
     /// The Arrow IPC file with the rows to deliver; an absolute path.
     pub rows: Option<PathBuf>,
-    /// Whether it may find hosts by their names and connect to them.
-    pub hosts: bool,
 }
 
 impl Reach {
-    /// What the operator allows an account's destinations, without any rows. Who may connect to some hosts may do so to all,
-    /// as far as the system is concerned: names are looked at where they are found out.
+    /// What the operator allows an account's destinations, without any rows. Hosts are not among it: connections are
+    /// the gateway's to make.
     pub fn of(operator: &Operator) -> Self {
-        let hosts = operator.hosts.as_ref().is_none_or(|hosts| !hosts.is_empty());
-        Self { folder: operator.local_root.clone(), rows: None, hosts }
+        Self { folder: operator.local_root.clone(), rows: None }
     }
 }
 
@@ -58,7 +55,7 @@ pub struct Confinement {
 pub struct InForce {
     /// The version of Landlock by which the system keeps it from other files.
     pub landlock: Option<String>,
-    /// Whether seccomp keeps it from system calls that no destination needs.
+    /// Whether seccomp keeps it from sockets and from system calls that no destination needs.
     pub seccomp: bool,
     /// The user that it runs as, where that is not the gateway's.
     pub user: Option<User>,
@@ -95,7 +92,7 @@ pub fn confine(confinement: &Confinement) -> Result<InForce, NotConfined> {
     drop_capabilities().map_err(NotConfined::Capabilities)?;
     Ok(InForce {
         landlock: restrict_files(&confinement.reach)?,
-        seccomp: forbid_system_calls(&confinement.reach),
+        seccomp: forbid_system_calls(),
         user: confinement.user,
     })
 }
@@ -124,12 +121,12 @@ fn restrict_files(_: &Reach) -> Result<Option<String>, NotConfined> {
 }
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-fn forbid_system_calls(reach: &Reach) -> bool {
-    system_calls::forbid(reach.hosts).is_ok()
+fn forbid_system_calls() -> bool {
+    system_calls::forbid().is_ok()
 }
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))))]
-fn forbid_system_calls(_: &Reach) -> bool {
+fn forbid_system_calls() -> bool {
     false
 }
 
@@ -146,8 +143,9 @@ impl InForce {
         }
         if !self.seccomp {
             warn!(
-                message = "this system has no seccomp: plugins can start processes and use every system call that their \
-                           user can; allow only those that you trust, and set `worker_user`"
+                message = "this system has no seccomp: plugins can start processes, connect wherever this machine \
+                           can and use every system call that their user can; allow only those that you trust, and set \
+                           `worker_user`"
             );
         }
     }

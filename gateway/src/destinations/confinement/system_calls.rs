@@ -113,8 +113,12 @@ const ATTRIBUTES: [i64; 15] = [
     libc::SYS_inotify_add_watch,
 ];
 
-/// Waiting for others to connect.
-const SERVING: [i64; 3] = [libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+/// Giving a socket another peer than it has, or waiting for others to connect. A connection is the gateway's to make;
+/// one that was given and is broken off could else lead elsewhere the next time.
+const PEERS: [i64; 5] = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+
+/// Calls that send, and which of their arguments has the flags: with `MSG_FASTOPEN` they connect as well.
+const SENDING: [(i64, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
 
 /// What only this processor has, by older names.
 #[cfg(target_arch = "x86_64")]
@@ -135,17 +139,17 @@ const OLD: [i64; 12] = [
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: [i64; 0] = [];
 
-/// Forbids the calling thread what no destination needs, and sockets altogether unless it may reach `hosts`.
+/// Forbids the calling thread what no destination needs, and sockets but those that the gateway gives it.
 ///
 /// # Errors
 /// [`Error`] where the system has no seccomp.
-pub fn forbid(hosts: bool) -> Result<(), Error> {
+pub fn forbid() -> Result<(), Error> {
     // `clone3` hides its flags from us. Told that it is not there, libraries use `clone`.
     let not_there = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     for program in [
         filter(not_permitted()?, libc::EPERM)?,
         filter(not_there, libc::ENOSYS)?,
-        filter(BTreeMap::from([(libc::SYS_socket, sockets(hosts)?)]), libc::EAFNOSUPPORT)?,
+        filter(sockets()?, libc::EAFNOSUPPORT)?,
         #[cfg(target_arch = "x86_64")]
         second_numbers(),
     ] {
@@ -161,7 +165,7 @@ fn filter(calls: Calls, error: libc::c_int) -> Result<BpfProgram, Error> {
 }
 
 fn not_permitted() -> Result<Calls, Error> {
-    let always = [&PROCESSES[..], &SYSTEM, &ATTRIBUTES, &SERVING, &OLD].concat();
+    let always = [&PROCESSES[..], &SYSTEM, &ATTRIBUTES, &PEERS, &OLD].concat();
     let mut calls: Calls = always.into_iter().map(|call| (call, Vec::new())).collect();
     calls.insert(libc::SYS_clone, no_thread()?);
     let process = u64::from(std::process::id());
@@ -175,6 +179,10 @@ fn not_permitted() -> Result<Calls, Error> {
     calls.insert(libc::SYS_prlimit64, vec![rule([is_not(0, 0)?, is_not(0, process)?])?]);
     calls.insert(libc::SYS_fcntl, OWNERS_BY_FCNTL.map(second_is).into_iter().collect::<Result<_, _>>()?);
     calls.insert(libc::SYS_ioctl, OWNERS_BY_IOCTL.map(second_is).into_iter().collect::<Result<_, _>>()?);
+    for (call, flags) in SENDING {
+        calls.insert(call, vec![rule([has_bits(flags, libc::MSG_FASTOPEN)?])?]);
+    }
+    calls.insert(libc::SYS_setsockopt, options()?);
     // Without a path it is about a file that is open.
     let path = SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
     calls.insert(libc::SYS_utimensat, vec![rule([path])?]);
@@ -202,18 +210,30 @@ fn no_thread() -> Result<Vec<SeccompRule>, Error> {
     Ok(rules)
 }
 
-/// Sockets that are not for the internet, or for asking which addresses this machine has.
-fn sockets(hosts: bool) -> Result<Vec<SeccompRule>, Error> {
-    if !hosts {
-        return Ok(Vec::new());
+/// All sockets but pairs that are connected with each other for ever: a datagram can be sent to any other socket's
+/// path.
+fn sockets() -> Result<Calls, Error> {
+    const KINDS: u32 = 0xf;
+    let unix = u64::from(libc::AF_UNIX.unsigned_abs());
+    let allowed = [libc::SOCK_STREAM, libc::SOCK_SEQPACKET].map(libc::c_int::unsigned_abs);
+    let mut pairs = vec![rule([is_not(0, unix)?])?];
+    for kind in (0..=KINDS).filter(|kind| !allowed.contains(kind)) {
+        let is_kind = SeccompCmpOp::MaskedEq(KINDS.into());
+        pairs.push(rule([SeccompCondition::new(1, SeccompCmpArgLen::Dword, is_kind, kind.into())?])?);
     }
-    let [internet, internet6, netlink] =
-        [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| u64::from(family.unsigned_abs()));
-    let is_netlink = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, netlink)?;
-    let routes = u64::from(libc::NETLINK_ROUTE.unsigned_abs());
+    Ok(BTreeMap::from([(libc::SYS_socket, Vec::new()), (libc::SYS_socketpair, pairs)]))
+}
+
+/// Options of sockets that lead packets by other hosts than the peer (those of IP), or have whoever closes the socket
+/// wait, which may be the gateway where a plugin sends it one.
+fn options() -> Result<Vec<SeccompRule>, Error> {
+    let is = |argument: u8, value: libc::c_int| {
+        SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value.unsigned_abs().into())
+    };
     Ok(vec![
-        rule([is_not(0, internet)?, is_not(0, internet6)?, is_not(0, netlink)?])?,
-        rule([is_netlink, is_not(2, routes)?])?,
+        rule([is(1, libc::IPPROTO_IP)?])?,
+        rule([is(1, libc::IPPROTO_IPV6)?])?,
+        rule([is(1, libc::SOL_SOCKET)?, is(2, libc::SO_LINGER)?])?,
     ])
 }
 
@@ -223,6 +243,12 @@ fn rule<const N: usize>(conditions: [SeccompCondition; N]) -> Result<SeccompRule
 
 fn second_is(value: u64) -> Result<SeccompRule, Error> {
     rule([SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
+}
+
+/// Whether an argument of 32 bits has all of these bits.
+fn has_bits(argument: u8, bits: libc::c_int) -> Result<SeccompCondition, Error> {
+    let bits = u64::from(bits.unsigned_abs());
+    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bits), bits)?)
 }
 
 /// Whether an argument of 32 bits is another than this.

@@ -83,11 +83,11 @@ async fn a_call_that_was_given_up_does_not_answer_the_next() {
 async fn a_plugin_finds_nothing_of_the_gateway() {
     // A file that every child inherits, as careless programs that start the gateway leave them.
     let _left_open = rustix::io::dup(std::io::stderr()).unwrap();
-    // The worker's files are the socket, twice: to read from and to write to.
+    // The worker's files are the socket, twice: to read from and to write to; and the one to ask for connections on.
     let Err(WorkerError::Destination(DestinationError::Config(message))) = check_once("report").await else {
         unreachable!("the report is an error")
     };
-    assert_eq!(message, "variables 0, files 2, stdin 0");
+    assert_eq!(message, "variables 0, files 3, stdin 0");
 }
 
 #[cfg(target_os = "linux")]

@@ -3,12 +3,14 @@
  * succeeds in although it should not, it tells in an error.
  */
 #include "entente_destination.h"
+#include "connection.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +31,12 @@ struct session {
     /* A file of the gateway's. */
     char target[512];
     char root[512];
+    /* What it is to be connected to although it should not, and why it should not. */
+    char elsewhere[128];
+    char refused[64];
+    /* A port of this machine where somebody answers. */
+    int port;
+    int connector;
 };
 
 static void give(struct entente_buffer *buffer, const char *text) {
@@ -96,6 +104,10 @@ static int32_t open_session(struct entente_slice request, struct entente_slice s
     field(request, "mode", session->mode, sizeof session->mode);
     field(request, "target", session->target, sizeof session->target);
     field(request, "local_root", session->root, sizeof session->root);
+    field(request, "elsewhere", session->elsewhere, sizeof session->elsewhere);
+    field(request, "refused", session->refused, sizeof session->refused);
+    session->port = member(request.data, request.len, "port");
+    session->connector = member(request.data, request.len, "connector");
     *opened = session;
     return answer(buffer, ENTENTE_OK, "");
 }
@@ -197,16 +209,6 @@ static void read_everything(const struct session *session, char *found, size_t s
     note(found, size, *environ != NULL, "variables");
 }
 
-static int can_serve(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int server = socket(AF_INET, SOCK_STREAM, 0);
-    if (server < 0) return 0;
-    int listens = bind(server, (struct sockaddr *)&address, sizeof address) == 0 && listen(server, 1) == 0;
-    listens |= listen(server, 1) == 0;
-    close(server);
-    return listens;
-}
-
 static void touch_everything(const struct session *session, char *found, size_t size) {
     char path[700], aside[700];
     pid_t gateway = getppid();
@@ -232,20 +234,121 @@ static void touch_everything(const struct session *session, char *found, size_t 
     note(found, size, ptrace(PTRACE_ATTACH, gateway, NULL, NULL) == 0, "ptrace");
     note(found, size, syscall(SYS_setuid, 12345) == 0, "setuid");
     note(found, size, chroot("/") == 0, "chroot");
-    note(found, size, socket(AF_UNIX, SOCK_STREAM, 0) >= 0, "unix");
-    note(found, size, socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0, "raw");
-    note(found, size, can_serve(), "serve");
     /* What is its own it may use. */
     snprintf(path, sizeof path, "%s/file", session->root);
     snprintf(aside, sizeof aside, "%s/folder", session->root);
     note(found, size, creat(path, 0600) < 0 || mkdir(aside, 0700) || unlink(path) || rmdir(aside), "not-even-its-own");
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    note(found, size, client < 0 || close(client), "not-even-clients");
-    struct addrinfo *addresses;
-    note(found, size, getaddrinfo("localhost", "443", NULL, &addresses) != 0, "not-even-names");
     const char *certificates = "/etc/ssl/certs/ca-certificates.crt";
     struct stat there;
     note(found, size, stat(certificates, &there) == 0 && !can_read(certificates), "not-even-certificates");
+}
+
+static void make_sockets(char *found, size_t size) {
+    const int kinds[][3] = {{AF_INET, SOCK_STREAM, 0}, {AF_INET, SOCK_DGRAM, 0}, {AF_INET, SOCK_RAW, IPPROTO_ICMP},
+                            {AF_INET6, SOCK_STREAM, 0}, {AF_UNIX, SOCK_STREAM, 0}, {AF_UNIX, SOCK_DGRAM, 0},
+                            {AF_NETLINK, SOCK_RAW, 0}, {AF_PACKET, SOCK_RAW, 0}};
+    int pair[2];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        note(found, size, socket(kinds[i][0], kinds[i][1], kinds[i][2]) >= 0, "socket");
+    note(found, size, socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0, "datagrams");
+    note(found, size, socketpair(AF_UNIX, SOCK_RAW | SOCK_CLOEXEC, 0, pair) == 0, "raw-datagrams");
+}
+
+/* With a connection in hand it tries to come to another port by it. */
+static void turn_elsewhere(int connection, int port, char *found, size_t size) {
+    struct sockaddr_in other = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct iovec text = {"x", 1};
+    struct mmsghdr messages = {
+        .msg_hdr = {.msg_name = &other, .msg_namelen = sizeof other, .msg_iov = &text, .msg_iovlen = 1}};
+    struct linger forever = {1, 1000};
+    int yes = 1, hops = 7;
+    note(found, size, setsockopt(connection, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0, "options-of-ip");
+    note(found, size, setsockopt(connection, SOL_SOCKET, SO_LINGER, &forever, sizeof forever) == 0, "linger");
+    note(found, size, setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0, "not-even-options");
+    note(found, size, connect(connection, &nobody, sizeof nobody) == 0, "disconnect");
+    note(found, size, connect(connection, (struct sockaddr *)&other, sizeof other) == 0, "connect");
+    note(found, size, bind(connection, (struct sockaddr *)&other, sizeof other) == 0, "bind");
+    note(found, size, listen(connection, 1) == 0, "listen");
+    /* It answers a question with a reset, after which the socket has no peer any more. */
+    note(found, size, send(connection, "reset", 5, MSG_NOSIGNAL) != 5, "not-even-sending");
+    char byte;
+    while (recv(connection, &byte, 1, 0) > 0)
+        ;
+    int fast = MSG_FASTOPEN | MSG_NOSIGNAL;
+    struct sockaddr *name = (struct sockaddr *)&other;
+    note(found, size, sendto(connection, "x", 1, fast, name, sizeof other) >= 0, "sendto");
+    note(found, size, sendmsg(connection, &messages.msg_hdr, fast) >= 0, "sendmsg");
+    note(found, size, sendmmsg(connection, &messages, 1, fast) >= 0, "sendmmsg");
+    note(found, size, connect(connection, name, sizeof other) == 0, "connect-again");
+}
+
+static void connect_elsewhere(const struct session *session, char *found, size_t size) {
+    char refused[64], redirect[512] = "";
+    int connection = connect_to(session->connector, "localhost", session->port, refused, sizeof refused);
+    if (connection < 0) {
+        note(found, size, 1, "not-even-its-own");
+        return;
+    }
+    /* A redirect is a host like any other. */
+    ssize_t length = recv(connection, redirect, sizeof redirect - 1, 0);
+    char *host = length > 0 ? strstr(redirect, "http://") : NULL;
+    note(found, size, !host, "no-redirect");
+    if (host) {
+        host += strlen("http://");
+        host[strcspn(host, "/")] = 0;
+        note(found, size, connect_to(session->connector, host, 80, refused, sizeof refused) >= 0, host);
+        note(found, size, strcmp(refused, session->refused) != 0, refused);
+    }
+    int other = connect_to(session->connector, session->elsewhere, session->port, refused, sizeof refused);
+    note(found, size, other >= 0, session->elsewhere);
+    note(found, size, strcmp(refused, session->refused) != 0, refused);
+    turn_elsewhere(connection, session->port, found, size);
+}
+
+/* What every request but one that is sound gets: nothing, and nothing after it. */
+static void ask_for_rubbish(const struct session *session, char *found, size_t size) {
+    static char long_text[4096];
+    char refused[64];
+    int pair[2], number = session->connector;
+    memset(long_text, ' ', sizeof long_text);
+    memcpy(long_text, "{\"host\":\"localhost\",\"port\":1}", 30);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) return;
+    const char *what = session->elsewhere;
+    if (!strcmp(what, "no descriptor")) send_request(number, "{\"host\":\"localhost\",\"port\":1}", 30, NULL, 0, 0);
+    if (!strcmp(what, "no json")) send_request(number, "\xff\xfe{", 3, &pair[1], 1, 0);
+    if (!strcmp(what, "no port")) send_request(number, "{\"host\":\"localhost\"}", 20, &pair[1], 1, 0);
+    if (!strcmp(what, "too long")) send_request(number, long_text, sizeof long_text, &pair[1], 1, 0);
+    if (!strcmp(what, "nothing")) send_request(number, "", 0, &pair[1], 1, 0);
+    if (!strcmp(what, "itself")) send_request(number, "{\"host\":\"localhost\",\"port\":1}", 30, &number, 1, 0);
+    if (!strcmp(what, "closed")) close(number);
+    if (!strcmp(what, "itself")) usleep(200000);
+    note(found, size, connect_to(number, "localhost", session->port, refused, sizeof refused) >= 0, "connected");
+    note(found, size, *refused, refused);
+}
+
+/* Asks without waiting for answers, and at last takes those that there are. */
+static void flood(const struct session *session, char *found, size_t size) {
+    enum { MOST = 400 };
+    int asked[MOST], count = 0, connections = 0;
+    char refused[64];
+    struct timeval now, end;
+    gettimeofday(&end, NULL);
+    end.tv_sec += 2;
+    do {
+        int one = ask(session->connector, "localhost", session->port, MSG_DONTWAIT);
+        if (one >= 0 && count < MOST) asked[count++] = one;
+        else if (one >= 0) close(one);
+        else usleep(100);
+        gettimeofday(&now, NULL);
+    } while (timercmp(&now, &end, <));
+    while (count-- > 0) {
+        struct timeval at_once = {.tv_usec = 1};
+        setsockopt(asked[count], SOL_SOCKET, SO_RCVTIMEO, &at_once, sizeof at_once);
+        connections += take_answer(asked[count], refused, sizeof refused) >= 0;
+    }
+    note(found, size, connections == 0, "not-even-some");
 }
 
 /* An error that tells what it succeeded in. */
@@ -300,6 +403,30 @@ static int32_t write_batch(void *opened, uint64_t sequence, struct entente_slice
     }
     if (!strcmp(mode, "touches")) {
         touch_everything(session, found, sizeof found);
+        return succeeded_in(found, buffer);
+    }
+    if (!strcmp(mode, "connects")) {
+        make_sockets(found, sizeof found);
+        const char *near[] = {"127.0.0.1", "::1", "::ffff:127.0.0.1", "0x7f.1", "2130706433", "localhost", "10.0.0.1",
+                              "169.254.169.254", "0.0.0.0", "127.0.0.1 ", "", "localhost\\u0000.tvtube.example"};
+        for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+            char refused[64];
+            int connection = connect_to(session->connector, near[i], 22, refused, sizeof refused);
+            note(found, sizeof found, connection >= 0, near[i]);
+            note(found, sizeof found, !*refused, "unanswered");
+        }
+        return succeeded_in(found, buffer);
+    }
+    if (!strcmp(mode, "strays")) {
+        connect_elsewhere(session, found, sizeof found);
+        return succeeded_in(found, buffer);
+    }
+    if (!strcmp(mode, "asks for rubbish")) {
+        ask_for_rubbish(session, found, sizeof found);
+        return succeeded_in(found, buffer);
+    }
+    if (!strcmp(mode, "floods")) {
+        flood(session, found, sizeof found);
         return succeeded_in(found, buffer);
     }
     const char *row = "{\"row\":%lu,\"code\":\"X\",\"reason\":\"x\"}";

@@ -1,14 +1,18 @@
 //! A plugin that attacks: each attack ends in a failure of its own delivery that says what it was, and gets nothing.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use entente_destination::DestinationError;
-use serde_json::json;
+use entente_destination::{DestinationError, Operator};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::fixture::{Place, compile, plugin_file, policy, reaches, workers};
+use super::fixture::{Place, compile, launcher, plugin_file, policy, reaches, workers};
 use super::ledger::Ledger;
 use crate::destinations::allow_list::AllowList;
 use crate::destinations::backoff::RetryPolicy;
@@ -45,9 +49,17 @@ impl Attacker {
 
     /// How a delivery to it ends.
     async fn attack(&self, mode: &str) -> DeliveryError {
+        let target = self.folder.path().join("target");
+        self.attack_with(json!({"mode": mode, "target": target}), Operator::default()).await
+    }
+
+    /// How one with these settings ends, where the operator allows these hosts and networks.
+    async fn attack_with(&self, settings: Value, operator: Operator) -> DeliveryError {
         let (place, mut ledger) = (Place::new(1, 10), Ledger::default());
         let target = self.folder.path().join("target");
-        let order = Order { settings: json!({"mode": mode, "target": target}), ..place.order(mode) };
+        let mode = settings["mode"].clone();
+        let operator = Operator { local_root: place.operator().local_root, ..operator };
+        let order = Order { settings, operator, ..place.order("") };
         let policy = RetryPolicy { faults: 1, ..policy() };
         let outcome = deliver(&self.launcher, &order, &mut ledger, policy, &Stop::default()).await;
         assert_eq!(fs::read(&target).unwrap(), b"secret", "{mode}");
@@ -60,9 +72,50 @@ impl Attacker {
 
     /// Makes sure that all that it tried failed.
     async fn assert_gets_nothing(&self, mode: &str) {
-        let nothing = DestinationError::Permanent("succeeded in:".to_owned());
-        let ended = self.attack(mode).await;
-        assert!(matches!(&ended, DeliveryError::Destination(error) if *error == nothing), "{mode}: {ended}");
+        assert_got_nothing(&self.attack(mode).await, mode);
+    }
+}
+
+fn assert_got_nothing(ended: &DeliveryError, attack: &str) {
+    let nothing = DestinationError::Permanent("succeeded in:".to_owned());
+    assert!(matches!(ended, DeliveryError::Destination(error) if *error == nothing), "{attack}: {ended}");
+}
+
+/// What an operator allows who has destinations on this machine; only these hosts, where they are given.
+fn near(hosts: Option<&[&str]>) -> Operator {
+    let networks = vec!["127.0.0.1/32".parse().unwrap(), "::1/128".parse().unwrap()];
+    let hosts = hosts.map(|hosts| hosts.iter().map(ToString::to_string).collect());
+    Operator { networks, hosts, ..Operator::default() }
+}
+
+/// A server that redirects whoever connects to a link-local address, and resets the connection when it is written to.
+struct Redirecting {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Redirecting {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = connections.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/\r\n\r\n");
+                    // What is not read when it is closed makes that a reset.
+                    let _ = stream.peek(&mut [0]);
+                });
+            }
+        });
+        Self { port, connections }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
@@ -148,6 +201,68 @@ async fn it_touches_nothing_but_its_own() {
     if is_there("Landlock", in_force.landlock.is_some()) && is_there("seccomp", in_force.seccomp) {
         attacker.assert_gets_nothing("touches").await;
     }
+}
+
+#[tokio::test]
+async fn it_makes_no_sockets_and_is_connected_to_nothing_near() {
+    let attacker = Attacker::new();
+    if is_there("seccomp", attacker.in_force().await.seccomp) {
+        attacker.assert_gets_nothing("connects").await;
+    }
+}
+
+#[tokio::test]
+async fn its_connections_lead_nowhere_else() {
+    let attacker = Attacker::new();
+    if !is_there("seccomp", attacker.in_force().await.seccomp) {
+        return;
+    }
+    let server = Redirecting::start();
+    for (hosts, elsewhere, refused) in [
+        (Some(["localhost"].as_slice()), "127.0.0.1", "HOST"),
+        (Some(["localhost"].as_slice()), "api.localhost", "HOST"),
+        (None, "127.0.0.2", "NETWORK"),
+        (None, "::ffff:127.0.0.2", "NETWORK"),
+    ] {
+        let before = server.connections();
+        let settings = json!({"mode": "strays", "elsewhere": elsewhere, "refused": refused, "port": server.port});
+        assert_got_nothing(&attacker.attack_with(settings, near(hosts)).await, elsewhere);
+        assert_eq!(server.connections() - before, 1, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_rubbish_is_answered_no_more() {
+    let attacker = Attacker::new();
+    let server = Redirecting::start();
+    for what in ["no descriptor", "no json", "no port", "too long", "nothing", "itself", "closed"] {
+        let settings = json!({"mode": "asks for rubbish", "elsewhere": what, "port": server.port});
+        assert_got_nothing(&attacker.attack_with(settings, near(None)).await, what);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn floods_of_requests_wait_while_others_deliver() {
+    let (attacker, server) = (Attacker::new(), Redirecting::start());
+    let settings = json!({"mode": "floods", "port": server.port});
+    let (began, flood) = (Instant::now(), attacker.attack_with(settings, near(None)));
+    let others = async {
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            let (place, mut ledger, began) = (Place::new(3, 20), Ledger::default(), Instant::now());
+            let delivered = deliver(&launcher(), &place.order(""), &mut ledger, policy(), &Stop::default()).await;
+            assert_eq!(delivered.unwrap().accepted, place.rows());
+            took.push(began.elapsed());
+        }
+        took
+    };
+    let (ended, took) = tokio::join!(flood, others);
+    assert_got_nothing(&ended, "floods");
+    assert!(took.iter().all(|took| *took < Duration::from_secs(10)), "{took:?}");
+    // 50 at once, and 50 in each second.
+    let most = 50 + 50 * (began.elapsed().as_secs() as usize + 1);
+    assert!((1..=most).contains(&server.connections()), "{} of {most}", server.connections());
 }
 
 #[tokio::test]

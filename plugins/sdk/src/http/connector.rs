@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use ::http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
@@ -20,9 +19,9 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::proxy::Proxy;
-use super::resolver::Resolver;
+use super::tcp::Tcp;
 use crate::error::DestinationError;
-use crate::reach::Reach;
+use crate::reach::{NoConnection, Reach};
 
 type Boxed = Box<dyn Error + Send + Sync>;
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -36,8 +35,8 @@ pub(super) struct Connector {
 
 #[derive(Clone)]
 enum Route {
-    Straight(HttpsConnector<HttpConnector<Resolver>>),
-    Tunnelled(HttpsConnector<Tunnel<HttpConnector<Resolver>>>),
+    Straight(HttpsConnector<Tcp>),
+    Tunnelled(HttpsConnector<Tunnel<Tcp>>),
 }
 
 impl Connector {
@@ -47,18 +46,15 @@ impl Connector {
         proxy: Option<&Proxy>,
         authorities: Option<&str>,
     ) -> Result<Self, DestinationError> {
-        // Hosts are admitted by name in `call`; through a proxy it is the proxy's that is resolved.
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach.any_host()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls(authorities)?).https_or_http().enable_http1();
         let route = match proxy {
-            None => Route::Straight(tls.wrap_connector(tcp)),
+            None => Route::Straight(tls.wrap_connector(Tcp::new(reach.clone()))),
             Some(proxy) => {
                 let address = proxy.address()?;
                 let admitted = reach.any_host().admit(address.host().unwrap_or_default());
                 admitted.map_err(|why| DestinationError::Config(format!("the proxy cannot be used: {why}")))?;
-                let mut tunnel = Tunnel::new(address, tcp);
+                // The endpoint is admitted in `call`; it is the proxy that is connected to.
+                let mut tunnel = Tunnel::new(address, Tcp::new(reach.any_host()));
                 if let Some(authorization) = proxy.authorization()? {
                     tunnel = tunnel.with_auth(authorization);
                 }
@@ -98,7 +94,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, address: Uri) -> Self::Future {
         if let Err(out_of_reach) = self.reach.admit(address.host().unwrap_or_default()) {
-            return Box::pin(async move { Err(out_of_reach.into()) });
+            return Box::pin(async move { Err(NoConnection::from(out_of_reach).into()) });
         }
         match &mut self.route {
             Route::Straight(route) => Box::pin(within(self.timeout, route.call(address))),

@@ -6,7 +6,7 @@ use std::io;
 use hyper_util::client::legacy;
 
 use crate::error::DestinationError;
-use crate::reach::OutOfReach;
+use crate::reach::{NoConnection, OutOfReach};
 
 /// Why a request got no answer, and whether it may have been taken all the same.
 #[derive(Debug)]
@@ -30,8 +30,10 @@ impl Fault {
             return Self::Lost("the connection was lost before the answer");
         }
         let causes = || std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
-        if let Some(why) = causes().find_map(|cause| cause.downcast_ref::<OutOfReach>()) {
-            return Self::OutOfReach(*why);
+        match causes().find_map(|cause| cause.downcast_ref::<NoConnection>()) {
+            Some(NoConnection::OutOfReach(why)) => return Self::OutOfReach(*why),
+            Some(why) => return Self::NotConnected(why.to_string()),
+            None => {}
         }
         if let Some(tls @ rustls::Error::InvalidCertificate(_)) = causes().find_map(tls_error) {
             return Self::Untrusted(tls.to_string());

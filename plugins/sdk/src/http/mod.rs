@@ -36,9 +36,9 @@ mod fault;
 mod oauth;
 mod proxy;
 mod rate;
-mod resolver;
 mod retry;
 mod stand_in;
+mod tcp;
 #[cfg(test)]
 mod tests;
 

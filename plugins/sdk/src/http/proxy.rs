@@ -5,11 +5,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::DestinationError;
+use crate::reach::unbracketed;
 use crate::secret::Secret;
 
-/// An HTTP proxy, through which a tunnel is made to the endpoint (`CONNECT`). Use it as a field of your settings.
+/// An HTTP proxy, through which a tunnel is made to the endpoint (`CONNECT`). Use it as the field `proxy` of your
+/// settings: the gateway makes connections to the proxy that it finds there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
@@ -26,6 +29,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// The host and port of the proxy that settings have in their field `proxy`, where they have one.
+    pub fn in_settings(settings: &Value) -> Option<(String, u16)> {
+        let url = settings.get("proxy")?.get("url")?.as_str()?.to_owned();
+        let address = Self { url, user: None, password: None }.address().ok()?;
+        Some((unbracketed(address.host()?).to_ascii_lowercase(), address.port_u16().unwrap_or(80)))
+    }
+
     /// Where it is.
     pub(super) fn address(&self) -> Result<Uri, DestinationError> {
         let wrong = "the proxy's URL must be like http://proxy.luma.example:3128, the user and password beside it";
@@ -54,6 +64,8 @@ impl Proxy {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn proxy(url: &str, user: Option<&str>) -> Proxy {
@@ -68,6 +80,26 @@ mod tests {
             ["", "proxy.luma.example:3128", "socks5://proxy.luma.example", "http://a:b@proxy.luma.example", "http://"]
         {
             assert!(matches!(proxy(url, None).address(), Err(DestinationError::Config(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_of_settings_is_in_one_place() {
+        for (settings, expected) in [
+            (
+                json!({"proxy": {"url": "http://Proxy.luma.example:3128", "user": "x"}}),
+                Some(("proxy.luma.example", 3128)),
+            ),
+            (json!({"proxy": {"url": "http://proxy.luma.example"}}), Some(("proxy.luma.example", 80))),
+            (json!({"proxy": {"url": "http://[2606:4700::1111]:3128"}}), Some(("2606:4700::1111", 3128))),
+            (json!({"proxy": {"url": "socks5://proxy.luma.example"}}), None),
+            (json!({"proxy": {"url": 7}}), None),
+            (json!({"proxy": "http://proxy.luma.example"}), None),
+            (json!({"url": "http://proxy.luma.example"}), None),
+            (json!([{"proxy": {"url": "http://proxy.luma.example"}}]), None),
+        ] {
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(Proxy::in_settings(&settings), expected, "{settings}");
         }
     }
 
