@@ -372,25 +372,27 @@ mod tests {
     fn any_entry() -> impl Strategy<Value = (String, i64, Entry)> {
         let required = (value(), value(), value(), value(), value());
         let missing = (optional(), optional(), optional(), optional(), optional());
-        (value(), 1..200_i64, 0..3_i64, required, missing).prop_map(|(previous, sequence, micros, required, missing)| {
-            let (id, actor_kind, action, request_id, outcome) = required;
-            let (account_id, actor_id, subject_kind, subject_id, code) = missing;
-            let at = entry("").at + TimeDelta::microseconds(micros);
-            let entry = Entry {
-                id,
-                account_id,
-                at,
-                actor_kind,
-                actor_id,
-                action,
-                subject_kind,
-                subject_id,
-                request_id,
-                outcome,
-                code,
-            };
-            (previous, sequence, entry)
-        })
+        (value(), 1..200_i64, 0..3_i64, required, missing).prop_map(
+            |(previous, sequence, micros, required, missing)| {
+                let (id, actor_kind, action, request_id, outcome) = required;
+                let (account_id, actor_id, subject_kind, subject_id, code) = missing;
+                let at = entry("").at + TimeDelta::microseconds(micros);
+                let entry = Entry {
+                    id,
+                    account_id,
+                    at,
+                    actor_kind,
+                    actor_id,
+                    action,
+                    subject_kind,
+                    subject_id,
+                    request_id,
+                    outcome,
+                    code,
+                };
+                (previous, sequence, entry)
+            },
+        )
     }
 
     /// Reads what was written, which only an injective form allows.
