@@ -6,6 +6,7 @@ mod harness;
 mod access;
 mod advertiser_to_publisher;
 mod attack;
+mod audit;
 mod brand_to_brand;
 mod coins;
 mod coins_stay;

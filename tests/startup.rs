@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn help_says_what_there_is() {
     let help = said(&program(&["--help"], &[]));
-    for word in ["serve", "settings", "schema", "key", "plugin", "ENTENTE_LISTEN"] {
+    for word in ["serve", "settings", "schema", "key", "audit", "plugin", "ENTENTE_LISTEN"] {
         assert!(help.contains(word), "{help}");
     }
     assert!(said(&program(&["settings"], &[])).contains("listen = \"127.0.0.1:8080\""));

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::{
+    audit::AuditCommand,
     demo,
     plugin_author::{Bench, Check, NewPlugin, Run},
     secrets::{
@@ -55,6 +56,14 @@ enum Command {
         config: Option<PathBuf>,
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// The audit log: verify that it is as it was written, export it
+    Audit {
+        /// A file of settings
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Destination plugins
     Plugin {
@@ -149,6 +158,13 @@ fn run(command: Command) -> Outcome {
         Command::Key { config, command } => {
             let settings = Settings::load(config.as_deref())?;
             tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(key(&settings, command))
+        }
+        Command::Audit { config, command } => {
+            let settings = Settings::load(config.as_deref())?;
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+                let store = Store::open_existing(&settings.database()).await?;
+                command.run(&store).await
+            })
         }
         Command::Plugin { config, command } => plugin(config.as_deref(), command),
         Command::PluginWorker => Ok(()),

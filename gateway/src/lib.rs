@@ -1,5 +1,6 @@
 //! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
 
+mod audit;
 mod background;
 pub mod cli;
 mod clock;

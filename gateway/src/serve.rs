@@ -40,6 +40,10 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
     let store = Store::open(&settings.database()).await?;
     let secrets = Secrets::open(&key_place, &store).await?;
+    let chained = store.chain_earlier_audit().await?;
+    if chained > 0 {
+        tracing::info!(message = "the audit log from before is chained", entries = chained);
+    }
     let listener =
         TcpListener::bind(settings.listen).await.map_err(|e| format!("cannot listen on {}: {e}", settings.listen))?;
     let base_url = settings.base_url(listener.local_addr()?);

@@ -7,6 +7,7 @@ pub mod access;
 pub mod account;
 pub mod activation;
 pub mod audience;
+pub mod audit_chain;
 pub mod connect_code;
 pub mod connection;
 pub mod conversion_event;

@@ -409,7 +409,7 @@ impl Account {
     ) -> Result<AuditEntryPage> {
         self.authorised(ctx, Act::Administer)?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
-        let filter = filter.unwrap_or_default().filter();
+        let filter = filter.unwrap_or_default().filter().map_err(refused)?;
         let page = gateway(ctx).store().audit_of_account(self.0.id, filter, request).await.map_err(fault)?;
         Ok(AuditEntryPage::of(page, AuditEntry))
     }

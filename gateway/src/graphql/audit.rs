@@ -1,9 +1,16 @@
 //! The audit log.
 
-use crate::graphql::{access::actor_name, fault::UserErrorCode, id::global, page::page, subject};
-use async_graphql::{Enum, ID, InputObject, Object};
+use crate::graphql::{
+    fault::UserErrorCode,
+    id::{global, local},
+    page::page,
+    scalar::SafeInt,
+    subject,
+};
+use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entente_store::{AuditEntry as Row, AuditFilter, AuditOutcome as Outcome};
+use entente_domain::{Refusal, access::Actor};
+use entente_store::{ActorKind, AuditEntry as Row, AuditFilter, AuditOutcome as Outcome};
 
 /// Whether something was done.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -13,6 +20,40 @@ pub enum AuditOutcome {
     Allowed,
     /// It was refused, and nothing was done.
     Denied,
+}
+
+/// What kind of actor did something.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "ActorKind")]
+pub enum AuditActorKind {
+    /// A user.
+    User,
+    /// An API key.
+    ApiKey,
+    /// The gateway's operator.
+    Operator,
+    /// The gateway itself: jobs, schedules, expiry.
+    Gateway,
+}
+
+/// Who did something.
+#[derive(SimpleObject)]
+pub struct AuditActor {
+    /// What kind of actor.
+    kind: AuditActorKind,
+    /// The id of the user or of the API key; null for the others.
+    id: Option<ID>,
+}
+
+impl From<Actor> for AuditActor {
+    fn from(actor: Actor) -> Self {
+        let id = match actor {
+            Actor::User(id) => Some(global(id)),
+            Actor::ApiKey(id) => Some(global(id)),
+            Actor::Operator | Actor::Gateway => None,
+        };
+        Self { kind: ActorKind::from(actor).into(), id }
+    }
 }
 
 /// A line of the audit log. It cannot be changed.
@@ -29,14 +70,25 @@ impl AuditEntry {
         global(self.0.id)
     }
 
+    /// Its number among the account's entries: 1, 2 and so on, without a gap. Null when it was not the gateway that wrote it.
+    async fn sequence(&self) -> Option<SafeInt> {
+        self.0.sequence.map(SafeInt)
+    }
+
+    /// A SHA-256, in hexadecimal, over this entry and the hash of the one before it. Whoever keeps the hash of an entry can
+    /// tell later that neither it nor any entry before it was changed. Null where the number is.
+    async fn hash(&self) -> Option<&str> {
+        self.0.hash.as_deref()
+    }
+
     /// When.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
 
-    /// Who: `user`, `API key`, `operator` or `gateway`, and its id.
-    async fn actor(&self) -> String {
-        actor_name(self.0.actor)
+    /// Who.
+    async fn actor(&self) -> AuditActor {
+        self.0.actor.into()
     }
 
     /// What: the name of the mutation or of the job.
@@ -68,8 +120,14 @@ impl AuditEntry {
 /// Which lines. What is left out is not asked for.
 #[derive(Default, InputObject)]
 pub struct AuditFilterInput {
+    /// Done by an actor of this kind.
+    actor_kind: Option<AuditActorKind>,
+    /// Done by this user or API key.
+    actor_id: Option<ID>,
     /// The name of a mutation or of a job.
     action: Option<String>,
+    /// Done to this object.
+    subject_id: Option<ID>,
     /// In this request.
     request_id: Option<String>,
     /// Allowed or denied.
@@ -82,15 +140,22 @@ pub struct AuditFilterInput {
 
 impl AuditFilterInput {
     /// The filter.
-    pub fn filter(self) -> AuditFilter {
-        AuditFilter {
-            actor: None,
+    pub fn filter(self) -> Result<AuditFilter, Refusal> {
+        Ok(AuditFilter {
+            actor_kind: self.actor_kind.map(Into::into),
+            actor: self.actor_id.as_ref().map(actor).transpose()?,
             action: self.action,
-            subject: None,
+            subject: self.subject_id.as_ref().map(|id| subject::local(id, "filter.subjectId")).transpose()?,
             request_id: self.request_id,
             outcome: self.outcome.map(Into::into),
             from: self.from,
             until: self.until,
-        }
+        })
     }
+}
+
+/// The user or the API key of a global id.
+fn actor(id: &ID) -> Result<Actor, Refusal> {
+    let field = "filter.actorId";
+    local(id, field).map(Actor::User).or_else(|_| local(id, field).map(Actor::ApiKey))
 }

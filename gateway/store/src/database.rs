@@ -17,7 +17,7 @@ use diesel_async::{
     },
 };
 use diesel_migrations::MigrationHarness;
-use entente_domain::Refusal;
+use entente_domain::{Code, Refusal};
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::{
     Arc, OnceLock,
@@ -117,7 +117,7 @@ impl Database {
                     match stop {
                         Stop::Failed(fault) => Err(fault),
                         Stop::Refused(refusal) => {
-                            queries::audit::denied(conn, &change, refusal.code).await?;
+                            deny(conn, &change, refusal.code).await?;
                             Ok(Err(refusal))
                         }
                     }
@@ -126,6 +126,17 @@ impl Database {
         })
         .await
     }
+}
+
+/// Notes a refusal, in a transaction of its own: what it was about has been rolled back.
+async fn deny(conn: &mut Conn, change: &Change, code: Code) -> Result<(), StoreError> {
+    begin(conn).await?;
+    let noted = queries::audit::denied(conn, change, code).await;
+    match &noted {
+        Ok(()) => Manager::commit_transaction(conn).await?,
+        Err(_) => Manager::rollback_transaction(conn).await?,
+    }
+    noted
 }
 
 /// Keeps the key from being rotated until the transaction ends, so that no value sealed under an old one is written.

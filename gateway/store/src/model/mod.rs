@@ -23,7 +23,7 @@ mod user;
 pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture, Standing};
 pub use api_key::ApiKey;
 pub use audience::{AudienceEdition, AudienceFilter};
-pub use audit::{AuditEntry, AuditFilter, AuditOutcome};
+pub use audit::{ActorKind, AuditEntry, AuditFilter, AuditHead, AuditOutcome, VerifiedChain};
 pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use consent::{Consent, NewConsent};
 pub use data_connection::{

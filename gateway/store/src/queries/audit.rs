@@ -1,14 +1,24 @@
 //! The audit log: written in the transaction of what it tells of, and never changed.
 
-use super::{super::Conn, Read, paging::page, schema::audit};
+use super::{
+    super::Conn,
+    Read, audit_chain,
+    paging::page,
+    schema::{audit, audit_chain as links},
+};
 use crate::{AuditEntry, AuditFilter, AuditOutcome, Change, Page, PageRequest, StoreError, columns};
+use chrono::SubsecRound;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::{AccountId, AuditEntryId, Code, Timestamp};
+use entente_domain::{
+    AccountId, AuditEntryId, Code, Timestamp,
+    audit_chain::{Entry, chain_of},
+};
 
+/// A line as it is stored.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit)]
-struct AuditRow {
+pub struct AuditRow {
     id: String,
     account_id: Option<String>,
     at: Timestamp,
@@ -22,12 +32,43 @@ struct AuditRow {
     code: Option<String>,
 }
 
-impl TryFrom<AuditRow> for AuditEntry {
+impl From<AuditRow> for Entry {
+    fn from(row: AuditRow) -> Self {
+        let AuditRow { id, account_id, at, actor_kind, actor_id, action, .. } = row;
+        let AuditRow { subject_kind, subject_id, request_id, outcome, code, .. } = row;
+        Self { id, account_id, at, actor_kind, actor_id, action, subject_kind, subject_id, request_id, outcome, code }
+    }
+}
+
+impl From<Entry> for AuditRow {
+    fn from(entry: Entry) -> Self {
+        let Entry { id, account_id, at, actor_kind, actor_id, action, .. } = entry;
+        let Entry { subject_kind, subject_id, request_id, outcome, code, .. } = entry;
+        Self { id, account_id, at, actor_kind, actor_id, action, subject_kind, subject_id, request_id, outcome, code }
+    }
+}
+
+/// A line with its place in its chain.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit)]
+struct PlacedRow {
+    id: String,
+    #[diesel(embed)]
+    entry: AuditRow,
+    #[diesel(select_expression = links::sequence.nullable())]
+    sequence: Option<i64>,
+    #[diesel(select_expression = links::hash.nullable())]
+    hash: Option<String>,
+}
+
+impl TryFrom<PlacedRow> for AuditEntry {
     type Error = StoreError;
 
-    fn try_from(row: AuditRow) -> Read<Self> {
+    fn try_from(PlacedRow { entry: row, sequence, hash, .. }: PlacedRow) -> Read<Self> {
         Ok(Self {
             id: columns::id(&row.id)?,
+            sequence: sequence.map(columns::count).transpose()?,
+            hash,
             account: columns::optional_id(row.account_id.as_deref())?,
             at: row.at,
             actor: columns::actor(&row.actor_kind, row.actor_id.as_deref())?,
@@ -56,10 +97,14 @@ async fn write(conn: &mut Conn, change: &Change, outcome: AuditOutcome, code: Op
         Some(subject) => columns::subject_columns(subject).map(|(kind, id)| (Some(kind), Some(id)))?,
         None => (None, None),
     };
-    let row = AuditRow {
-        id: AuditEntryId::new().to_string(),
+    let head = audit_chain::hold(conn, chain_of(change.account)).await?;
+    // Made while the chain waits for it, so that ids of a gateway are in the order of their chain.
+    let id = AuditEntryId::new().to_string();
+    let entry = Entry {
+        id,
         account_id: change.account.map(|a| a.to_string()),
-        at: change.now,
+        // What is hashed is what PostgreSQL keeps.
+        at: change.now.trunc_subsecs(6),
         actor_kind,
         actor_id,
         action: change.action.to_owned(),
@@ -69,7 +114,8 @@ async fn write(conn: &mut Conn, change: &Change, outcome: AuditOutcome, code: Op
         outcome: columns::name(&outcome)?,
         code: code.as_ref().map(columns::name).transpose()?,
     };
-    diesel::insert_into(audit::table).values(row).execute(conn).await?;
+    audit_chain::append(conn, head, &entry).await?;
+    diesel::insert_into(audit::table).values(AuditRow::from(entry)).execute(conn).await?;
     Ok(())
 }
 
@@ -80,11 +126,18 @@ pub async fn of_account(
     filter: AuditFilter,
     request: PageRequest,
 ) -> Read<Page<AuditEntry>> {
+    let actor_kind = filter.actor_kind.as_ref().map(columns::name).transpose()?;
     let actor = filter.actor.as_ref().map(columns::actor_columns).transpose()?;
     let subject = filter.subject.as_ref().map(columns::subject_columns).transpose()?;
     let outcome = filter.outcome.as_ref().map(columns::name).transpose()?;
     let rows = || {
-        let mut rows = audit::table.filter(audit::account_id.eq(account.to_string())).into_boxed::<super::super::Db>();
+        let mut rows = audit::table
+            .left_join(links::table.on(links::entry_id.eq(audit::id)))
+            .filter(audit::account_id.eq(account.to_string()))
+            .into_boxed::<super::super::Db>();
+        if let Some(kind) = actor_kind.clone() {
+            rows = rows.filter(audit::actor_kind.eq(kind));
+        }
         if let Some((kind, id)) = actor.clone() {
             rows = rows.filter(audit::actor_kind.eq(kind));
             if let Some(id) = id {
@@ -111,5 +164,5 @@ pub async fn of_account(
         }
         rows
     };
-    page!(conn, &request, rows(), audit::id, AuditRow)
+    page!(conn, &request, rows(), audit::id, PlacedRow)
 }

@@ -55,6 +55,8 @@ impl<Id> Done<Created<Id>> {
 /// Writes the events, the jobs and the audit entry of a change.
 pub async fn record<T: Sync>(conn: &mut Conn, change: &Change, done: &Done<T>) -> Result<(), Stop> {
     jobs::enqueue(conn, &done.jobs, change.now).await?;
+    // Late, because others wait who act for the same account, and before the counters of events: who waits for the account's
+    // chain holds nothing then that other accounts wait for, and who holds a counter waits for no chain.
     audit::allowed(conn, change).await?;
     // Last, because it makes others wait who write events of the same accounts.
     events::append(conn, &done.events, change.now).await?;

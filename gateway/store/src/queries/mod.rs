@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod audience_sizes;
 pub mod audiences;
 pub mod audit;
+pub mod audit_chain;
 pub mod budgets;
 pub mod campaigns;
 pub mod cascade;

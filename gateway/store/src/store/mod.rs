@@ -4,6 +4,7 @@ mod accounts;
 mod activations;
 mod audiences;
 mod audit;
+mod audit_chain;
 mod connections;
 mod consents;
 mod crosswalks;

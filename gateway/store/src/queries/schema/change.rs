@@ -44,6 +44,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    audit_chain (chain, sequence) {
+        chain -> Text,
+        sequence -> BigInt,
+        entry_id -> Text,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    audit_heads (chain) {
+        chain -> Text,
+        sequence -> BigInt,
+        hash -> Text,
+        chained_later -> BigInt,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
     use super::super::super::super::Instant;
 

@@ -19,6 +19,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     audience_slots,
     audiences,
     audit,
+    audit_chain,
+    audit_heads,
     budgets,
     campaigns,
     connections,
