@@ -15,7 +15,7 @@ pub fn now() -> Timestamp {
 fn shift() -> chrono::TimeDelta {
     use std::sync::OnceLock;
     static FILE: OnceLock<Option<std::path::PathBuf>> = OnceLock::new();
-    FILE.get_or_init(|| std::env::var_os("TEST_CLOCK_FILE").map(Into::into))
+    FILE.get_or_init(|| std::env::var_os("TEST_CLOCK_FILE").filter(|file| !file.is_empty()).map(Into::into))
         .as_ref()
         .and_then(|file| std::fs::read_to_string(file).ok())
         .and_then(|text| text.trim().parse().ok())

@@ -31,7 +31,7 @@ use entente_domain::{
     account::{Account as Row, Role as DomainRole},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
-use entente_store::{AudienceFilter, ConnectionFilter, SentAudienceFilter};
+use entente_store::{AudienceFilter, ConnectionFilter, PageRequest, SentAudienceFilter};
 
 /// What a collaborator is. Fixed once the account exists.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -184,6 +184,7 @@ impl Account {
     ) -> Result<ConnectionPage> {
         self.authorised(ctx, Act::Read)?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let request = PageRequest { uncounted: !page::counted(ctx), ..request };
         let states = states.unwrap_or_default().into_iter().map(Into::into).collect();
         let filter = ConnectionFilter { states, action_required };
         let page = gateway(ctx).store().connections_of_account(self.0.id, filter, request).await.map_err(fault)?;

@@ -74,10 +74,15 @@ impl Collaborator {
         format!("{}/accounts/{}/header", gateway(ctx).base_url, self.0.id)
     }
 
-    /// Its first 20 public audiences, newest first.
-    #[graphql(complexity = "20 * child_complexity")]
-    async fn public_audiences(&self, ctx: &Context<'_>) -> Result<PartnerAudiencePage> {
-        let page = load(&loaders(ctx).public_audiences, self.0.id).await?.unwrap_or_default();
+    /// Its first public audiences, newest first.
+    #[graphql(complexity = "page::cost(Some(first), None, child_complexity)")]
+    async fn public_audiences(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 20.", default = 20)] first: i32,
+    ) -> Result<PartnerAudiencePage> {
+        let part = page::Nested::of(ctx, first).map_err(refused)?;
+        let page = load(&loaders(ctx).public_audiences, (self.0.id, part)).await?.unwrap_or_default();
         Ok(PartnerAudiencePage::of(page, PartnerAudience))
     }
 }

@@ -6,7 +6,7 @@ use crate::graphql::{
     fault::{allow, fault, payload, refused},
     id::{global, local, local_as},
     loaders::load,
-    page::page,
+    page::{self, page},
     project::{Project, ProjectPage},
     scalar::SafeInt,
     settings::{AdvertiserNameInput, ConnectionSettings, ConnectionSettingsInput, Counterparty},
@@ -174,10 +174,15 @@ impl Connection {
         self.0.rejection.as_deref()
     }
 
-    /// Its first 20 projects, newest first.
-    #[graphql(complexity = "20 * child_complexity")]
-    async fn projects(&self, ctx: &Context<'_>) -> Result<ProjectPage> {
-        let page = load(&loaders(ctx).projects_of_connections, self.0.id).await?.unwrap_or_default();
+    /// Its first projects, newest first.
+    #[graphql(complexity = "page::cost(Some(first), None, child_complexity)")]
+    async fn projects(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 20.", default = 20)] first: i32,
+    ) -> Result<ProjectPage> {
+        let part = page::Nested::of(ctx, first).map_err(refused)?;
+        let page = load(&loaders(ctx).projects_of_connections, (self.0.id, part)).await?.unwrap_or_default();
         Ok(ProjectPage::of(page, Project::from))
     }
 

@@ -1,7 +1,11 @@
 //! Loaders: what nested fields ask for one by one is read from the database in one statement. They live as long as one
 //! operation and cache nothing, so that each event of a subscription is read afresh.
 
-use crate::graphql::fault::fault;
+use crate::graphql::{
+    access::now,
+    fault::fault,
+    page::{NESTED, Nested},
+};
 use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
@@ -19,7 +23,12 @@ use entente_domain::{
 };
 use entente_store::{DestinationSettings, Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
 use futures::future::BoxFuture;
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Debug,
+    hash::Hash,
+    sync::Arc,
+};
 
 type Answers<K, V> = BoxFuture<'static, Result<HashMap<K, V>, StoreError>>;
 
@@ -68,6 +77,24 @@ where
     loader.try_load(key).await.map_err(fault)?.map_err(fault)
 }
 
+/// Whose lists are asked for, each once, and the most that is asked for of one.
+fn parents<P: Copy + Ord>(keys: &[(P, Nested)]) -> (Vec<P>, Nested) {
+    let parents: BTreeSet<P> = keys.iter().map(|(parent, _)| *parent).collect();
+    let count = keys.iter().map(|(_, part)| part.count).max().unwrap_or(0);
+    (parents.into_iter().collect(), Nested { count, counted: keys.iter().any(|(_, part)| part.counted) })
+}
+
+/// The first items of each list, as many as are asked for.
+fn first_of_each<P, T>(keys: Vec<(P, Nested)>, mut lists: HashMap<P, Page<T>>) -> HashMap<(P, Nested), Page<T>>
+where
+    P: Copy + Eq + Hash,
+    T: Clone,
+{
+    let each_once = keys.len() == lists.len();
+    let mut page = |parent: &P| if each_once { lists.remove(parent) } else { lists.get(parent).cloned() };
+    keys.into_iter().filter_map(|key| Some((key, page(&key.0)?.cut(key.1.count)))).collect()
+}
+
 /// All loaders of an operation.
 pub struct Loaders {
     /// Accounts by id.
@@ -80,16 +107,16 @@ pub struct Loaders {
     pub projects: By<ProjectId, Project>,
     /// Projects with their connections, by the project's id.
     pub projects_with_connections: By<ProjectId, (Project, Connection)>,
-    /// The first projects of connections.
-    pub projects_of_connections: By<ConnectionId, Page<Project>>,
+    /// The first projects of connections, so many of each.
+    pub projects_of_connections: By<(ConnectionId, Nested), Page<Project>>,
     /// Campaigns by id.
     pub campaigns: By<CampaignId, Campaign>,
     /// Campaigns of projects.
     pub campaigns_of_projects: By<ProjectId, Vec<Campaign>>,
     /// Audiences by id.
     pub audiences: By<AudienceId, Audience>,
-    /// The first audiences that accounts made public.
-    pub public_audiences: By<AccountId, Page<Audience>>,
+    /// The first audiences that accounts made public, so many of each.
+    pub public_audiences: By<(AccountId, Nested), Page<Audience>>,
     /// The first audiences of data connections.
     pub audiences_of_data_connections: By<DataConnectionId, Page<Audience>>,
     /// Uploads by id.
@@ -118,9 +145,6 @@ pub struct Loaders {
     pub jobs: By<JobId, Job>,
 }
 
-/// How many projects of a connection, and public audiences of an account, a nested field shows.
-pub const NESTED: usize = 20;
-
 impl Loaders {
     /// Loaders for one operation.
     pub fn new(store: &Store) -> Self {
@@ -131,14 +155,24 @@ impl Loaders {
             projects: by(store, |s, k| Box::pin(async move { s.projects_by_ids(&k).await })),
             projects_with_connections: by(store, |s, k| Box::pin(async move { s.projects_with_connections(&k).await })),
             projects_of_connections: by(store, |s, k| {
-                Box::pin(async move { s.newest_projects_of_connections(&k, NESTED).await })
+                Box::pin(async move {
+                    let (connections, most) = parents(&k);
+                    Ok(first_of_each(
+                        k,
+                        s.newest_projects_of_connections(&connections, most.count, most.counted).await?,
+                    ))
+                })
             }),
             campaigns: by(store, |s, k| Box::pin(async move { s.campaigns_by_ids(&k).await })),
             campaigns_of_projects: by(store, |s, k| Box::pin(async move { s.campaigns_of_projects(&k).await })),
             audiences: by(store, |s, k| Box::pin(async move { s.audiences_by_ids(&k).await })),
             public_audiences: by(store, |s, k| {
                 Box::pin(async move {
-                    s.newest_public_audiences_of_accounts(&k, crate::graphql::access::now(), NESTED).await
+                    let (accounts, most) = parents(&k);
+                    Ok(first_of_each(
+                        k,
+                        s.newest_public_audiences_of_accounts(&accounts, now(), most.count, most.counted).await?,
+                    ))
                 })
             }),
             audiences_of_data_connections: by(store, |s, k| {

@@ -50,6 +50,7 @@ impl From<Arguments> for entente_store::PageRequest {
             last: if arguments.backward { size } else { None },
             after: cursor(arguments.after),
             before: cursor(arguments.before),
+            uncounted: false,
         }
     }
 }
@@ -76,6 +77,9 @@ pub fn arguments(
     };
     Ok(Arguments { size, backward, after: place("after", after)?, before: place("before", before)? })
 }
+
+/// The largest page of a list that each item of another list has.
+pub const NESTED: usize = 20;
 
 const CURSOR: &str = "cursor:";
 
@@ -118,50 +122,95 @@ pub fn part_of<T>(list: Vec<T>, key: impl Fn(&T) -> String, arguments: &Argument
     }
 }
 
-/// Declares a page type and its edge type.
+/// Whether the page that a field answers is asked how many items its list has.
+pub fn counted(ctx: &async_graphql::Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
+}
+
+/// Which part is asked for of a list that each item of another list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Nested {
+    /// Items from its start.
+    pub count: usize,
+    /// Whether it is asked how many there are.
+    pub counted: bool,
+}
+
+impl Nested {
+    /// Reads the arguments of the field.
+    pub fn of(ctx: &async_graphql::Context<'_>, first: i32) -> Result<Self, Refusal> {
+        let count = usize::try_from(first).ok().filter(|n| (1..=NESTED).contains(n));
+        let refused = || Refusal::invalid("first", format!("This list shows between 1 and {NESTED} items."));
+        Ok(Self { count: count.ok_or_else(refused)?, counted: counted(ctx) })
+    }
+}
+
+/// Declares a page type and its edge type. Items are made once, cursors when they are asked for.
 macro_rules! page {
     ($page:ident, $edge:ident, $node:ty, $of:literal) => {
         #[doc = concat!("A page of ", $of, ".")]
-        #[derive(async_graphql::SimpleObject)]
         pub struct $page {
-            /// The items with their cursors.
             edges: Vec<$edge>,
-            /// The items.
-            nodes: Vec<$node>,
-            /// Where this page stands in the list.
-            page_info: $crate::graphql::page::PageInfo,
-            /// Items in the whole list.
-            total_count: $crate::graphql::scalar::SafeInt,
+            has_next: bool,
+            has_previous: bool,
+            total: u64,
         }
 
         #[doc = concat!("One of ", $of, ", with its cursor.")]
-        #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
-            /// Where it stands; pass it as `after` or `before`.
-            cursor: String,
-            /// The item.
+            place: entente_store::Cursor,
             node: $node,
+        }
+
+        #[doc = concat!("A page of ", $of, ".")]
+        #[async_graphql::Object]
+        impl $page {
+            /// The items with their cursors.
+            async fn edges(&self) -> &[$edge] {
+                &self.edges
+            }
+
+            /// The items.
+            async fn nodes(&self) -> Vec<&$node> {
+                self.edges.iter().map(|edge| &edge.node).collect()
+            }
+
+            /// Where this page stands in the list.
+            async fn page_info(&self) -> $crate::graphql::page::PageInfo {
+                let cursor = |edge: &$edge| $crate::graphql::page::cursor(&edge.place.0);
+                $crate::graphql::page::PageInfo {
+                    has_next_page: self.has_next,
+                    has_previous_page: self.has_previous,
+                    start_cursor: self.edges.first().map(cursor),
+                    end_cursor: self.edges.last().map(cursor),
+                }
+            }
+
+            /// Items in the whole list.
+            async fn total_count(&self) -> $crate::graphql::scalar::SafeInt {
+                $crate::graphql::scalar::SafeInt(self.total)
+            }
+        }
+
+        #[doc = concat!("One of ", $of, ", with its cursor.")]
+        #[async_graphql::Object]
+        impl $edge {
+            /// Where it stands; pass it as `after` or `before`.
+            async fn cursor(&self) -> String {
+                $crate::graphql::page::cursor(&self.place.0)
+            }
+
+            /// The item.
+            async fn node(&self) -> &$node {
+                &self.node
+            }
         }
 
         impl $page {
             /// Makes a page of what the store gave.
-            pub fn of<T>(page: entente_store::Page<T>, node: impl Fn(T) -> $node) -> Self
-            where
-                $node: Clone,
-            {
-                let total_count = $crate::graphql::scalar::SafeInt(page.total);
-                let edges: Vec<_> = page
-                    .items
-                    .into_iter()
-                    .map(|(at, item)| $edge { cursor: $crate::graphql::page::cursor(&at.0), node: node(item) })
-                    .collect();
-                let page_info = $crate::graphql::page::PageInfo {
-                    has_next_page: page.has_next,
-                    has_previous_page: page.has_previous,
-                    start_cursor: edges.first().map(|e| e.cursor.clone()),
-                    end_cursor: edges.last().map(|e| e.cursor.clone()),
-                };
-                Self { nodes: edges.iter().map(|e| e.node.clone()).collect(), edges, page_info, total_count }
+            pub fn of<T>(page: entente_store::Page<T>, node: impl Fn(T) -> $node) -> Self {
+                let edges = page.items.into_iter().map(|(place, item)| $edge { place, node: node(item) }).collect();
+                Self { edges, has_next: page.has_next, has_previous: page.has_previous, total: page.total }
             }
         }
     };

@@ -186,18 +186,19 @@ fn respond(status: StatusCode, wanted: Wanted, response: &Response, never_ran: b
         Wanted::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
         _ => "application/json; charset=utf-8",
     };
-    let body = match serde_json::to_value(response) {
-        Ok(mut body) => {
-            if let (true, Some(fields)) = (never_ran, body.as_object_mut()) {
-                fields.remove("data");
-            }
-            body.to_string()
-        }
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    };
+    let body = if never_ran { without_data(response) } else { serde_json::to_string(response) };
+    let Ok(body) = body else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let mut answer = (status, [(header::CONTENT_TYPE, media_type)], body).into_response();
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+fn without_data(response: &Response) -> serde_json::Result<String> {
+    let mut body = serde_json::to_value(response)?;
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("data");
+    }
+    Ok(body.to_string())
 }
 
 fn with_request_id(mut response: Response, request_id: &RequestId) -> Response {

@@ -18,6 +18,8 @@ pub struct PageRequest {
     pub last: Option<usize>,
     /// Only what comes before this.
     pub before: Option<Cursor>,
+    /// Nobody asks how many items the whole list has; the page says none.
+    pub uncounted: bool,
 }
 
 impl PageRequest {
@@ -81,7 +83,7 @@ pub struct Page<T> {
     pub has_next: bool,
     /// Whether items precede.
     pub has_previous: bool,
-    /// How many items the whole list has.
+    /// How many items the whole list has, if it was counted.
     pub total: u64,
 }
 
@@ -92,6 +94,14 @@ impl<T> Default for Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Its first items, at most so many.
+    #[must_use]
+    pub fn cut(mut self, count: usize) -> Self {
+        self.has_next |= self.items.len() > count;
+        self.items.truncate(count);
+        self
+    }
+
     /// The items without their places.
     pub fn into_values(self) -> Vec<T> {
         self.items.into_iter().map(|(_, item)| item).collect()

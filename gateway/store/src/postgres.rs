@@ -26,6 +26,27 @@ pub const FOR_KEY_SHARE: &str = "FOR KEY SHARE";
 /// The ids and versions of all audiences of a group.
 pub const IDS_AND_VERSIONS: &str = "string_agg(audiences.id || ' ' || audiences.version, ',' ORDER BY audiences.id)";
 
+/// Ids of parents, as they are bound.
+pub struct Parents(pub Vec<String>);
+/// The column type of such ids.
+pub type ParentsSql = diesel::sql_types::Array<Text>;
+
+impl Parents {
+    pub fn new(ids: Vec<String>) -> Self {
+        Self(ids)
+    }
+}
+
+/// What follows the columns of a statement that reads the newest rows of each parent: before the parents, after them and
+/// before a condition, after that. Each parent's rows are read by their index, and no more than are wanted.
+pub fn newest_of_parents(table: &str, parent: &str, count: usize) -> [String; 3] {
+    [
+        " FROM unnest(".to_owned(),
+        format!(") AS parents (id) CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {parent} = parents.id"),
+        format!(" ORDER BY id DESC LIMIT {count}) AS {table} ORDER BY {table}.id DESC"),
+    ]
+}
+
 /// Gateways that migrate the same database wait for each other by this lock. An arbitrary number, the same for ever.
 const MIGRATION_LOCK: i64 = 0x656e_7465_6e74_6501;
 

@@ -34,6 +34,30 @@ pub const FOR_KEY_SHARE: &str = "";
 const SETUP: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                      PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000;";
 
+/// Ids of parents, as they are bound: JSON.
+pub struct Parents(pub String);
+/// The column type of such ids.
+pub type ParentsSql = diesel::sql_types::Text;
+
+impl Parents {
+    pub fn new(ids: Vec<String>) -> Self {
+        Self(serde_json::Value::from(ids).to_string())
+    }
+}
+
+/// What follows the columns of a statement that reads the newest rows of each parent: before the parents, after them and
+/// before a condition, after that.
+pub fn newest_of_parents(table: &str, parent: &str, count: usize) -> [String; 3] {
+    [
+        format!(
+            " FROM (SELECT *, row_number() OVER (PARTITION BY {parent} ORDER BY id DESC) AS place FROM {table} \
+             WHERE {parent} IN (SELECT value FROM json_each("
+        ),
+        "))".to_owned(),
+        format!(") AS {table} WHERE place <= {count} ORDER BY {table}.id DESC"),
+    ]
+}
+
 /// The ids and versions of all audiences of a group.
 pub const IDS_AND_VERSIONS: &str = "group_concat(audiences.id || ' ' || audiences.version, ',' ORDER BY audiences.id)";
 

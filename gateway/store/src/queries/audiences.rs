@@ -1,7 +1,7 @@
 //! Audiences.
 
 use super::{
-    super::{Conn, Db, Instant, lock},
+    super::{Conn, Db, lock},
     Changed, Done, Read,
     accounts::{containing, lower},
     change::{swapped, unless_taken},
@@ -11,11 +11,7 @@ use super::{
 };
 use crate::{AudienceFilter, Change, Cursor, Outcome, Page, PageRequest, StoreError, columns};
 use chrono::TimeDelta;
-use diesel::{
-    dsl::{count_star, sql},
-    prelude::*,
-    sql_types::Bool,
-};
+use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, AudienceId, Code, ConnectionId, DataConnectionId, Refusal, Timestamp,
@@ -323,37 +319,44 @@ pub async fn counts_of_data_connections(
     Ok(counts)
 }
 
-/// The newest audiences of each account: two statements for all of them. With `public_only`, those that are public and
-/// active.
+/// The newest audiences of each account, and how many there are if that is asked for: at most two statements. With
+/// `public_only`, those that are public and active.
 pub async fn newest_of_accounts(
     conn: &mut Conn,
     accounts: Vec<AccountId>,
     public_only: bool,
     now: Timestamp,
     count: usize,
+    counted: bool,
 ) -> Read<HashMap<AccountId, Page<Audience>>> {
     let ids = columns::texts(&accounts);
-    let (before, after) = newest_of_each("audiences", "account_id", &ids, count);
+    let totals = if counted { counts_of_accounts(conn, ids.clone(), public_only, now).await? } else { HashMap::new() };
+    let mut newest = newest_of_each(AudienceRow::as_select(), "audiences", "account_id", ids, count);
+    if public_only {
+        newest = newest.only("access_kind = 'PUBLIC' AND refreshed_at > ", active_since(now));
+    }
+    let rows: Vec<AudienceRow> = newest.load(conn).await?;
+    let items = rows.into_iter().map(Audience::try_from).collect::<Read<Vec<_>>>()?;
+    let items = items.into_iter().map(|a| (a.account, Cursor(a.id.to_string()), a));
+    Ok(first_pages(accounts, items, &totals, count))
+}
+
+async fn counts_of_accounts(
+    conn: &mut Conn,
+    ids: Vec<String>,
+    public_only: bool,
+    now: Timestamp,
+) -> Read<HashMap<AccountId, i64>> {
     let mut totals = audiences::table
         .filter(audiences::account_id.eq_any(ids))
         .group_by(audiences::account_id)
         .select((audiences::account_id, count_star()))
         .into_boxed::<Db>();
-    let mut rows = audiences::table.select(AudienceRow::as_select()).order(audiences::id.desc()).into_boxed::<Db>();
     if public_only {
-        let since = active_since(now);
-        totals = totals.filter(audiences::access_kind.eq(PUBLIC).and(audiences::refreshed_at.gt(since)));
-        let condition = format!("{before} access_kind = '{PUBLIC}' AND refreshed_at > ");
-        rows = rows.filter(sql::<Bool>(&condition).bind::<Instant, _>(since).sql(&after));
-    } else {
-        rows = rows.filter(sql::<Bool>(&format!("{before} TRUE {after}")));
+        totals = totals.filter(audiences::access_kind.eq(PUBLIC).and(audiences::refreshed_at.gt(active_since(now))));
     }
     let totals: Vec<(String, i64)> = totals.load(conn).await?;
-    let totals = totals.into_iter().map(|(id, n)| Ok((columns::id(&id)?, n))).collect::<Read<HashMap<_, _>>>()?;
-    let rows: Vec<AudienceRow> = rows.load(conn).await?;
-    let items = rows.into_iter().map(Audience::try_from).collect::<Read<Vec<_>>>()?;
-    let items = items.into_iter().map(|a| (a.account, Cursor(a.id.to_string()), a));
-    Ok(first_pages(accounts, items, &totals, count))
+    totals.into_iter().map(|(id, n)| Ok((columns::id(&id)?, n))).collect()
 }
 
 /// The newest audiences of each data connection: two statements for all of them.
@@ -365,13 +368,8 @@ pub async fn newest_of_data_connections(
     let totals = counts_of_data_connections(conn, data_connections.clone()).await?;
     let totals = totals.into_iter().map(|(id, n)| (id, columns::stored(n))).collect();
     let ids = columns::texts(&data_connections);
-    let (before, after) = newest_of_each("audiences", "data_connection_id", &ids, count);
-    let rows = audiences::table
-        .filter(sql::<Bool>(&format!("{before} TRUE {after}")))
-        .select(AudienceRow::as_select())
-        .order(audiences::id.desc())
-        .load(conn)
-        .await?;
+    let rows: Vec<AudienceRow> =
+        newest_of_each(AudienceRow::as_select(), "audiences", "data_connection_id", ids, count).load(conn).await?;
     let items = rows.into_iter().map(Audience::try_from).collect::<Read<Vec<_>>>()?;
     let items = items.into_iter().map(|a| (a.data_connection, Cursor(a.id.to_string()), a));
     Ok(first_pages(data_connections, items, &totals, count))

@@ -13,11 +13,7 @@ use crate::{
     Change, Created, Cursor, LoadedConnection, LoadedProject, Outcome, Page, PageRequest, StoreError, columns,
     error::Stop,
 };
-use diesel::{
-    dsl::{count_star, sql},
-    prelude::*,
-    sql_types::Bool,
-};
+use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, ConnectionId, ProjectId, Refusal, Timestamp, connection::Connection, project::Project,
@@ -179,27 +175,28 @@ pub async fn of_account(conn: &mut Conn, account: AccountId, request: PageReques
     page!(conn, &request, rows(), projects::id, ProjectRow)
 }
 
-/// The newest projects of each connection: two statements for all of them.
+/// The newest projects of each connection, and how many there are if that is asked for: at most two statements.
 pub async fn newest_of_connections(
     conn: &mut Conn,
     connections: Vec<ConnectionId>,
     count: usize,
+    counted: bool,
 ) -> Read<HashMap<ConnectionId, Page<Project>>> {
     let ids = columns::texts(&connections);
-    let (before, after) = newest_of_each("projects", "connection_id", &ids, count);
-    let totals: Vec<(String, i64)> = projects::table
-        .filter(projects::connection_id.eq_any(ids))
-        .group_by(projects::connection_id)
-        .select((projects::connection_id, count_star()))
-        .load(conn)
-        .await?;
+    let totals: Vec<(String, i64)> = match counted {
+        false => vec![],
+        true => {
+            projects::table
+                .filter(projects::connection_id.eq_any(ids.clone()))
+                .group_by(projects::connection_id)
+                .select((projects::connection_id, count_star()))
+                .load(conn)
+                .await?
+        }
+    };
     let totals = totals.into_iter().map(|(id, n)| Ok((columns::id(&id)?, n))).collect::<Read<HashMap<_, _>>>()?;
-    let rows: Vec<ProjectRow> = projects::table
-        .filter(sql::<Bool>(&format!("{before} TRUE {after}")))
-        .select(ProjectRow::as_select())
-        .order(projects::id.desc())
-        .load(conn)
-        .await?;
+    let rows: Vec<ProjectRow> =
+        newest_of_each(ProjectRow::as_select(), "projects", "connection_id", ids, count).load(conn).await?;
     let items = rows.into_iter().map(Project::try_from).collect::<Read<Vec<_>>>()?;
     let items = items.into_iter().map(|p| (p.connection, Cursor(p.id.to_string()), p));
     Ok(first_pages(connections, items, &totals, count))

@@ -86,9 +86,10 @@ impl Store {
         accounts: &[AccountId],
         now: Timestamp,
         count: usize,
+        counted: bool,
     ) -> Result<HashMap<AccountId, Page<Audience>>, StoreError> {
         let accounts = accounts.to_vec();
-        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, false, now, count))
+        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, false, now, count, counted))
     }
 
     /// The same of those that are public and active, for the directory.
@@ -98,9 +99,10 @@ impl Store {
         accounts: &[AccountId],
         now: Timestamp,
         count: usize,
+        counted: bool,
     ) -> Result<HashMap<AccountId, Page<Audience>>, StoreError> {
         let accounts = accounts.to_vec();
-        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, true, now, count))
+        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, true, now, count, counted))
     }
 
     /// The first page, newest first, of each data connection's audiences; two statements for all of them.

@@ -84,15 +84,16 @@ impl Store {
         read!(self, |conn| queries::projects::of_account(conn, account, page))
     }
 
-    /// The first page, newest first, of each connection's projects; two statements for all of them.
+    /// The first page, newest first, of each connection's projects; one statement for all of them, and one to count them.
     #[boxed]
     pub async fn newest_projects_of_connections(
         &self,
         connections: &[ConnectionId],
         count: usize,
+        counted: bool,
     ) -> Result<HashMap<ConnectionId, Page<Project>>, StoreError> {
         let connections = connections.to_vec();
-        read!(self, |conn| queries::projects::newest_of_connections(conn, connections, count))
+        read!(self, |conn| queries::projects::newest_of_connections(conn, connections, count, counted))
     }
 
     /// Enters a campaign. Refused with `AlreadyExists` when its runner has one with the same id in the project.

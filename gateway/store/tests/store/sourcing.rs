@@ -98,7 +98,7 @@ async fn audiences_are_filtered(db: Database) {
         Ok(Outcome::of(changed.collect::<Result<Vec<_>, _>>()?))
     };
     done(db.store.change_audiences(change(luma, "updateAudiences"), luma, ids, Box::new(rule)).await);
-    let public = db.store.newest_public_audiences_of_accounts(&[luma], at(1), 5).await.unwrap();
+    let public = db.store.newest_public_audiences_of_accounts(&[luma], at(1), 5, true).await.unwrap();
     assert_eq!((public[&luma].total, public[&luma].items[0].1.name.as_str()), (1, "Swimmers"));
     let none = AudienceFilter::default;
     for (filter, names) in [
