@@ -10,7 +10,7 @@ use entente_domain::{
     audit_chain::{Entry, FIRST, Fault, Link},
     event::{AccountEventKind, NewEvent, Subject},
 };
-use entente_store::{AuditFilter, Change, LoadedAccount, Outcome, PageRequest, Store};
+use entente_store::{AuditFilter, Change, LoadedAccount, Outcome, PageRequest, Rule, Store};
 
 /// What keeps the tables as they are.
 const GUARDS: [[&str; 6]; 2] = [
@@ -264,10 +264,8 @@ async fn entries_from_before_are_chained_once(db: Database) {
     assert_eq!(faults(&db, luma).await.len(), 2);
 }
 
-fn renamed(
-    name: String,
-    tell: [AccountId; 2],
-) -> Box<dyn FnOnce(&LoadedAccount) -> Result<Outcome<Account>, entente_domain::Refusal> + Send> {
+/// Another name for an account, of which two accounts are told in this order.
+fn renamed(name: String, tell: [AccountId; 2]) -> Rule<LoadedAccount, Account> {
     let change = AccountChange { name: Some(name), ..AccountChange::default() };
     Box::new(move |loaded| {
         let next = update(&loaded.account, change, &loaded.keys_in_use, at(5))?;
