@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 const ROWS: u64 = 10_000_000;
 const ROUNDS: usize = 6;
+/// Where the rows are that go to a disk: one that has just written them as well is slower.
+const IN_MEMORY: &str = "/dev/shm";
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -40,7 +42,12 @@ fn main() {
 /// A plugin that does nothing, and how much memory workers take.
 fn boundary() {
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench { plugin: idle(folder.path()), settings: json!({}), options: Vec::new() };
+    let bench = Bench {
+        plugin: idle(folder.path()),
+        settings: json!({}),
+        options: Vec::new(),
+        rows: env!("CARGO_TARGET_TMPDIR"),
+    };
     for rows in [1_000_000, ROWS] {
         let Delivery { took, memory } = bench.best(rows);
         let a_row = took.as_secs_f64() * 1e9 / rows as f64;
@@ -54,6 +61,7 @@ fn landing_zone(format: &str) {
         plugin: built("libentente_landing_zone.so"),
         settings: json!({"folder": "luma", "format": format}),
         options: vec!["--local-root".into(), zone.delivered().into()],
+        rows: IN_MEMORY,
     };
     let small = bench.deliver(ROWS / 10).memory;
     zone.clear();
@@ -81,7 +89,7 @@ fn object_storage(format: &str) {
     let mut settings = server.settings();
     settings["format"] = format.into();
     let options = vec!["--allow-network".into(), "127.0.0.0/8".into()];
-    let bench = Bench { plugin: built("libentente_object_storage.so"), settings, options };
+    let bench = Bench { plugin: built("libentente_object_storage.so"), settings, options, rows: IN_MEMORY };
     let small = bench.deliver(ROWS / 10).memory;
     let mut ratios = Ratios::default();
     for _ in 0..ROUNDS {
@@ -104,6 +112,8 @@ struct Bench {
     plugin: PathBuf,
     settings: Value,
     options: Vec<std::ffi::OsString>,
+    /// The folder for the file of rows.
+    rows: &'static str,
 }
 
 struct Delivery {
@@ -124,8 +134,7 @@ impl Bench {
             .arg(&self.plugin)
             .args(["--settings", "-", "--rows-count", &rows.to_string()])
             .args(&self.options)
-            // The rows: a disk that has just written them is slower.
-            .env("TMPDIR", "/dev/shm")
+            .env("TMPDIR", self.rows)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
