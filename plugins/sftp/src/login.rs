@@ -89,13 +89,18 @@ impl Login {
         };
         match answer {
             Ok(AuthResult::Success) => Ok(()),
+            // The library has no other answer where the connection ended before the server gave one; a server that refuses
+            // says what else it would take.
+            Ok(AuthResult::Failure { remaining_methods, .. }) if remaining_methods.is_empty() && ssh.is_closed() => {
+                Err(lost())
+            }
             Ok(AuthResult::Failure { partial_success: true, .. }) => {
                 Err(DestinationError::Auth(format!("the server wants more than the {what}")))
             }
             Ok(AuthResult::Failure { .. }) => {
                 Err(DestinationError::Auth(format!("the server refuses the user or the {what}")))
             }
-            Err(_) => Err(DestinationError::Transient("the connection was lost while logging in".to_owned())),
+            Err(_) => Err(lost()),
         }
     }
 
@@ -109,4 +114,8 @@ impl Login {
         let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash.or(Some(HashAlg::Sha256)));
         ssh.authenticate_publickey(&self.user, key).await
     }
+}
+
+fn lost() -> DestinationError {
+    DestinationError::Transient("the connection was lost while logging in".to_owned())
 }

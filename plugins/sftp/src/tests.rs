@@ -330,6 +330,20 @@ impl World for Port {
 }
 
 #[test]
+fn a_server_that_goes_while_one_logs_in_has_not_refused() {
+    if !openssh_is_there() {
+        return;
+    }
+    let server = OpenSsh::start();
+    for (bytes, fate) in (0..3000).step_by(100).zip([Fate::Cut, Fate::Killed].into_iter().cycle()) {
+        server.start_again();
+        server.limit(bytes, fate);
+        let outcome = check::<Sftp, _>(&server);
+        assert!(outcome.is_ok() || kind(&outcome) == "TRANSIENT", "after {bytes} bytes: {outcome:?}");
+    }
+}
+
+#[test]
 fn what_speaks_no_ssh_is_given_up() {
     let flood = |mut client: std::net::TcpStream| while client.write_all(&[b'x'; 4096]).is_ok() {};
     // Begins like one, and says nothing more until the other side ends it.
