@@ -3,7 +3,11 @@
 //! minutes, 4 GB of disk, 1 GB of /dev/shm and a C compiler. Names after `--` choose: `boundary`, `landing-zone`,
 //! `object-storage`.
 
-#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
+
+#[path = "../harness/mod.rs"]
+#[expect(dead_code, unused_imports, unused_macros, reason = "what tests need and this does not")]
+mod harness;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,6 +18,7 @@ use std::time::{Duration, Instant};
 use entente_destination::testkit::operator;
 use entente_object_storage::bucket::Bucket;
 use entente_test_servers::s3::S3;
+use harness::built;
 use object_store::Attributes;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -261,13 +266,6 @@ fn idle(folder: &Path) -> PathBuf {
     compiler.args(["-shared", "-fPIC", "-O2", "-o"]).arg(&file).arg(here.join("benches/idle.c"));
     assert!(compiler.arg("-I").arg(here.join("../plugins/sdk/include")).status().unwrap().success());
     file
-}
-
-/// Where the build put a plugin.
-fn built(plugin: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_entente-under-test"));
-    let folders = [program.with_file_name("deps"), program.with_file_name("")];
-    folders.map(|folder| folder.join(plugin)).into_iter().find(|file| file.exists()).unwrap()
 }
 
 /// The files below a folder.

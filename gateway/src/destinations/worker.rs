@@ -75,8 +75,11 @@ fn close_inherited() {
 fn take_connector(channel: &UnixStream) -> io::Result<RawFd> {
     let mut frame = CONNECTOR;
     let connector = descriptor::receive(channel, &mut frame)?.descriptor;
-    let missing = || io::Error::other("the gateway speaks another language");
-    Ok(connector.ok_or_else(missing)?.into_raw_fd())
+    Ok(connector.ok_or_else(another_language)?.into_raw_fd())
+}
+
+fn another_language() -> io::Error {
+    io::Error::other("the gateway speaks another language")
 }
 
 fn serve(mut channel: UnixStream) -> io::Result<()> {
@@ -90,7 +93,7 @@ fn serve(mut channel: UnixStream) -> io::Result<()> {
             }
             Err(error) => return send(&mut channel, &Answer::from(Reply::from(error))).map_err(io::Error::other),
         },
-        Ok(_) => return Err(io::Error::other("the gateway speaks another language")),
+        Ok(_) => return Err(another_language()),
         Err(FrameError::Io(_)) => return Ok(()),
         Err(error) => return Err(io::Error::other(error)),
     };

@@ -1,7 +1,7 @@
 //! What a delivery consists of. Each part keeps its own entry beside it until the manifest, which is written last,
 //! lists them all; so a delivery that goes on after a crash knows the parts that were written before.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::thread;
@@ -31,17 +31,18 @@ pub(crate) fn keep(
         let (pieces, to_write) = mpsc::channel();
         let writing = thread::Builder::new().spawn_scoped(scope, || folder.write_aside(&name, to_write));
         let mut filling = content.filling(pieces);
-        let made = files.write(rows, &mut filling).and_then(|()| filling.end());
+        let made = files.write(rows, &mut filling);
+        let made = made.and_then(|()| filling.end().map_err(failed("the file cannot be written")));
         let part = made.and_then(|()| {
             // Hashing takes about as long as the disk is waited for.
             let part = Part::in_pieces(sequence, files.format(), rows, content.pieces());
-            folder.write_aside(&entry, [part.to_json().map_err(io::Error::other)?])?;
-            Ok(part)
+            let kept = folder.write_aside(&entry, [part.to_json()?]);
+            kept.map_err(failed("the file's entry cannot be written")).map(|()| part)
         });
+        let written = writing.and_then(|writing| writing.join().unwrap_or_else(|panic| resume_unwind(panic)));
         // Where it could not be written, that is why it could not be made.
-        writing.and_then(|writing| writing.join().unwrap_or_else(|panic| resume_unwind(panic))).and(part)
-    });
-    let part = part.map_err(failed("the file cannot be written"))?;
+        written.map_err(failed("the file cannot be written")).and(part)
+    })?;
     folder.reveal(&[&entry, &name]).map_err(failed("the file cannot be given its name"))?;
     Ok(part)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::Files;
 use super::encoder::COLUMNS;
 use crate::identity_format::MAX_CHARACTERS;
-use crate::rows::{Change, Rows};
+use crate::rows::Rows;
 
 /// Bytes that are written at once, at least.
 const AT_ONCE: usize = 256 * 1024;
@@ -32,11 +32,9 @@ pub(super) fn encode(files: &Files, rows: &Rows<'_>, mut out: impl Write) -> io:
         text.extend_from_slice(field.as_bytes());
         format.fill(identity, digits);
         text.extend_from_slice(digits);
-        let end: &[u8] = match change {
-            Change::Added => b",added\r\n",
-            Change::Removed => b",removed\r\n",
-        };
-        text.extend_from_slice(end);
+        text.push(b',');
+        text.extend_from_slice(change.as_str().as_bytes());
+        text.extend_from_slice(b"\r\n");
         if text.len() >= AT_ONCE {
             out.write_all(&text)?;
             text.clear();

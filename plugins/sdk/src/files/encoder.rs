@@ -83,20 +83,20 @@ impl Files {
     /// `Permanent` if Parquet cannot be written.
     pub fn encode(&self, rows: &Rows<'_>) -> Result<Vec<u8>, DestinationError> {
         let mut content = Vec::with_capacity((rows.len() + 1) * (self.identifier_encoding.characters() + ROW));
-        self.write(rows, &mut content)
-            .map_err(|error| DestinationError::Permanent(format!("the file cannot be made: {error}")))?;
+        self.write(rows, &mut content)?;
         Ok(content)
     }
 
     /// Writes a file with `rows` to `out`, some hundred kilobytes at a time.
     ///
     /// # Errors
-    /// Those of `out`; `InvalidData` if Parquet cannot be written.
-    pub fn write<W: Write + Send>(&self, rows: &Rows<'_>, out: W) -> io::Result<()> {
-        match self.format {
+    /// `Permanent` if Parquet cannot be written, or `out` fails; whoever gives one that does knows better why.
+    pub fn write<W: Write + Send>(&self, rows: &Rows<'_>, out: W) -> Result<(), DestinationError> {
+        let written = match self.format {
             Format::Csv => csv::encode(self, rows, out),
             Format::Parquet => parquet::encode(self, rows, out).map_err(io::Error::from),
-        }
+        };
+        written.map_err(|error| DestinationError::Permanent(format!("the file cannot be made: {error}")))
     }
 }
 

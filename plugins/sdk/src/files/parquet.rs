@@ -59,9 +59,9 @@ pub(super) fn encode<W: Write + Send>(files: &Files, rows: &Rows<'_>, out: W) ->
     if !rows.is_empty() {
         let [match_key, identity, change] = [0, 1, 2].map(|column| schema.column(column));
         let chunks = vec![
-            match_keys(files, rows, Chunk::begin(&mut file, match_key))?,
+            dictionary(rows.match_keys(), |key| files.name_of(key), Chunk::begin(&mut file, match_key))?,
             identities(rows, files.identifier_encoding, Chunk::begin(&mut file, identity))?,
-            changes(rows, Chunk::begin(&mut file, change))?,
+            dictionary(rows.changes(), Change::as_str, Chunk::begin(&mut file, change))?,
         ];
         let bytes = chunks.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
         let group = RowGroupMetaData::builder(schema).set_num_rows(rows.len() as i64).set_total_byte_size(bytes);
@@ -88,21 +88,7 @@ fn identities<W: Write + Send>(
     chunk.end(rows.len(), None)
 }
 
-/// The chunk of the match keys, by the names that they have in the files.
-fn match_keys<W: Write + Send>(
-    files: &Files,
-    rows: &Rows<'_>,
-    chunk: Chunk<'_, W>,
-) -> Result<ColumnChunkMetaData, ParquetError> {
-    dictionary(rows.match_keys(), |key| files.name_of(key), chunk)
-}
-
-/// The chunk of the changes.
-fn changes<W: Write + Send>(rows: &Rows<'_>, chunk: Chunk<'_, W>) -> Result<ColumnChunkMetaData, ParquetError> {
-    dictionary(rows.changes(), Change::as_str, chunk)
-}
-
-/// The chunk of a column that has few values: a dictionary of them, and how many rows in a row have which.
+/// The chunk of a column that has few values: a dictionary of their names, and how many rows in a row have which.
 fn dictionary<'a, T: Copy + PartialEq, W: Write + Send>(
     values: impl Iterator<Item = T>,
     name: impl Fn(T) -> &'a str,
