@@ -118,14 +118,25 @@ enum Press {
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
+    use ActivationPayer::{EachOwn, Owner, Recipient};
     let use_cases = prop::sample::subsequence(vec![UseCase::Discover, UseCase::Activate, UseCase::Measure], 0..=3);
     let match_keys = prop::sample::subsequence(both_keys(), 0..=2);
     let names = prop::sample::subsequence(vec![named("run"), named("yoga"), named("gym")], 0..=3);
     let activators = prop::sample::select(vec![Activators::Owner, Activators::Recipient, Activators::Both]);
+    let activation_payer = prop::sample::select(vec![Owner, Recipient, EachOwn]);
+    let measurement_payer = prop::sample::select(vec![Side::Owner, Side::Recipient]);
     let counts = prop::sample::select(vec![Counts::Protected, Counts::Exact]);
-    (use_cases, match_keys, names, activators, counts).prop_map(|(use_cases, match_keys, names, activators, counts)| {
-        Settings { use_cases, match_keys, advertiser_names: names, activators, counts, ..first() }
-    })
+    (use_cases, match_keys, names, activators, activation_payer, measurement_payer, counts).prop_map(
+        |(use_cases, match_keys, advertiser_names, activators, activation_payer, measurement_payer, counts)| Settings {
+            use_cases,
+            match_keys,
+            activators,
+            activation_payer,
+            measurement_payer,
+            advertiser_names,
+            counts,
+        },
+    )
 }
 
 fn any_press() -> impl Strategy<Value = Press> {
@@ -210,6 +221,8 @@ proptest! {
             patched.advertiser_names = d.after.clone();
         }
         patched.activators = shown.activators.as_ref().map_or(patched.activators, |d| d.after);
+        patched.activation_payer = shown.activation_payer.as_ref().map_or(patched.activation_payer, |d| d.after);
+        patched.measurement_payer = shown.measurement_payer.as_ref().map_or(patched.measurement_payer, |d| d.after);
         patched.counts = shown.counts.as_ref().map_or(patched.counts, |d| d.after);
         prop_assert_eq!(&patched, &after);
         prop_assert_eq!(differences(&after, &after), differences(&before, &before));
