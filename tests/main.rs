@@ -32,6 +32,7 @@ mod plugins_of_others;
 mod queries_per_request;
 mod repeated_questions;
 mod schema;
+mod settings_changes;
 mod sourcing;
 mod startup;
 mod stories;

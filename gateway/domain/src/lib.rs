@@ -28,6 +28,8 @@ pub mod release;
 pub mod report;
 pub mod sending;
 pub mod settings;
+pub mod settings_change;
+pub mod settings_draft;
 pub mod slot;
 
 pub use id::*;

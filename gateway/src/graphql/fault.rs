@@ -20,6 +20,8 @@ pub enum UserErrorCode {
     Conflict,
     /// The settings are not those that were read.
     SettingsChanged,
+    /// Use cases and match keys that both sides agreed on can be added to, not removed.
+    AlreadyAgreed,
     /// Something with this name or key exists already.
     AlreadyExists,
     /// A live connection between the two accounts exists already.

@@ -38,6 +38,8 @@ mod report_figures;
 mod scalar;
 mod sent_audience;
 mod settings;
+mod settings_change;
+mod settings_draft;
 mod sourcing;
 mod subject;
 mod upload;
@@ -69,6 +71,8 @@ pub struct Mutation(
     member::MemberMutation,
     api_key::ApiKeyMutation,
     connection::ConnectionMutation,
+    settings_draft::SettingsDraftMutation,
+    settings_change::SettingsChangeMutation,
     project::ProjectMutation,
     upload::UploadMutation,
     data_connection::DataConnectionMutation,

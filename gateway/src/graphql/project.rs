@@ -300,6 +300,9 @@ struct UpdateProjectInput {
     description: Option<String>,
     /// Use cases, as they should be.
     use_cases: Option<Vec<UseCase>>,
+    /// The `advertiserId` of one of the advertiser names that the settings have now. Left out, the project keeps its name,
+    /// also after a change of the settings.
+    advertiser_id: Option<String>,
 }
 
 /// Deletes a project.
@@ -414,6 +417,7 @@ impl ProjectMutation {
             name: input.name,
             description: input.description,
             use_cases: input.use_cases.map(|u| u.into_iter().map(Into::into).collect()),
+            advertiser_id: input.advertiser_id,
         };
         let (at, by) = (change.now, authorised.account);
         let rule = move |loaded: &LoadedProject| {

@@ -35,6 +35,7 @@ pub mod schema;
 pub mod sealed;
 pub mod secrets;
 pub mod sent_audiences;
+pub mod settings_drafts;
 pub mod slots;
 pub mod standings;
 pub mod uploads;

@@ -45,6 +45,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     row_faults,
     runs,
     sent_audiences,
+    settings_drafts,
     token_holders,
     uploads,
     users,
