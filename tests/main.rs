@@ -5,6 +5,7 @@ mod harness;
 
 mod access;
 mod advertiser_to_publisher;
+mod api_keys;
 mod attack;
 mod audit;
 mod brand_to_brand;

@@ -4,7 +4,10 @@ use crate::{
     destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
     rates::Rates, secrets::Secrets, settings::Settings, turns::Turns,
 };
-use entente_domain::{UploadId, access::Viewer};
+use entente_domain::{
+    UploadId,
+    access::{Actor, Viewer},
+};
 use entente_store::{Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
@@ -110,9 +113,21 @@ impl Gateway {
         &self.stopping
     }
 
-    /// Who a token belongs to.
+    /// Who a token belongs to. It is noted when an API key was used, beside the request.
     pub async fn viewer(&self, token_hash: [u8; 32]) -> Result<Option<Viewer>, StoreError> {
-        self.store.viewer_by_token_hash(token_hash, crate::clock::now()).await
+        let now = crate::clock::now();
+        let viewer = self.store.viewer_by_token_hash(token_hash, now).await?;
+        if let Some(Viewer { actor: Actor::ApiKey(key), .. }) = viewer
+            && self.rates.note(key)
+        {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.touch_api_key(key, now).await {
+                    tracing::warn!(message = "the use of a key could not be noted", %error);
+                }
+            });
+        }
+        Ok(viewer)
     }
 
     /// The part of an upload's address that only its creator knows.

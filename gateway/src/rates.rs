@@ -16,6 +16,7 @@ pub struct Rates {
     requests: DefaultKeyedRateLimiter<[u8; 32]>,
     guesses: DefaultKeyedRateLimiter<entente_domain::AccountId>,
     all_guesses: DefaultDirectRateLimiter,
+    noted: DefaultKeyedRateLimiter<entente_domain::ApiKeyId>,
 }
 
 impl Rates {
@@ -25,6 +26,7 @@ impl Rates {
             requests: RateLimiter::keyed(Quota::per_minute(requests_per_minute)),
             guesses: RateLimiter::keyed(Quota::per_minute(GUESSES_PER_MINUTE)),
             all_guesses: RateLimiter::direct(Quota::per_minute(ALL_GUESSES_PER_MINUTE)),
+            noted: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
         }
     }
 
@@ -38,9 +40,15 @@ impl Rates {
         self.all_guesses.check().is_ok() && self.guesses.check_key(&account).is_ok()
     }
 
+    /// Whether it is noted that an API key was used: once a minute.
+    pub fn note(&self, key: entente_domain::ApiKeyId) -> bool {
+        self.noted.check_key(&key).is_ok()
+    }
+
     /// Forgets keys that have not asked for a while.
     pub fn forget_idle(&self) {
         self.requests.retain_recent();
         self.guesses.retain_recent();
+        self.noted.retain_recent();
     }
 }

@@ -146,7 +146,7 @@ impl Account {
 
     /// Whoever holds it can invite this account. For ADMIN and MANAGER.
     async fn connect_code(&self, ctx: &Context<'_>) -> Result<String> {
-        self.authorised(ctx, Act::Manage)?;
+        self.authorised(ctx, Act::ManageConnections)?;
         let gateway = gateway(ctx);
         let mut sealed = gateway.store().connect_codes_sealed(&[self.0.id]).await.map_err(fault)?;
         let sealed = sealed.remove(&self.0.id).ok_or_else(|| fault("an account without a connect code"))?;

@@ -331,7 +331,7 @@ impl ConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: InviteInput,
     ) -> Result<InvitePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let recipient = match input.invitee {
             InviteeInput::CollaboratorId(id) => allow!(listed(ctx, authorised.account, &id).await?),
@@ -450,7 +450,8 @@ async fn apply(
     action: &'static str,
     command: impl FnOnce(&LoadedConnection) -> Result<Command, Refusal> + Send + 'static,
 ) -> Result<Result<Row, Refusal>> {
-    let checked = authorise(ctx, account, Act::Manage)?.and_then(|a| Ok((a, local(connection, "connectionId")?)));
+    let checked =
+        authorise(ctx, account, Act::ManageConnections)?.and_then(|a| Ok((a, local(connection, "connectionId")?)));
     let (authorised, id): (_, ConnectionId) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return Ok(Err(refusal)),

@@ -1,0 +1,23 @@
+-- What an API key is for, and what it is limited to beside its role (JSON; null: nothing).
+ALTER TABLE api_keys ADD COLUMN purpose TEXT NOT NULL DEFAULT 'ACCOUNT';
+ALTER TABLE api_keys ADD COLUMN scopes TEXT;
+-- The secret from before the last rotation, and until when it works.
+ALTER TABLE api_keys ADD COLUMN old_token_hash TEXT;
+ALTER TABLE api_keys ADD COLUMN old_works_until TEXT;
+ALTER TABLE api_keys ADD COLUMN rotated_at TEXT;
+CREATE UNIQUE INDEX api_keys_by_old_token ON api_keys (old_token_hash);
+
+DROP VIEW token_holders;
+-- Whom a token belongs to, in one question: one row for each account that its holder may act for.
+CREATE VIEW token_holders AS
+    SELECT users.token_hash AS token_hash, 'user' AS kind, users.id AS holder_id, members.account_id AS account_id,
+           members.role AS role, NULL AS purpose, NULL AS scopes, NULL AS expires_at, NULL AS revoked_at
+    FROM users LEFT JOIN members ON members.user_id = users.id
+    UNION ALL
+    SELECT token_hash, 'api_key', id, account_id, role, purpose, scopes, expires_at, revoked_at FROM api_keys
+    UNION ALL
+    SELECT old_token_hash, 'api_key', id, account_id, role, purpose, scopes,
+           CASE WHEN expires_at < old_works_until THEN expires_at ELSE old_works_until END, revoked_at
+    FROM api_keys WHERE old_token_hash IS NOT NULL
+    UNION ALL
+    SELECT value, 'operator', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM gateway_meta WHERE key = 'operator_token_hash';
