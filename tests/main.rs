@@ -27,6 +27,7 @@ mod introspection;
 mod keys;
 mod killed_deliveries;
 mod measuring;
+mod members;
 mod people;
 mod plugin_versions;
 mod plugins_of_others;

@@ -20,6 +20,7 @@ pub mod discover;
 pub mod event;
 pub mod event_data;
 pub mod id;
+pub mod invitation;
 pub mod match_key;
 pub mod oauth_consent;
 pub mod privacy;

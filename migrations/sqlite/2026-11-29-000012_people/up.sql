@@ -21,3 +21,16 @@ CREATE VIEW token_holders AS
     FROM api_keys WHERE old_token_hash IS NOT NULL
     UNION ALL
     SELECT value, 'operator', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM gateway_meta WHERE key = 'operator_token_hash';
+
+-- Invitations that wait to be accepted. Of their tokens the database has the hash alone.
+CREATE TABLE invitations (
+    id TEXT NOT NULL PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    email TEXT NOT NULL,
+    role TEXT NOT NULL,
+    token_hash TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    UNIQUE (account_id, email)
+);
+CREATE INDEX invitations_by_email ON invitations (email);

@@ -22,6 +22,7 @@ pub mod events;
 pub mod gateway_meta;
 pub mod generations;
 pub mod idempotency;
+pub mod invitations;
 pub mod jobs;
 pub mod late_rejections;
 pub mod lease;

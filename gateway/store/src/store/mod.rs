@@ -10,6 +10,7 @@ mod consents;
 mod crosswalks;
 mod events;
 mod gateway;
+mod invitations;
 mod jobs;
 mod measurement;
 mod projects;

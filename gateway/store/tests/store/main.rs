@@ -12,6 +12,7 @@ mod crosswalks;
 mod database;
 mod deliveries;
 mod events;
+mod invitations;
 mod jobs;
 mod migrations;
 mod pages;

@@ -109,3 +109,18 @@ diesel::table! {
         revoked_at -> Nullable<Instant>,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    invitations (id) {
+        id -> Text,
+        account_id -> Text,
+        email -> Text,
+        role -> Text,
+        token_hash -> Text,
+        created_at -> Instant,
+        expires_at -> Instant,
+    }
+}

@@ -35,6 +35,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     gateway_secrets,
     generations,
     idempotency,
+    invitations,
     jobs,
     members,
     oauth_consents,
