@@ -30,6 +30,7 @@ pub mod release;
 pub mod report;
 pub mod sending;
 pub mod settings;
+pub mod sign_in;
 pub mod slot;
 
 pub use id::*;

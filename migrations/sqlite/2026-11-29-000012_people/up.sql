@@ -34,3 +34,29 @@ CREATE TABLE invitations (
     UNIQUE (account_id, email)
 );
 CREATE INDEX invitations_by_email ON invitations (email);
+
+-- Who users are at the provider at which they sign in.
+CREATE TABLE identities (
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (issuer, subject),
+    UNIQUE (user_id, issuer)
+);
+
+-- Browsers that are signed in. Of what their cookie holds the database has the hash alone.
+CREATE TABLE sessions (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    created_at TEXT NOT NULL,
+    last_seen_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+-- Browsers that came back from the provider: none comes back twice.
+CREATE TABLE used_sign_ins (
+    state_hash TEXT NOT NULL PRIMARY KEY,
+    expires_at TEXT NOT NULL
+);

@@ -136,6 +136,12 @@ pub async fn of_account(
     page!(conn, &request, waiting(), rows::id, InvitationRow)
 }
 
+/// Whether somebody with this address may accept an invitation.
+pub async fn waits_for(conn: &mut Conn, email: String, now: Timestamp) -> Read<bool> {
+    let waiting = rows::table.filter(rows::email.eq(email)).filter(rows::expires_at.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn).await?)
+}
+
 /// Deletes invitations that were not accepted in time.
 pub async fn delete_expired(conn: &mut Conn, now: Timestamp) -> Read<()> {
     diesel::delete(rows::table.filter(rows::expires_at.le(now))).execute(conn).await?;

@@ -36,6 +36,7 @@ pub mod schema;
 pub mod sealed;
 pub mod secrets;
 pub mod sent_audiences;
+pub mod sessions;
 pub mod slots;
 pub mod standings;
 pub mod uploads;

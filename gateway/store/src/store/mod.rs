@@ -15,6 +15,7 @@ mod jobs;
 mod measurement;
 mod projects;
 mod sealed;
+mod sessions;
 mod sources;
 mod users;
 

@@ -18,6 +18,7 @@ mod migrations;
 mod pages;
 mod reports;
 mod sealed;
+mod sessions;
 mod slots;
 mod sourcing;
 mod world;

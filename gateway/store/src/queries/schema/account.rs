@@ -124,3 +124,38 @@ diesel::table! {
         expires_at -> Instant,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    sessions (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        created_at -> Instant,
+        last_seen_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    used_sign_ins (state_hash) {
+        state_hash -> Text,
+        expires_at -> Instant,
+    }
+}

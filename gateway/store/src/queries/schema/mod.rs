@@ -35,6 +35,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     gateway_secrets,
     generations,
     idempotency,
+    identities,
     invitations,
     jobs,
     members,
@@ -46,7 +47,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     row_faults,
     runs,
     sent_audiences,
+    sessions,
     token_holders,
     uploads,
+    used_sign_ins,
     users,
 );
