@@ -34,6 +34,7 @@ mod plugins_of_others;
 mod queries_per_request;
 mod repeated_questions;
 mod schema;
+mod sign_in;
 mod sourcing;
 mod startup;
 mod stories;
