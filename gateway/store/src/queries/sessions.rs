@@ -38,6 +38,10 @@ pub async fn identify(
     token_hash: [u8; 32],
     rule: impl FnOnce(&Identifying) -> Result<Outcome<Identified>, Refusal> + Send,
 ) -> Changed<UserId> {
+    // Somebody who signs in for the first time twice at once.
+    if let Some(user) = user_of(conn, identity.clone()).await? {
+        return Ok(Done::now(Outcome::of(user)));
+    }
     let (issuer, subject) = (columns::plain(&identity.issuer), columns::plain(&identity.subject));
     let user = super::users::by_email(conn, new.email.clone()).await?.map(|user| user.id);
     let has_another_identity = match user {
@@ -61,7 +65,7 @@ pub async fn identify(
         identities::created_at.eq(change.now),
     );
     let written = diesel::insert_into(identities::table).values(row).execute(conn).await;
-    // The same person signed in for the first time twice at once, or two did as one user.
+    // As before, or two people did as one user.
     unless_taken(written, || {
         Refusal::new(entente_domain::Code::Conflict, "Somebody signed in so just now. Try again.")
     })?;
