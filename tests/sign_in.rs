@@ -435,6 +435,7 @@ async fn a_provider_that_does_not_answer_is_told_apart() {
         ("ENTENTE_LISTEN", "0.0.0.0:0"),
         ("ENTENTE_OIDC_CLIENT_SECRET", ""),
         ("ENTENTE_SESSION_HOURS", "0"),
+        ("ENTENTE_SESSION_IDLE_MINUTES", "4"),
     ] {
         let (started, said) = gateway.run(&["serve"], &[(name, value)]);
         assert!(!started && said.contains("setting `"), "{name}: {said}");

@@ -181,11 +181,11 @@ impl Settings {
         if !self.oidc_issuer.is_empty() {
             self.check_openid()?;
         }
-        if self.session_idle_minutes == 0 || !(1..=24 * 30).contains(&self.session_hours) {
-            return refuse(
-                "session_hours",
-                "a session lasts an hour at least and 30 days at most, idle a minute at least",
-            );
+        if self.session_idle_minutes < 5 {
+            return refuse("session_idle_minutes", "it is at least 5");
+        }
+        if !(1..=24 * 30).contains(&self.session_hours) {
+            return refuse("session_hours", "it is at least 1 and at most 720, which is 30 days");
         }
         if self.requests_per_minute == 0 {
             return refuse("requests_per_minute", "it is at least 1");

@@ -79,6 +79,9 @@ pub enum NotSignedIn {
     /// No sign-in was begun so by this browser, it came back already, or its time is over.
     #[error("no such sign-in is waited for")]
     StateUnknown,
+    /// Too many come back at once.
+    #[error("too many come back at once")]
+    TooMany,
     /// The provider signed nobody in.
     #[error("the provider signed nobody in")]
     Denied,
@@ -191,6 +194,9 @@ pub async fn finish(
     let is_this = state == Some(token_hash(&begun.state)) && begun.until > crate::clock::now();
     if !is_this || returned.iss.is_some_and(|iss| iss != openid.issuer) {
         return Err(NotSignedIn::StateUnknown);
+    }
+    if !gateway.rates().sign_in() {
+        return Err(NotSignedIn::TooMany);
     }
     if !gateway.store().sign_in_comes_back(token_hash(&begun.state), begun.until).await? {
         return Err(NotSignedIn::StateUnknown);

@@ -52,10 +52,6 @@ pub async fn callback(
     headers: HeaderMap,
     returned: Result<Query<Returned>, QueryRejection>,
 ) -> Response {
-    if !gateway.rates().sign_in() {
-        let message = "Too many people sign in. Try again in a minute.";
-        return answer(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message, &headers, &request_id);
-    }
     let sealed = cookies::read(&headers, SIGN_IN, &gateway.base_url);
     let signed_in = match returned {
         Ok(Query(returned)) => sign_in::finish(&gateway, sealed.as_deref(), returned, &request_id).await,
@@ -121,6 +117,9 @@ fn refused(not: &NotSignedIn, headers: &HeaderMap, request_id: &RequestId) -> Re
             let message = "This browser has begun no such sign-in, has come back from it already, or its ten minutes are \
                 over. Begin again.";
             (StatusCode::BAD_REQUEST, "STATE_UNKNOWN", message)
+        }
+        NotSignedIn::TooMany => {
+            (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many people sign in. Begin again in a minute.")
         }
         NotSignedIn::Denied => (StatusCode::FORBIDDEN, "SIGN_IN_DENIED", "The provider signed nobody in."),
         NotSignedIn::CodeRefused => {
