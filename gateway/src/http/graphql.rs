@@ -3,7 +3,7 @@
 use crate::{
     gateway::Gateway,
     graphql::{Schema, operation_data},
-    http::{bearer::Bearer, request_id::RequestId},
+    http::{credentials::Credentials, request_id::RequestId, same_origin::Use},
 };
 use async_graphql::{Data, Executor, Request, Response, ServerError, Value, parser::types::OperationType};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
@@ -56,7 +56,7 @@ fn wanted(headers: &HeaderMap) -> Option<Wanted> {
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResponse {
@@ -71,7 +71,7 @@ pub async fn post(
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     match well_formed(&body) {
-        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, false).await,
+        Ok(request) => answer(&gateway, request, credentials, wanted, request_id, false).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -80,13 +80,13 @@ pub async fn post(
 pub async fn get(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, true).await,
+        Ok(request) => answer(&gateway, request, credentials, wanted, request_id, true).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -134,13 +134,13 @@ fn request(json: serde_json::Value) -> Result<Request, &'static str> {
 async fn answer(
     gateway: &Arc<Gateway>,
     mut request: Request,
-    bearer: Bearer,
+    credentials: Credentials,
     wanted: Wanted,
     request_id: RequestId,
     is_get: bool,
 ) -> HttpResponse {
     let _waits = Waits::new();
-    let viewer = match bearer.viewer(gateway).await {
+    let viewer = match credentials.viewer(Use::Act, gateway).await {
         Ok(viewer) => viewer,
         Err(refused) => return refused,
     };
@@ -218,15 +218,18 @@ fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) ->
     Sse::new(next.chain(complete)).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(12))).into_response()
 }
 
-/// GET with an upgrade: `graphql-transport-ws`. The key comes with the upgrade or in the `connection_init` payload, as
-/// `authorization` or `Authorization`.
+/// GET with an upgrade: `graphql-transport-ws`. The key or the session comes with the upgrade, or the key in the
+/// `connection_init` payload, as `authorization` or `Authorization`.
 pub async fn websocket(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     protocol: GraphQLProtocol,
     upgrade: WebSocketUpgrade,
 ) -> HttpResponse {
+    if let Err(refused) = credentials.may(Use::Socket, &gateway) {
+        return refused;
+    }
     upgrade
         .protocols(["graphql-transport-ws"])
         .max_message_size(1 << 20)
@@ -236,8 +239,9 @@ pub async fn websocket(
                 .keepalive_timeout(None::<Duration>)
                 .on_connection_init(move |payload| async move {
                     let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
-                    let bearer = header.map_or(bearer, Bearer::from_header);
-                    let viewer = bearer.viewer(&gateway).await.map_err(|_| crate::graphql::fault::unauthenticated())?;
+                    let credentials = header.map_or(credentials, Credentials::from_header);
+                    let viewer = credentials.viewer(Use::Socket, &gateway).await;
+                    let viewer = viewer.map_err(|_| crate::graphql::fault::unauthenticated())?;
                     let mut data = Data::default();
                     data.insert(SocketViewer(viewer));
                     Ok(data)
