@@ -54,15 +54,10 @@ impl Credentials {
         }
     }
 
-    /// Refuses with 403 what a page of others may have made a browser ask.
-    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), Response> {
+    /// Refuses what a page of others may have made a browser ask.
+    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), AnotherPage> {
         match self {
-            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => {
-                let message = format!(
-                    "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
-                );
-                Err((StatusCode::FORBIDDEN, message).into_response())
-            }
+            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => Err(AnotherPage),
             _ => Ok(()),
         }
     }
@@ -74,7 +69,7 @@ impl Credentials {
             Self::None => return Ok(None),
             Self::Bearer(hash) | Self::Session(hash, _) => *hash,
         };
-        self.may(what, gateway)?;
+        self.may(what, gateway).map_err(IntoResponse::into_response)?;
         if let Err(seconds) = gateway.rates().request(hash) {
             let retry = [(header::RETRY_AFTER, seconds.to_string())];
             return Err((StatusCode::TOO_MANY_REQUESTS, retry, "Too many requests with this key.").into_response());
@@ -94,6 +89,19 @@ impl Credentials {
                 Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
             }
         }
+    }
+}
+
+/// A session that a page of others may have used. Answered with 403.
+#[derive(Clone, Copy, Debug)]
+pub struct AnotherPage;
+
+impl IntoResponse for AnotherPage {
+    fn into_response(self) -> Response {
+        let message = format!(
+            "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
+        );
+        (StatusCode::FORBIDDEN, message).into_response()
     }
 }
 
