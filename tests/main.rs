@@ -25,6 +25,7 @@ mod http;
 mod introspection;
 mod keys;
 mod killed_deliveries;
+mod limits;
 mod measuring;
 mod people;
 mod plugin_versions;

@@ -7,6 +7,7 @@ use crate::graphql::{
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
+    cost::{list_size, sized, slicing_by},
     crosswalk::{Crosswalk, CrosswalkPage},
     data_connection::{DataConnection, DataConnectionPage},
     destination::{Destination, DestinationPage},
@@ -170,7 +171,10 @@ impl Account {
     }
 
     /// Its connections, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn connections(
         &self,
@@ -192,7 +196,10 @@ impl Account {
     }
 
     /// Its audiences, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn audiences(
         &self,
@@ -219,7 +226,10 @@ impl Account {
     }
 
     /// Its data connections, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn data_connections(
         &self,
         ctx: &Context<'_>,
@@ -235,7 +245,10 @@ impl Account {
     }
 
     /// Its crosswalks, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn crosswalks(
         &self,
         ctx: &Context<'_>,
@@ -251,7 +264,10 @@ impl Account {
     }
 
     /// Exposures and conversions that it loaded, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn event_data_sets(
         &self,
         ctx: &Context<'_>,
@@ -267,7 +283,10 @@ impl Account {
     }
 
     /// Its reports, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn reports(
         &self,
         ctx: &Context<'_>,
@@ -283,7 +302,10 @@ impl Account {
     }
 
     /// Its destinations, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn destinations(
         &self,
         ctx: &Context<'_>,
@@ -299,7 +321,10 @@ impl Account {
     }
 
     /// Audiences that it sent to others, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn sent_audiences(
         &self,
         ctx: &Context<'_>,
@@ -316,7 +341,10 @@ impl Account {
     }
 
     /// Audiences that others sent to it, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn received_audiences(
         &self,
         ctx: &Context<'_>,
@@ -333,7 +361,10 @@ impl Account {
     }
 
     /// Received audiences that it delivers or delivered, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn activations(
         &self,
         ctx: &Context<'_>,
@@ -349,7 +380,10 @@ impl Account {
     }
 
     /// Users who may act for it. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn members(
         &self,
         ctx: &Context<'_>,
@@ -366,7 +400,10 @@ impl Account {
     }
 
     /// Keys that act for it, newest first. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
@@ -382,7 +419,10 @@ impl Account {
     }
 
     /// Work that runs or ran for it, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn jobs(
         &self,
         ctx: &Context<'_>,
@@ -398,7 +438,10 @@ impl Account {
     }
 
     /// Who did what to what and when, newest first. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
