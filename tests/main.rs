@@ -7,6 +7,7 @@ mod access;
 mod advertiser_to_publisher;
 mod attack;
 mod audit;
+mod belongings;
 mod brand_to_brand;
 mod coins;
 mod coins_stay;
