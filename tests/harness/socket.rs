@@ -13,6 +13,18 @@ use tokio_tungstenite::{
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
+    /// Whether a socket is opened for a browser with these headers, and acknowledged without a key.
+    pub async fn opens(base: &str, headers: &[(&'static str, &str)]) -> bool {
+        let mut request = format!("{}/graphql", base.replacen("http", "ws", 1)).into_client_request().unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let Ok((mut socket, _)) = connect_async(request).await else { return false };
+        socket.send(Message::text(json!({ "type": "connection_init" }).to_string())).await.unwrap();
+        Self(socket).message().await.is_some_and(|message| message["type"] == "connection_ack")
+    }
+
     /// Opens a socket, signs in and subscribes.
     pub async fn subscribe(base: &str, token: &str, document: &str, variables: Value) -> Self {
         Self::open(base, token, &json!({ "query": document, "variables": variables })).await

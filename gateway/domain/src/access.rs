@@ -15,17 +15,38 @@ pub enum MemberRole {
     Admin,
 }
 
-/// Kinds of act, by the least role that may do them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Kinds of act, by the least role that may do them. An API key may be limited to some; it reads whatever else it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Act {
     /// Read what the account may see.
     Read,
     /// Create, edit, run and delete reports.
     RunReports,
-    /// Everything that changes audiences, connections, projects, destinations and the account's profile.
+    /// Uploads, data connections, crosswalks, audiences, exposures and conversions.
+    ManageData,
+    /// Connections, the connect code, projects and campaigns.
+    ManageConnections,
+    /// Destinations, sent audiences and activations.
+    ManageDeliveries,
+    /// The account itself: its profile, its privacy level, and whatever is not among the others.
+    #[serde(rename = "MANAGE_ACCOUNT")]
     Manage,
-    /// Users, API keys, deleting the account.
+    /// Users, API keys, the audit log, deleting the account.
     Administer,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::RunReports,
+        Self::ManageData,
+        Self::ManageConnections,
+        Self::ManageDeliveries,
+        Self::Manage,
+        Self::Administer,
+    ];
 }
 
 impl MemberRole {
@@ -33,7 +54,7 @@ impl MemberRole {
     pub fn may(self, act: Act) -> bool {
         match act {
             Act::Read | Act::RunReports => true,
-            Act::Manage => self >= Self::Manager,
+            Act::ManageData | Act::ManageConnections | Act::ManageDeliveries | Act::Manage => self >= Self::Manager,
             Act::Administer => self >= Self::Admin,
         }
     }
@@ -60,6 +81,8 @@ pub struct Viewer {
     pub actor: Actor,
     /// The accounts it may act for, and as what.
     pub memberships: Vec<(AccountId, MemberRole)>,
+    /// What an API key is limited to beside reading; none: to nothing but its role.
+    pub limits: Option<Vec<Act>>,
 }
 
 impl Viewer {
@@ -71,16 +94,17 @@ impl Viewer {
     /// Whether the viewer may do this for this account. Someone else's account reads like one that does not exist.
     pub fn authorise(&self, account: AccountId, act: Act) -> Result<MemberRole, Refusal> {
         let role = self.role_in(account).ok_or_else(|| Refusal::not_found("account").at("accountId"))?;
-        if role.may(act) {
-            return Ok(role);
-        }
-        Err(Refusal::new(
-            Code::Forbidden,
-            match act {
+        if !role.may(act) {
+            let message = match act {
                 Act::Administer => "Only an ADMIN of the account may do this.",
                 _ => "Only an ADMIN or a MANAGER of the account may do this.",
-            },
-        ))
+            };
+            return Err(Refusal::new(Code::Forbidden, message));
+        }
+        if act != Act::Read && self.limits.as_ref().is_some_and(|limits| !limits.contains(&act)) {
+            return Err(Refusal::new(Code::Forbidden, "Neither the scopes nor the purpose of this API key allow it."));
+        }
+        Ok(role)
     }
 
     /// Whether the viewer is the gateway's operator.

@@ -65,6 +65,8 @@ pub enum Code {
     PrivacyLevelLowered,
     /// The last ADMIN of an account cannot go.
     LastAdmin,
+    /// The invitation is unknown, was used or withdrawn, has run out, or is for another address.
+    InvitationInvalid,
     /// A limit of this gateway is reached.
     LimitReached,
 }

@@ -366,7 +366,7 @@ impl ConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: InviteInput,
     ) -> Result<InvitePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let recipient = match input.invitee {
             InviteeInput::CollaboratorId(id) => allow!(listed(ctx, authorised.account, &id).await?),
@@ -481,7 +481,7 @@ pub fn keys_of_both(loaded: &LoadedConnection) -> (Vec<MatchKey>, Vec<MatchKey>)
 
 /// The account that acts and the connection that it acts on, whose side it may or may not be.
 pub fn acting(ctx: &Context<'_>, account: &ID, connection: &ID) -> Result<Result<(Authorised, ConnectionId), Refusal>> {
-    Ok(authorise(ctx, account, Act::Manage)?.and_then(|a| Ok((a, local(connection, "connectionId")?))))
+    Ok(authorise(ctx, account, Act::ManageConnections)?.and_then(|a| Ok((a, local(connection, "connectionId")?))))
 }
 
 /// Runs a command of the table of states.

@@ -287,7 +287,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateDataConnectionInput,
     ) -> Result<CreateDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = allow!(creation(ctx, authorised, "createDataConnection", input.idempotency_key)?);
         let account = authorised.account;
@@ -325,7 +325,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RefreshDataConnectionInput,
     ) -> Result<RefreshDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = change(ctx, authorised, "refreshDataConnection", Some(Subject::DataConnection(id)))?;
@@ -350,7 +350,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteDataConnectionInput,
     ) -> Result<DeleteDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let change = change(ctx, authorised, "deleteDataConnection", Some(Subject::DataConnection(id)))?;
         let (at, account) = (change.now, authorised.account);

@@ -24,6 +24,7 @@ mod event_columns;
 mod event_data_set;
 pub mod fault;
 pub mod id;
+mod invitation;
 mod job;
 mod loaders;
 mod match_key;
@@ -70,6 +71,7 @@ pub struct Mutation(
     user::UserMutation,
     account_mutation::AccountMutation,
     member::MemberMutation,
+    invitation::InvitationMutation,
     api_key::ApiKeyMutation,
     connection::ConnectionMutation,
     settings_draft::SettingsDraftMutation,

@@ -389,7 +389,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateProjectInput,
     ) -> Result<CreateProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let connection = allow!(local::<ConnectionId>(&input.connection_id, "connectionId"));
         let change = allow!(creation(ctx, authorised, "createProject", input.idempotency_key)?);
         let new = NewProject {
@@ -420,7 +420,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: UpdateProjectInput,
     ) -> Result<UpdateProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "updateProject", Some(Subject::Project(id)))?;
         let changes = ProjectChange {
@@ -445,7 +445,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteProjectInput,
     ) -> Result<DeleteProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "deleteProject", Some(Subject::Project(id)))?;
         let by = authorised.account;
@@ -464,7 +464,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: AddCampaignInput,
     ) -> Result<AddCampaignPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = allow!(creation(ctx, authorised, "addCampaign", input.idempotency_key)?);
         let new = NewCampaign {

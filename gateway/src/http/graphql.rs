@@ -4,11 +4,12 @@ use crate::{
     gateway::Gateway,
     graphql::{Schema, cost::Asked, operation_data},
     http::{
-        bearer::Bearer,
+        credentials::Credentials,
         documents::Documents,
         graphql_request::{Refused, from_body, from_parameters},
         rate_limit::RATE_LIMITED,
         request_id::RequestId,
+        same_origin::Use,
     },
 };
 use async_graphql::{Data, Executor, Request, Response, Value, parser::types::OperationType};
@@ -60,7 +61,7 @@ pub async fn post(
     State(gateway): State<Arc<Gateway>>,
     Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> HttpResponse {
@@ -75,7 +76,7 @@ pub async fn post(
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     match body.map_err(Refused::from).and_then(|body| from_body(&body)) {
-        Ok(request) => answer(&gateway, &documents, request, bearer, wanted, request_id, false).await,
+        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, false).await,
         Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
@@ -85,13 +86,13 @@ pub async fn get(
     State(gateway): State<Arc<Gateway>>,
     Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => answer(&gateway, &documents, request, bearer, wanted, request_id, true).await,
+        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, true).await,
         Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
@@ -100,13 +101,13 @@ async fn answer(
     gateway: &Arc<Gateway>,
     documents: &Documents,
     mut request: Request,
-    bearer: Bearer,
+    credentials: Credentials,
     wanted: Wanted,
     request_id: RequestId,
     is_get: bool,
 ) -> HttpResponse {
     let _waits = Waits::new();
-    let viewer = match bearer.viewer(gateway).await {
+    let viewer = match credentials.viewer(Use::Act, gateway).await {
         Ok(viewer) => viewer,
         Err(refused) => return refused,
     };
@@ -208,16 +209,19 @@ fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) ->
     Sse::new(next.chain(complete)).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(12))).into_response()
 }
 
-/// GET with an upgrade: `graphql-transport-ws`. The key comes with the upgrade or in the `connection_init` payload, as
-/// `authorization` or `Authorization`.
+/// GET with an upgrade: `graphql-transport-ws`. The key or the session comes with the upgrade, or the key in the
+/// `connection_init` payload, as `authorization` or `Authorization`.
 pub async fn websocket(
     State(gateway): State<Arc<Gateway>>,
     Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     protocol: GraphQLProtocol,
     upgrade: WebSocketUpgrade,
 ) -> HttpResponse {
+    if let Err(refused) = credentials.may(Use::Socket, &gateway) {
+        return refused;
+    }
     upgrade
         .protocols(["graphql-transport-ws"])
         .max_message_size(1 << 20)
@@ -227,13 +231,14 @@ pub async fn websocket(
                 .keepalive_timeout(None::<Duration>)
                 .on_connection_init(move |payload| async move {
                     let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
-                    let bearer = header.map_or(bearer, Bearer::from_header);
-                    if let Some(Err(_)) = bearer.key().map(|key| gateway.rates().request(key)) {
+                    let credentials = header.map_or(credentials, Credentials::from_header);
+                    if let Some(Err(_)) = credentials.key().map(|key| gateway.rates().request(key)) {
                         return Err(RATE_LIMITED.message.into());
                     }
-                    let viewer = bearer.viewer(&gateway).await.map_err(|_| crate::graphql::fault::unauthenticated())?;
+                    let viewer = credentials.viewer(Use::Socket, &gateway).await;
+                    let viewer = viewer.map_err(|_| crate::graphql::fault::unauthenticated())?;
                     let mut data = Data::default();
-                    data.insert(SocketViewer { viewer, key: bearer.key() });
+                    data.insert(SocketViewer { viewer, key: credentials.key() });
                     Ok(data)
                 })
                 .serve()

@@ -1,19 +1,23 @@
-//! The HTTP server: GraphQL, uploads and downloads, the GraphQL page, and what operators ask for.
+//! The HTTP server: GraphQL, signing in, uploads and downloads, the GraphQL page, and what operators ask for.
 
-pub mod bearer;
+mod auth;
+mod cookies;
 mod cors;
+pub mod credentials;
 pub mod documents;
 pub mod graphiql;
 mod graphql;
 mod graphql_request;
 mod oauth;
+mod page;
 mod probes;
 mod rate_limit;
 pub mod rejected_rows;
 pub mod request_id;
+pub mod same_origin;
 pub mod uploads;
 
-use crate::{consent, gateway::Gateway};
+use crate::{consent, gateway::Gateway, sign_in};
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
@@ -42,6 +46,9 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
         )
         .route("/accounts/{account}/{picture}", get(uploads::picture))
         .route(consent::CALLBACK, get(oauth::callback))
+        .route("/auth/sign-in", get(auth::sign_in))
+        .route(sign_in::CALLBACK, get(auth::callback))
+        .route("/auth/sign-out", post(auth::sign_out))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
@@ -58,13 +65,13 @@ async fn graphql_get(
     state: axum::extract::State<Arc<Gateway>>,
     documents: Extension<Arc<Documents>>,
     id: Extension<request_id::RequestId>,
-    bearer: bearer::Bearer,
+    credentials: credentials::Credentials,
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
     if !parts.headers.contains_key(axum::http::header::UPGRADE) {
         return match axum::extract::Query::try_from_uri(&parts.uri) {
-            Ok(query) => graphql::get(state, documents, id, bearer, parts.headers, query).await,
+            Ok(query) => graphql::get(state, documents, id, credentials, parts.headers, query).await,
             Err(refused) => refused.into_response(),
         };
     }
@@ -73,7 +80,7 @@ async fn graphql_get(
         Err(status) => return status.into_response(),
     };
     match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => graphql::websocket(state, documents, id, bearer, protocol, upgrade).await,
+        Ok(upgrade) => graphql::websocket(state, documents, id, credentials, protocol, upgrade).await,
         Err(refused) => refused.into_response(),
     }
 }

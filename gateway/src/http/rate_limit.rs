@@ -2,7 +2,7 @@
 
 use crate::{
     gateway::Gateway,
-    http::{bearer::Bearer, graphql_request::Refused, request_id::RequestId},
+    http::{credentials::Credentials, graphql_request::Refused, request_id::RequestId},
     rates::Standing,
 };
 use axum::{
@@ -31,11 +31,11 @@ pub const RATE_LIMITED: Refused = Refused {
 pub async fn limit(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     request: Request,
     next: Next,
 ) -> Response {
-    let counted = bearer.key().map(|key| gateway.rates().request(key));
+    let counted = credentials.key().map(|key| gateway.rates().request(key));
     let (mut response, standing) = match counted {
         None => (next.run(request).await, None),
         Some(Ok(standing)) => (next.run(request).await, Some(standing)),

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     Timestamp,
-    access::{Actor, Viewer},
+    access::{Act, Actor, Viewer},
+    api_key,
 };
 
 #[derive(Queryable, Selectable)]
@@ -16,6 +17,18 @@ struct HolderRow {
     holder_id: Option<String>,
     account_id: Option<String>,
     role: Option<String>,
+    purpose: Option<String>,
+    scopes: Option<String>,
+}
+
+impl HolderRow {
+    /// What limits an API key beside its role.
+    fn limits(&self) -> Read<Option<Vec<Act>>> {
+        let Some(purpose) = &self.purpose else { return Ok(None) };
+        let scopes: Option<Vec<Act>> =
+            self.scopes.as_deref().map(|scopes| columns::from_json(scopes, "scopes")).transpose()?;
+        Ok(api_key::limits(columns::from_name(purpose, "purpose")?, scopes.as_deref()))
+    }
 }
 
 /// The holder of a token, with the accounts that it may act for. One statement.
@@ -41,5 +54,5 @@ pub async fn by_token_hash(conn: &mut Conn, hash: [u8; 32], now: Timestamp) -> R
             memberships.push((columns::id(account)?, columns::from_name(role, "role")?));
         }
     }
-    Ok(Some(Viewer { actor, memberships }))
+    Ok(Some(Viewer { actor, memberships, limits: first.limits()? }))
 }

@@ -35,6 +35,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     gateway_secrets,
     generations,
     idempotency,
+    identities,
+    invitations,
     jobs,
     members,
     oauth_consents,
@@ -46,7 +48,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     runs,
     sent_audiences,
     settings_drafts,
+    sessions,
     token_holders,
     uploads,
+    used_sign_ins,
     users,
 );
