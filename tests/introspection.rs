@@ -99,6 +99,11 @@ impl Schema {
         objects.map(|t| (t, t.fields.as_deref().unwrap_or_default()))
     }
 
+    /// The values of an enum, in their order.
+    pub fn enum_values(&self, name: &str) -> Vec<&str> {
+        self.0[name].enum_values.iter().flatten().map(|value| value.name.as_str()).collect()
+    }
+
     /// Where a field's arguments take ids: `input.audienceIds`.
     pub fn id_paths(&self, field: &Field) -> Vec<String> {
         field.args.iter().flat_map(|a| self.id_paths_below(&a.ty, &a.name)).collect()

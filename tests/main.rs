@@ -31,6 +31,7 @@ mod limits;
 mod measuring;
 mod members;
 mod people;
+mod permissions;
 mod plugin_versions;
 mod plugins_of_others;
 mod queries_per_request;
