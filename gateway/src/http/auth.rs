@@ -75,7 +75,7 @@ pub async fn sign_out(
 ) -> Response {
     if let Some(hash) = credentials.session() {
         if let Err(refused) = credentials.may(Use::Act, &gateway) {
-            return refused;
+            return refused.into_response();
         }
         let ended = match gateway.session(hash).await {
             Ok(Some(viewer)) => sign_in::sign_out(&gateway, viewer.actor, hash, &request_id).await,

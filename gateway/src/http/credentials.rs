@@ -62,15 +62,10 @@ impl Credentials {
         }
     }
 
-    /// Refuses with 403 what a page of others may have made a browser ask.
-    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), Response> {
+    /// Refuses what a page of others may have made a browser ask.
+    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), AnotherPage> {
         match self {
-            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => {
-                let message = format!(
-                    "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
-                );
-                Err((StatusCode::FORBIDDEN, message).into_response())
-            }
+            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => Err(AnotherPage),
             _ => Ok(()),
         }
     }
@@ -79,7 +74,7 @@ impl Credentials {
     /// by a page of others with 403.
     pub async fn viewer(&self, what: Use, gateway: &Gateway) -> Result<Option<Viewer>, Response> {
         let Some(hash) = self.key() else { return Ok(None) };
-        self.may(what, gateway)?;
+        self.may(what, gateway).map_err(IntoResponse::into_response)?;
         let (found, unknown) = match self {
             Self::Session(..) => (gateway.session(hash).await, "This session has ended. Sign in again."),
             _ => (gateway.viewer(hash).await, "This key is unknown, revoked or expired."),
@@ -95,6 +90,19 @@ impl Credentials {
                 Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
             }
         }
+    }
+}
+
+/// A session that a page of others may have used. Answered with 403.
+#[derive(Clone, Copy, Debug)]
+pub struct AnotherPage;
+
+impl IntoResponse for AnotherPage {
+    fn into_response(self) -> Response {
+        let message = format!(
+            "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
+        );
+        (StatusCode::FORBIDDEN, message).into_response()
     }
 }
 

@@ -220,7 +220,7 @@ pub async fn websocket(
     upgrade: WebSocketUpgrade,
 ) -> HttpResponse {
     if let Err(refused) = credentials.may(Use::Socket, &gateway) {
-        return refused;
+        return refused.into_response();
     }
     upgrade
         .protocols(["graphql-transport-ws"])
