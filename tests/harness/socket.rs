@@ -27,6 +27,11 @@ impl Socket {
 
     /// Opens a socket, signs in and subscribes.
     pub async fn subscribe(base: &str, token: &str, document: &str, variables: Value) -> Self {
+        Self::open(base, token, &json!({ "query": document, "variables": variables })).await
+    }
+
+    /// The same with a whole request.
+    pub async fn open(base: &str, token: &str, payload: &Value) -> Self {
         let mut request = format!("{}/graphql", base.replacen("http", "ws", 1)).into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().unwrap());
         let (mut socket, _) = connect_async(request).await.unwrap();
@@ -35,7 +40,6 @@ impl Socket {
         let mut this = Self(socket);
         let acknowledged = this.message().await.expect("the socket is acknowledged");
         assert_eq!(acknowledged["type"], "connection_ack", "{acknowledged}");
-        let payload = json!({ "query": document, "variables": variables });
         let subscribe = json!({ "type": "subscribe", "id": "1", "payload": payload });
         this.0.send(Message::text(subscribe.to_string())).await.unwrap();
         this

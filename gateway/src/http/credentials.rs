@@ -46,6 +46,14 @@ impl Credentials {
         token.map_or(Self::None, |(_, token)| Self::Bearer(secrets::token_hash(token.trim())))
     }
 
+    /// What the gateway knows the token or the session by.
+    pub fn key(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::None => None,
+            Self::Bearer(hash) | Self::Session(hash, _) => Some(*hash),
+        }
+    }
+
     /// The hash of the session's token.
     pub fn session(&self) -> Option<[u8; 32]> {
         match self {
@@ -62,18 +70,11 @@ impl Credentials {
         }
     }
 
-    /// Who asks: nobody without a token and a session. One that does not count is answered with 401, too many requests with
-    /// 429, a session that is used by a page of others with 403.
+    /// Who asks: nobody without a token and a session. One that does not count is answered with 401, a session that is used
+    /// by a page of others with 403.
     pub async fn viewer(&self, what: Use, gateway: &Gateway) -> Result<Option<Viewer>, Response> {
-        let hash = match self {
-            Self::None => return Ok(None),
-            Self::Bearer(hash) | Self::Session(hash, _) => *hash,
-        };
+        let Some(hash) = self.key() else { return Ok(None) };
         self.may(what, gateway).map_err(IntoResponse::into_response)?;
-        if let Err(seconds) = gateway.rates().request(hash) {
-            let retry = [(header::RETRY_AFTER, seconds.to_string())];
-            return Err((StatusCode::TOO_MANY_REQUESTS, retry, "Too many requests with this key.").into_response());
-        }
         let (found, unknown) = match self {
             Self::Session(..) => (gateway.session(hash).await, "This session has ended. Sign in again."),
             _ => (gateway.viewer(hash).await, "This key is unknown, revoked or expired."),

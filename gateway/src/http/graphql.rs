@@ -2,15 +2,22 @@
 
 use crate::{
     gateway::Gateway,
-    graphql::{Schema, operation_data},
-    http::{credentials::Credentials, request_id::RequestId, same_origin::Use},
+    graphql::{Schema, cost::Asked, operation_data},
+    http::{
+        credentials::Credentials,
+        documents::Documents,
+        graphql_request::{Refused, from_body, from_parameters},
+        rate_limit::RATE_LIMITED,
+        request_id::RequestId,
+        same_origin::Use,
+    },
 };
-use async_graphql::{Data, Executor, Request, Response, ServerError, Value, parser::types::OperationType};
+use async_graphql::{Data, Executor, Request, Response, Value, parser::types::OperationType};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Query, State, WebSocketUpgrade},
+    extract::{Query, State, WebSocketUpgrade, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
 };
@@ -22,9 +29,6 @@ use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
-
-/// What names and aliases a document may have; values belong into variables.
-const LONGEST_DOCUMENT: usize = 64 << 10;
 
 /// What a client wants the answer as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,10 +59,11 @@ fn wanted(headers: &HeaderMap) -> Option<Wanted> {
 /// POST: the request is the body, as JSON.
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
     credentials: Credentials,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
@@ -70,15 +75,16 @@ pub async fn post(
     if !is_json || !is_utf8 {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    match well_formed(&body) {
-        Ok(request) => answer(&gateway, request, credentials, wanted, request_id, false).await,
-        Err(message) => malformed(wanted, message, &request_id),
+    match body.map_err(Refused::from).and_then(|body| from_body(&body)) {
+        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, false).await,
+        Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
 
 /// GET: the request is in the query string; mutations are refused.
 pub async fn get(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
     credentials: Credentials,
     headers: HeaderMap,
@@ -86,53 +92,14 @@ pub async fn get(
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => answer(&gateway, request, credentials, wanted, request_id, true).await,
-        Err(message) => malformed(wanted, message, &request_id),
+        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, true).await,
+        Err(refused) => refuse(wanted, refused, &request_id),
     }
-}
-
-/// A request as query parameters: `query`, `operationName`, and `variables` and `extensions` as JSON.
-fn from_parameters(mut parameters: HashMap<String, String>) -> Result<Request, &'static str> {
-    let mut fields = serde_json::Map::new();
-    for name in ["query", "operationName"] {
-        if let Some(text) = parameters.remove(name) {
-            fields.insert(name.to_owned(), text.into());
-        }
-    }
-    for name in ["variables", "extensions"] {
-        if let Some(text) = parameters.remove(name).filter(|t| !t.is_empty()) {
-            let value = serde_json::from_str(&text).map_err(|_| "`variables` and `extensions` are JSON.")?;
-            fields.insert(name.to_owned(), value);
-        }
-    }
-    request(serde_json::Value::Object(fields))
-}
-
-/// A request has a `query` and, if they are there, an `operationName`, `variables` and `extensions` of the right types.
-fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
-    request(serde_json::from_slice(body).map_err(|_| "The body is not JSON.")?)
-}
-
-fn request(json: serde_json::Value) -> Result<Request, &'static str> {
-    let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
-    match fields.get("query").and_then(serde_json::Value::as_str) {
-        None => return Err("`query` is missing or not a string."),
-        Some(document) if document.len() > LONGEST_DOCUMENT => return Err("The document is longer than 64 KiB."),
-        Some(_) => {}
-    }
-    if fields.get("operationName").is_some_and(|v| !v.is_string() && !v.is_null()) {
-        return Err("`operationName` is not a string.");
-    }
-    for field in ["variables", "extensions"] {
-        if fields.get(field).is_some_and(|v| !v.is_object() && !v.is_null()) {
-            return Err("`variables` and `extensions` are objects.");
-        }
-    }
-    serde_json::from_value(json).map_err(|_| "This is not a GraphQL request.")
 }
 
 async fn answer(
     gateway: &Arc<Gateway>,
+    documents: &Documents,
     mut request: Request,
     credentials: Credentials,
     wanted: Wanted,
@@ -144,18 +111,24 @@ async fn answer(
         Ok(viewer) => viewer,
         Err(refused) => return refused,
     };
+    if let Err(refused) = documents.admit(&mut request) {
+        return refuse(wanted, refused, &request_id);
+    }
     let operation = operation_type(&mut request);
     if is_get && operation == Some(OperationType::Mutation) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
     }
     let request = operation_data(request, gateway, viewer, &request_id);
     if wanted == Wanted::EventStream {
-        return event_stream(gateway.schema().execute_stream(request).boxed(), request_id);
+        return event_stream(results(gateway.schema(), request), request_id);
     }
     if operation == Some(OperationType::Subscription) {
-        return malformed(wanted, "Subscribe by WebSocket or with `Accept: text/event-stream`.", &request_id);
+        let message = "Subscribe by WebSocket or with `Accept: text/event-stream`.";
+        return refuse(wanted, Refused::malformed(message), &request_id);
     }
-    let response = with_request_id(gateway.schema().execute(request).await, &request_id);
+    let asked = Asked::of(&request);
+    let response = asked.explain(gateway.schema().execute(request).await).await;
+    let response = with_request_id(response, &request_id);
     let never_ran =
         response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
     let status = match (wanted, never_ran) {
@@ -176,9 +149,27 @@ fn operation_type(request: &mut Request) -> Option<OperationType> {
     }
 }
 
-fn malformed(wanted: Wanted, message: &str, request_id: &RequestId) -> HttpResponse {
-    let response = Response::from_errors(vec![ServerError::new(message, None)]);
-    respond(StatusCode::BAD_REQUEST, wanted, &with_request_id(response, request_id), true)
+fn refuse(wanted: Wanted, refused: Refused, request_id: &RequestId) -> HttpResponse {
+    let status = match (wanted, refused.status) {
+        (Wanted::GraphqlResponse, StatusCode::OK) => StatusCode::BAD_REQUEST,
+        (_, status) => status,
+    };
+    respond(status, wanted, &refused.response(request_id), true)
+}
+
+/// All answers to a request; the refusal of one that costs too much says what it costs.
+fn results(schema: &Schema, request: Request) -> BoxStream<'static, Response> {
+    let mut asked = Some(Asked::of(&request));
+    let results = schema.execute_stream(request).then(move |response| {
+        let asked = asked.take();
+        async move {
+            match asked {
+                Some(asked) => asked.explain(response).await,
+                None => response,
+            }
+        }
+    });
+    results.boxed()
 }
 
 fn respond(status: StatusCode, wanted: Wanted, response: &Response, never_ran: bool) -> HttpResponse {
@@ -222,6 +213,7 @@ fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) ->
 /// `connection_init` payload, as `authorization` or `Authorization`.
 pub async fn websocket(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
     credentials: Credentials,
     protocol: GraphQLProtocol,
@@ -234,16 +226,19 @@ pub async fn websocket(
         .protocols(["graphql-transport-ws"])
         .max_message_size(1 << 20)
         .on_upgrade(move |socket| async move {
-            let executor = PerOperation { gateway: gateway.clone(), request_id };
+            let executor = PerOperation { gateway: gateway.clone(), documents, request_id };
             GraphQLWebSocket::new(socket, executor, protocol)
                 .keepalive_timeout(None::<Duration>)
                 .on_connection_init(move |payload| async move {
                     let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
                     let credentials = header.map_or(credentials, Credentials::from_header);
+                    if let Some(Err(_)) = credentials.key().map(|key| gateway.rates().request(key)) {
+                        return Err(RATE_LIMITED.message.into());
+                    }
                     let viewer = credentials.viewer(Use::Socket, &gateway).await;
                     let viewer = viewer.map_err(|_| crate::graphql::fault::unauthenticated())?;
                     let mut data = Data::default();
-                    data.insert(SocketViewer(viewer));
+                    data.insert(SocketViewer { viewer, key: credentials.key() });
                     Ok(data)
                 })
                 .serve()
@@ -252,37 +247,53 @@ pub async fn websocket(
         .into_response()
 }
 
-/// Who opened the socket.
-struct SocketViewer(Option<Viewer>);
+/// Who opened the socket, and the key that its operations count for.
+#[derive(Clone, Default)]
+struct SocketViewer {
+    viewer: Option<Viewer>,
+    key: Option<[u8; 32]>,
+}
 
 /// Gives each operation of a socket its own loaders, so that nothing loaded outlives it.
 #[derive(Clone)]
 struct PerOperation {
     gateway: Arc<Gateway>,
+    documents: Arc<Documents>,
     request_id: RequestId,
 }
 
 impl PerOperation {
-    fn schema(&self) -> &Schema {
-        self.gateway.schema()
+    /// Counts an operation and looks at its document, as over HTTP.
+    fn admit(&self, request: &mut Request, key: Option<[u8; 32]>) -> Result<(), Refused> {
+        match key.map(|key| self.gateway.rates().request(key)) {
+            Some(Err(_)) => Err(RATE_LIMITED),
+            _ => self.documents.admit(request),
+        }
     }
 }
 
 impl Executor for PerOperation {
-    async fn execute(&self, request: Request) -> Response {
+    async fn execute(&self, mut request: Request) -> Response {
+        if let Err(refused) = self.admit(&mut request, None) {
+            return refused.response(&self.request_id);
+        }
         let request = operation_data(request, &self.gateway, None, &self.request_id);
-        with_request_id(self.schema().execute(request).await, &self.request_id)
+        with_request_id(self.gateway.schema().execute(request).await, &self.request_id)
     }
 
-    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let viewer = session
+    fn execute_stream(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let who = session
             .as_ref()
             .and_then(|data| data.get(&std::any::TypeId::of::<SocketViewer>()))
             .and_then(|v| v.downcast_ref::<SocketViewer>())
-            .and_then(|v| v.0.clone());
-        let request = operation_data(request, &self.gateway, viewer, &self.request_id);
-        let request_id = self.request_id.clone();
-        with_ids(self.schema().execute_stream(request), request_id).boxed()
+            .cloned()
+            .unwrap_or_default();
+        if let Err(refused) = self.admit(&mut request, who.key) {
+            let response = refused.response(&self.request_id);
+            return futures::stream::once(async { response }).boxed();
+        }
+        let request = operation_data(request, &self.gateway, who.viewer, &self.request_id);
+        with_ids(results(self.gateway.schema(), request), self.request_id.clone()).boxed()
     }
 }
 
