@@ -63,10 +63,12 @@ impl Folder {
         self.remove(&aside)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let mut file = File::from(self.open_beneath(&aside, flags, Mode::from_raw_mode(FILE_MODE))?);
-        let mut from = 0;
+        let mut written = 0;
         for piece in pieces {
-            file.write_all(piece.as_ref())?;
-            from += begin_to_store(&file, from, piece.as_ref().len() as u64);
+            let piece = piece.as_ref();
+            file.write_all(piece)?;
+            begin_to_store(&file, written, piece.len() as u64);
+            written += piece.len() as u64;
         }
         file.sync_all()
     }
@@ -141,12 +143,14 @@ fn aside(name: &str) -> String {
 }
 
 /// Has the system begin to store what was just written of a file, so that there is less left to wait for at its end, and
-/// not keep it in memory: nobody here reads it again. Returns how many bytes that are.
-fn begin_to_store(file: &File, from: u64, bytes: u64) -> u64 {
-    #[cfg(target_os = "linux")]
+/// not keep it in memory: nobody here reads it again.
+#[cfg(target_os = "linux")]
+fn begin_to_store(file: &File, from: u64, bytes: u64) {
     let _only_advice = rustix::fs::fadvise(file, from, std::num::NonZeroU64::new(bytes), rustix::fs::Advice::DontNeed);
-    bytes
 }
+
+#[cfg(not(target_os = "linux"))]
+fn begin_to_store(_: &File, _: u64, _: u64) {}
 
 #[cfg(test)]
 mod tests {
