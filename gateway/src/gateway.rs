@@ -132,11 +132,7 @@ impl Gateway {
             && self.rates.note(key)
         {
             let store = self.store.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.touch_api_key(key, now).await {
-                    tracing::warn!(message = "the use of a key could not be noted", %error);
-                }
-            });
+            beside("the use of a key could not be noted", async move { store.touch_api_key(key, now).await });
         }
         Ok(viewer)
     }
@@ -148,11 +144,10 @@ impl Gateway {
         let session = session.filter(|s| session_counts(s.created_at, s.last_seen_at, lifetimes, now));
         if session.as_ref().is_some_and(|session| session.last_seen_at + NOTED_EACH <= now) {
             let store = self.store.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.touch_session(token_hash, now).await {
-                    tracing::warn!(message = "the use of a session could not be noted", %error);
-                }
-            });
+            beside(
+                "the use of a session could not be noted",
+                async move { store.touch_session(token_hash, now).await },
+            );
         }
         Ok(session.map(|session| session.viewer))
     }
@@ -161,4 +156,13 @@ impl Gateway {
     pub fn upload_token(&self, upload: UploadId) -> String {
         hex::encode(self.secrets.upload_token(upload))
     }
+}
+
+/// Notes something that nobody waits for; `otherwise` is what is logged where it cannot be.
+fn beside(otherwise: &'static str, noting: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+    tokio::spawn(async move {
+        if let Err(error) = noting.await {
+            tracing::warn!(message = otherwise, %error);
+        }
+    });
 }
