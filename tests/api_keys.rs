@@ -2,13 +2,11 @@
 
 use crate::{
     harness::{Client, Gateway, Kind, on_both_databases},
-    stories::{INVITE, Party},
+    stories::{CREATE_API_KEY, INVITE, Party},
 };
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-const CREATE: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
-    token apiKey { id purpose scopes lastUsedAt } userErrors { code field message } } }";
 const ROTATE: &str = "mutation($input: RotateApiKeyInput!) { rotateApiKey(input: $input) {
     token apiKey { rotatedAt oldWorksUntil } userErrors { code field message } } }";
 const REVOKE: &str =
@@ -19,14 +17,6 @@ const UPLOAD: &str =
     "mutation($input: CreateUploadInput!) { createUpload(input: $input) { userErrors { code field message } } }";
 const SET_MEMBER: &str =
     "mutation($input: SetMemberInput!) { setMember(input: $input) { userErrors { code field message } } }";
-
-/// A key of an account, with what it is created with beside its name.
-async fn key(party: &Party, gateway: &Gateway, with: Value) -> (String, Client) {
-    let mut input = json!({ "accountId": party.account, "name": "CI" });
-    input.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
-    let made = party.client.mutate(CREATE, input).await;
-    (made["apiKey"]["id"].as_str().unwrap().to_owned(), Client::new(&gateway.url, made["token"].as_str().unwrap()))
-}
 
 /// The code with which a key is refused; empty when it is not.
 async fn press(client: &Client, document: &str, input: Value) -> String {
@@ -54,7 +44,7 @@ on_both_databases! {
             (json!({ "role": "MANAGER", "scopes": ["READ"] }), "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
             (json!({ "role": "ADMIN", "scopes": ["ADMINISTER"] }), "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "NOT_FOUND"),
         ] {
-            let (_, client) = key(&luma, &gateway, with.clone()).await;
+            let (_, client) = luma.api_key(with.clone()).await;
             let renamed = press(&client, RENAME, json!({ "accountId": account, "name": "Luma" })).await;
             let uploaded = press(&client, UPLOAD, json!({ "accountId": account, "fileName": "file.csv" })).await;
             let invitee = json!({ "collaboratorId": tv_tube.collaborator });
@@ -66,18 +56,18 @@ on_both_databases! {
             assert_eq!(read["account"]["name"], "Luma");
         }
 
-        let (_, service) = key(&luma, &gateway, json!({ "role": "ADMIN", "purpose": "SERVICE" })).await;
+        let (_, service) = luma.api_key(json!({ "role": "ADMIN", "purpose": "SERVICE" })).await;
         let create = json!({ "accountId": account, "name": "More", "role": "ANALYST" });
-        assert_eq!(press(&service, CREATE, create).await, "FORBIDDEN");
+        assert_eq!(press(&service, CREATE_API_KEY, create).await, "FORBIDDEN");
         for hidden in ["members { totalCount }", "apiKeys { totalCount }"] {
             let query = format!("query($a: ID!) {{ account(id: $a) {{ {hidden} }} }}");
             let answer = service.ask(&query, json!({ "a": account })).await;
             assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{hidden}: {answer}");
         }
-        let (_, narrow) = key(&luma, &gateway, json!({ "role": "ADMIN", "scopes": ["ADMINISTER", "READ"] })).await;
+        let (_, narrow) = luma.api_key(json!({ "role": "ADMIN", "scopes": ["ADMINISTER", "READ"] })).await;
         for (scopes, code) in [(json!(null), "FORBIDDEN"), (json!(["MANAGE_DATA"]), "FORBIDDEN"), (json!(["READ"]), "")] {
             let input = json!({ "accountId": account, "name": "More", "role": "ADMIN", "scopes": scopes });
-            assert_eq!(press(&narrow, CREATE, input).await, code, "{scopes}");
+            assert_eq!(press(&narrow, CREATE_API_KEY, input).await, code, "{scopes}");
         }
     }
 }
@@ -86,7 +76,7 @@ on_both_databases! {
     async fn a_key_is_rotated_while_it_is_in_use(kind: Kind) {
         let gateway = Gateway::start(kind).await;
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
-        let (id, first) = key(&luma, &gateway, json!({ "role": "ANALYST" })).await;
+        let (id, first) = luma.api_key(json!({ "role": "ANALYST" })).await;
         assert!(works(&first).await);
         let used = "query($a: ID!) { account(id: $a) { apiKeys { nodes { lastUsedAt } } } }";
         let is_used = |data: &Value| data["account"]["apiKeys"]["nodes"][0]["lastUsedAt"].is_string();

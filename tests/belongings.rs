@@ -70,10 +70,7 @@ impl Party {
             userErrors { code field message } } }";
         let access = json!({ "private": true });
         self.client.mutate(document, json!({ "accountId": self.account, "audienceIds": ids, "access": access })).await;
-        let document = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
-            apiKey { id } userErrors { code field message } } }";
-        let key = json!({ "accountId": self.account, "name": "CI", "role": "ANALYST" });
-        let key = self.client.mutate(document, key).await["apiKey"]["id"].as_str().unwrap().to_owned();
+        let (key, _) = self.api_key(json!({ "role": "ANALYST" })).await;
         let query = "query($a: ID!) { viewer { user { id } } account(id: $a) { jobs(first: 1) { nodes { id } } } }";
         let data = self.client.query(query, json!({ "a": self.account })).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();

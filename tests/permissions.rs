@@ -87,15 +87,6 @@ struct Probe {
     variables: Value,
 }
 
-async fn api_key(party: &Party, gateway: &Gateway, with: Value) -> Client {
-    let document = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
-        token userErrors { code field message } } }";
-    let mut input = json!({ "accountId": party.account, "name": "CI" });
-    input.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
-    let made = party.client.mutate(document, input).await;
-    Client::new(&gateway.url, made["token"].as_str().unwrap())
-}
-
 /// A user with a role in an account.
 async fn member(party: &Party, gateway: &Gateway, role: &str) -> Client {
     let user = gateway.user(role).await;
@@ -114,14 +105,14 @@ async fn callers(gateway: &Gateway, party: &Party) -> Vec<Caller> {
         add(role, member(party, gateway, role).await);
     }
     for role in roles {
-        add(&format!("key {role}"), api_key(party, gateway, json!({ "role": role })).await);
+        add(&format!("key {role}"), party.api_key(json!({ "role": role })).await.1);
     }
-    add("SERVICE", api_key(party, gateway, json!({ "role": "ADMIN", "purpose": "SERVICE" })).await);
+    add("SERVICE", party.api_key(json!({ "role": "ADMIN", "purpose": "SERVICE" })).await.1);
     add("other", Party::create(gateway, "Hidden", "ADVERTISER").await.client);
     add("operator", gateway.operator());
     add("nobody", gateway.anonymous());
     for scope in SCOPES {
-        let client = api_key(party, gateway, json!({ "role": "ADMIN", "scopes": [scope] })).await;
+        let (_, client) = party.api_key(json!({ "role": "ADMIN", "scopes": [scope] })).await;
         callers.push(Caller { name: scope.to_owned(), is_scope: true, client });
     }
     callers

@@ -14,6 +14,9 @@ pub const INVITE: &str = "mutation($input: InviteInput!) { invite(input: $input)
 pub const ACTIVATE: &str = "mutation($input: ActivateAudienceInput!) { activateAudience(input: $input) {
     activation { id } userErrors { code field message } } }";
 
+pub const CREATE_API_KEY: &str = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
+    token apiKey { id purpose scopes lastUsedAt } userErrors { code field message } } }";
+
 /// An account with a user who is its ADMIN.
 #[derive(Clone)]
 pub struct Party {
@@ -66,6 +69,15 @@ impl Party {
         let data =
             self.client.query("query($a: ID!) { account(id: $a) { connectCode } }", json!({ "a": self.account }));
         data.await["account"]["connectCode"].as_str().unwrap().to_owned()
+    }
+
+    /// An API key, with what it is created with beside its name; its id, and its client.
+    pub async fn api_key(&self, with: Value) -> (String, Client) {
+        let mut input = json!({ "accountId": self.account, "name": "CI" });
+        input.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+        let made = self.client.mutate(CREATE_API_KEY, input).await;
+        let token = made["token"].as_str().unwrap();
+        (made["apiKey"]["id"].as_str().unwrap().to_owned(), Client::new(self.client.base(), token))
     }
 
     /// Invites an account found in the directory.

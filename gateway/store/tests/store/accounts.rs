@@ -1,9 +1,9 @@
 use crate::{
     database::{Database, done, on_both},
-    world::{account, at, change, connected, data_connection, email, hash, user},
+    world::{account, api_key as new_key, at, change, connected, data_connection, email, hash, user},
 };
 use entente_domain::{
-    AccountId, ApiKeyId, Code, UserId,
+    AccountId, Code, UserId,
     access::{Act, Actor, MemberRole},
     account::Role,
     api_key::{self, Purpose},
@@ -24,20 +24,7 @@ async fn a_token_is_found_in_one_statement(db: Database) {
         };
         done(db.store.change_members(change(at_account, "addMember"), at_account, Box::new(rule)).await);
     }
-    let key = ApiKey {
-        id: ApiKeyId::new(),
-        account: luma,
-        name: "CI".into(),
-        role: MemberRole::Analyst,
-        purpose: Purpose::Account,
-        scopes: None,
-        expires_at: Some(at(100)),
-        revoked_at: None,
-        rotated_at: None,
-        old_works_until: None,
-        last_used_at: None,
-        created_at: at(0),
-    };
+    let key = ApiKey { expires_at: Some(at(100)), ..new_key(luma) };
     done(db.store.create_api_key(change(luma, "createApiKey"), key.clone(), [2; 32]).await);
     db.store.set_operator_token([3; 32]).await.unwrap();
 
@@ -71,21 +58,14 @@ async fn a_token_is_found_in_one_statement(db: Database) {
 /// For one overlap at a time; revoking stops both secrets, and an expiry holds for both.
 async fn a_rotated_key_has_two_secrets_for_a_while(db: Database) {
     let (luma, tv) = (account(&db, "Luma", Role::Advertiser).await, account(&db, "TV Tube", Role::Publisher).await);
-    let id = ApiKeyId::new();
     let key = ApiKey {
-        id,
-        account: luma,
-        name: "CI".into(),
         role: MemberRole::Admin,
         purpose: Purpose::Service,
         scopes: Some(vec![Act::Read, Act::ManageData]),
         expires_at: Some(at(500)),
-        revoked_at: None,
-        rotated_at: None,
-        old_works_until: None,
-        last_used_at: None,
-        created_at: at(0),
+        ..new_key(luma)
     };
+    let id = key.id;
     let [first, second, third, fourth] = [hash(), hash(), hash(), hash()];
     done(db.store.create_api_key(change(luma, "createApiKey"), key, first).await);
     let rotate = async |by: AccountId, secret, seconds, until| {

@@ -1,6 +1,6 @@
 use crate::{
     database::{Database, done, on_both},
-    world::{account, at, change, invite, job, user},
+    world::{account, api_key, at, change, invite, job, user},
 };
 use entente_domain::{
     AccountId, Code, JobId, Refusal,
@@ -68,23 +68,8 @@ async fn an_idempotency_key_gives_the_first_result(db: Database) {
     for _ in 0..8 {
         let store = db.store.clone();
         tasks.push(tokio::spawn(async move {
-            let id = entente_domain::ApiKeyId::new();
-            let key = entente_store::ApiKey {
-                id,
-                account: luma,
-                name: "CI".into(),
-                role: entente_domain::access::MemberRole::Analyst,
-                purpose: entente_domain::api_key::Purpose::Account,
-                scopes: None,
-                expires_at: None,
-                revoked_at: None,
-                rotated_at: None,
-                old_works_until: None,
-                last_used_at: None,
-                created_at: at(0),
-            };
             let by = Change { idempotency_key: Some("once".into()), ..change(luma, "createApiKey") };
-            done(store.create_api_key(by, key, crate::world::hash()).await)
+            done(store.create_api_key(by, api_key(luma), crate::world::hash()).await)
         }));
     }
     let mut made = Vec::new();

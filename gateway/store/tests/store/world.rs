@@ -3,10 +3,11 @@
 use crate::database::{Database, done};
 use chrono::{DateTime, TimeDelta};
 use entente_domain::{
-    AccountId, AudienceId, CampaignId, ConnectionId, DataConnectionId, JobId, MatchKey, MatchKeyKind, PrivacyLevel,
-    ProjectId, Timestamp, UploadId, UserId,
-    access::Actor,
+    AccountId, ApiKeyId, AudienceId, CampaignId, ConnectionId, DataConnectionId, JobId, MatchKey, MatchKeyKind,
+    PrivacyLevel, ProjectId, Timestamp, UploadId, UserId,
+    access::{Actor, MemberRole},
     account::{self, NewAccount, Profile, Role},
+    api_key::Purpose,
     audience::{ConnectionAccess, MetadataVisibility},
     connection::{self, Command},
     data_connection::{self, AudienceSource, FieldMapping, Mapping, NewDataConnection, Transformation},
@@ -17,7 +18,7 @@ use entente_domain::{
     settings_draft::{self, NewSettingsDraft, SettingsDraft},
 };
 use entente_store::{
-    AccountSecrets, Change, NewJob, Outcome, Publication, RefreshedAudience, RowsRead, SourceId, Upload, User,
+    AccountSecrets, ApiKey, Change, NewJob, Outcome, Publication, RefreshedAudience, RowsRead, SourceId, Upload, User,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -58,6 +59,24 @@ pub async fn user(db: &Database, name: &str) -> UserId {
     let user = User { id, email: format!("{name}-{id}@example.com"), name: name.into(), created_at: at(0) };
     let by = Change { account: None, ..change(AccountId::new(), "createUser") };
     done(db.store.create_user(by, user, hash()).await).id
+}
+
+/// An API key of an account, which reads and never expires.
+pub fn api_key(account: AccountId) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::new(),
+        account,
+        name: "CI".into(),
+        role: MemberRole::Analyst,
+        purpose: Purpose::Account,
+        scopes: None,
+        expires_at: None,
+        revoked_at: None,
+        rotated_at: None,
+        old_works_until: None,
+        last_used_at: None,
+        created_at: at(0),
+    }
 }
 
 /// An account with its user.
