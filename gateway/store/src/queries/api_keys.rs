@@ -86,12 +86,11 @@ pub async fn rotate(
 ) -> Changed<ApiKey> {
     lock(conn, "api_keys", &id.to_string()).await?;
     let key = api_keys::table.find(id.to_string()).filter(api_keys::account_id.eq(account.to_string()));
-    let row = key.select(ApiKeyRow::as_select()).first(conn).await.optional()?;
-    let row = row.ok_or_else(|| Refusal::not_found("API key"))?;
+    let row = key.select((ApiKeyRow::as_select(), api_keys::token_hash)).first(conn).await.optional()?;
+    let (row, present): (_, String) = row.ok_or_else(|| Refusal::not_found("API key"))?;
     let key = ApiKey::try_from(row)?;
     let outcome = rule(&key)?;
     let until = outcome.value;
-    let present: String = api_keys::table.find(id.to_string()).select(api_keys::token_hash).first(conn).await?;
     diesel::update(api_keys::table.find(id.to_string()))
         .set((
             api_keys::old_token_hash.eq(until.map(|_| present)),

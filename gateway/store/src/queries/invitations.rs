@@ -4,7 +4,7 @@ use super::{
     super::{Conn, lock},
     Changed, Done, Read, members,
     paging::page,
-    schema::{invitations as rows, members as member_rows, users},
+    schema::{invitations as rows, users},
 };
 use crate::{Change, Member, Outcome, Page, PageRequest, StoreError, columns};
 use diesel::prelude::*;
@@ -55,7 +55,7 @@ pub async fn create(
     diesel::delete(of_account.clone().filter(over)).execute(conn).await?;
     let waiting: i64 = of_account.count().get_result(conn).await?;
     let is_member = match super::users::by_email(conn, new.email.clone()).await? {
-        Some(user) => is_member(conn, new.account, user.id).await?,
+        Some(user) => members::is_in(conn, new.account, user.id).await?,
         None => false,
     };
     let outcome = rule(&Inviting { is_member, waiting: columns::count(waiting)? })?;
@@ -72,12 +72,6 @@ pub async fn create(
         .execute(conn)
         .await?;
     Ok(Done::now(outcome))
-}
-
-/// Whether a user belongs to an account.
-async fn is_member(conn: &mut Conn, account: AccountId, user: UserId) -> Read<bool> {
-    let member = member_rows::table.find((account.to_string(), user.to_string()));
-    Ok(diesel::select(diesel::dsl::exists(member)).get_result(conn).await?)
 }
 
 /// Takes an invitation of an account back.
@@ -111,7 +105,7 @@ pub async fn accept(
     let email: Option<String> =
         users::table.find(user.to_string()).select(users::email).first(conn).await.optional()?;
     let email = email.ok_or_else(|| Refusal::not_found("user"))?;
-    let is_member = is_member(conn, account, user).await?;
+    let is_member = members::is_in(conn, account, user).await?;
     let outcome = rule(&Accepting { invitation, email, is_member })?;
     // Somebody who accepted or withdrew it meanwhile had the account before.
     if diesel::delete(rows::table.find(id.to_string())).execute(conn).await? == 0 {

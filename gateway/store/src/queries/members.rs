@@ -5,10 +5,10 @@ use super::{
     Changed, Done, Read,
     schema::{members, users},
 };
-use crate::{Change, Member, Outcome, StoreError, columns};
+use crate::{Member, Outcome, StoreError, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::{AccountId, Code, Refusal, Timestamp, access::MemberRole};
+use entente_domain::{AccountId, Code, Refusal, Timestamp, UserId, access::MemberRole};
 use std::collections::HashMap;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -45,6 +45,12 @@ pub async fn add(conn: &mut Conn, member: &Member) -> Read<()> {
     Ok(())
 }
 
+/// Whether a user belongs to an account.
+pub async fn is_in(conn: &mut Conn, account: AccountId, user: UserId) -> Read<bool> {
+    let member = members::table.find((account.to_string(), user.to_string()));
+    Ok(diesel::select(diesel::dsl::exists(member)).get_result(conn).await?)
+}
+
 /// Users of accounts, those who joined first at the front.
 pub async fn of_accounts(conn: &mut Conn, accounts: Vec<AccountId>) -> Read<HashMap<AccountId, Vec<Member>>> {
     let rows = members::table
@@ -64,7 +70,6 @@ pub async fn of_accounts(conn: &mut Conn, accounts: Vec<AccountId>) -> Read<Hash
 /// Makes an account's users those that the rule answers. One ADMIN stays.
 pub async fn change(
     conn: &mut Conn,
-    _change: &Change,
     account: AccountId,
     rule: impl FnOnce(&[Member]) -> Result<Outcome<Vec<Member>>, Refusal> + Send,
 ) -> Changed<Vec<Member>> {

@@ -6,6 +6,7 @@ use super::{
     change::unless_taken,
     invitations,
     schema::{identities, members, sessions, used_sign_ins as used},
+    viewers::memberships,
 };
 use crate::{Change, Identity, NewSession, Outcome, Session, User, columns};
 use diesel::prelude::*;
@@ -102,12 +103,7 @@ pub async fn by_token_hash(conn: &mut Conn, token_hash: [u8; 32], now: Timestamp
         .load(conn)
         .await?;
     let Some((user, created_at, last_seen_at, ..)) = rows.as_slice().first() else { return Ok(None) };
-    let mut memberships = Vec::with_capacity(rows.len());
-    for (_, _, _, account, role) in &rows {
-        if let (Some(account), Some(role)) = (account, role) {
-            memberships.push((columns::id(account)?, columns::from_name(role, "role")?));
-        }
-    }
+    let memberships = memberships(rows.iter().map(|(.., account, role)| (account.as_deref(), role.as_deref())))?;
     let viewer = Viewer { actor: Actor::User(columns::id(user)?), memberships, limits: None };
     Ok(Some(Session { viewer, created_at: *created_at, last_seen_at: *last_seen_at }))
 }

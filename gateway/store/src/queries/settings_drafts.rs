@@ -8,7 +8,7 @@ use super::{
     connections,
     schema::settings_drafts as rows,
 };
-use crate::{Change, LoadedConnection, Outcome, StoreError, columns, error::Stop};
+use crate::{LoadedConnection, Outcome, StoreError, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{ConnectionId, Refusal, Timestamp, connection::Connection, settings_draft::SettingsDraft};
@@ -53,7 +53,6 @@ impl TryFrom<DraftRow> for SettingsDraft {
 /// Saves a draft.
 pub async fn save(
     conn: &mut Conn,
-    _change: &Change,
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection, &Option<SettingsDraft>) -> Result<Outcome<SettingsDraft>, Refusal> + Send,
 ) -> Changed<SettingsDraft> {
@@ -71,7 +70,6 @@ pub async fn save(
 /// Proposes a draft: the connection has it from then on, the draft is empty.
 pub async fn propose(
     conn: &mut Conn,
-    _change: &Change,
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection, &Option<SettingsDraft>) -> Result<Outcome<Connection>, Refusal> + Send,
 ) -> Changed<Connection> {

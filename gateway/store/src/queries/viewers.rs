@@ -5,8 +5,8 @@ use crate::{StoreError, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    Timestamp,
-    access::{Act, Actor, Viewer},
+    AccountId, Timestamp,
+    access::{Act, Actor, MemberRole, Viewer},
     api_key,
 };
 
@@ -48,11 +48,14 @@ pub async fn by_token_hash(conn: &mut Conn, hash: [u8; 32], now: Timestamp) -> R
         "operator" => Actor::Operator,
         _ => return Err(StoreError::Unreadable("token")),
     };
-    let mut memberships = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if let (Some(account), Some(role)) = (&row.account_id, &row.role) {
-            memberships.push((columns::id(account)?, columns::from_name(role, "role")?));
-        }
-    }
+    let memberships = memberships(rows.iter().map(|row| (row.account_id.as_deref(), row.role.as_deref())))?;
     Ok(Some(Viewer { actor, memberships, limits: first.limits()? }))
+}
+
+/// The accounts that somebody may act for, and as what; who belongs to none has one row with neither.
+pub(super) fn memberships<'a>(
+    rows: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+) -> Read<Vec<(AccountId, MemberRole)>> {
+    let there = rows.filter_map(|(account, role)| account.zip(role));
+    there.map(|(account, role)| Ok((columns::id(account)?, columns::from_name(role, "role")?))).collect()
 }

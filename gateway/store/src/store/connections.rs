@@ -44,7 +44,7 @@ impl Store {
         id: ConnectionId,
         rule: PairRule<LoadedConnection, Option<SettingsDraft>, SettingsDraft>,
     ) -> Answer<SettingsDraft> {
-        change!(self, change, |conn, by| queries::settings_drafts::save(conn, by, id, rule))
+        change!(self, change, |conn, _by| queries::settings_drafts::save(conn, id, rule))
     }
 
     /// Proposes what a connection's owner worked on: the draft is gone with that.
@@ -55,7 +55,7 @@ impl Store {
         id: ConnectionId,
         rule: PairRule<LoadedConnection, Option<SettingsDraft>, Connection>,
     ) -> Answer<Connection> {
-        change!(self, change, |conn, by| queries::settings_drafts::propose(conn, by, id, rule))
+        change!(self, change, |conn, _by| queries::settings_drafts::propose(conn, id, rule))
     }
 
     /// Drafts by their connections, also those that were proposed. For their owners alone.

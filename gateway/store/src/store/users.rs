@@ -54,7 +54,7 @@ impl Store {
         account: AccountId,
         rule: Rule<[Member], Vec<Member>>,
     ) -> Answer<Vec<Member>> {
-        change!(self, change, |conn, by| queries::members::change(conn, by, account, rule))
+        change!(self, change, |conn, _by| queries::members::change(conn, account, rule))
     }
 
     /// Users of accounts, those who joined first at the front. Every account asked for is in the answer.
