@@ -30,8 +30,7 @@ pub enum Act {
     /// Destinations, sent audiences and activations.
     ManageDeliveries,
     /// The account itself: its profile, its privacy level, its audit log, and whatever is not among the others.
-    #[serde(rename = "MANAGE_ACCOUNT")]
-    Manage,
+    ManageAccount,
     /// Users, API keys, deleting the account.
     Administer,
 }
@@ -44,7 +43,7 @@ impl Act {
         Self::ManageData,
         Self::ManageConnections,
         Self::ManageDeliveries,
-        Self::Manage,
+        Self::ManageAccount,
         Self::Administer,
     ];
 }
@@ -54,7 +53,9 @@ impl MemberRole {
     pub fn may(self, act: Act) -> bool {
         match act {
             Act::Read | Act::RunReports => true,
-            Act::ManageData | Act::ManageConnections | Act::ManageDeliveries | Act::Manage => self >= Self::Manager,
+            Act::ManageData | Act::ManageConnections | Act::ManageDeliveries | Act::ManageAccount => {
+                self >= Self::Manager
+            }
             Act::Administer => self >= Self::Admin,
         }
     }

@@ -471,7 +471,7 @@ impl Account {
         #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<AuditEntryPage> {
-        self.authorised(ctx, Act::Manage)?;
+        self.authorised(ctx, Act::ManageAccount)?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let filter = filter.unwrap_or_default().filter().map_err(refused)?;
         let page = gateway(ctx).store().audit_of_account(self.0.id, filter, request).await.map_err(fault)?;

@@ -165,7 +165,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: UpdateAccountInput,
     ) -> Result<UpdateAccountPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageAccount)?);
         let logo = allow!(input.logo.as_deref().map(picture::logo).transpose());
         let header = allow!(input.header_picture.as_deref().map(picture::header).transpose());
         let changes = AccountChange {
@@ -202,7 +202,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RaisePrivacyLevelInput,
     ) -> Result<RaisePrivacyLevelPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageAccount)?);
         let id = authorised.account;
         let change = change(ctx, authorised, "raisePrivacyLevel", Some(Subject::Account(id)))?;
         let (at, level) = (change.now, input.privacy_level.into());

@@ -46,8 +46,7 @@ pub enum ApiKeyScope {
     /// Destinations, sent audiences and activations.
     ManageDeliveries,
     /// The account itself: its profile, its privacy level and its audit log.
-    #[graphql(name = "MANAGE_ACCOUNT")]
-    Manage,
+    ManageAccount,
     /// Users and API keys. It can let a user in who may do everything.
     Administer,
 }
