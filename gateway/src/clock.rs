@@ -1,14 +1,15 @@
 //! What time it is. Only test builds can say otherwise.
 
+use chrono::SubsecRound;
 use entente_domain::Timestamp;
 
-/// The moment. With the feature `test-clock` it is shifted by the milliseconds in the file that
-/// `TEST_CLOCK_FILE` names, read anew each time.
+/// The moment, to the microsecond, which is what both databases keep. With the feature `test-clock` it is shifted by
+/// the milliseconds in the file that `TEST_CLOCK_FILE` names, read anew each time.
 pub fn now() -> Timestamp {
     let now = chrono::Utc::now();
     #[cfg(feature = "test-clock")]
     let now = now + shift();
-    now
+    now.trunc_subsecs(6)
 }
 
 #[cfg(feature = "test-clock")]

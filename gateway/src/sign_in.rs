@@ -10,7 +10,7 @@ use crate::{
     settings::OpenId,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entente_destination::{
     DestinationError, Operator,
     http::{Http, Options, Plain, Retry, endpoint},
@@ -323,7 +323,7 @@ fn change(actor: Actor, action: &'static str, request_id: &RequestId) -> Change 
         action,
         subject: None,
         idempotency_key: None,
-        now: crate::clock::now().trunc_subsecs(6),
+        now: crate::clock::now(),
     }
 }
 

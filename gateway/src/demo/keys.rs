@@ -30,7 +30,7 @@ async fn create_user(
     company: &Company,
     key: &str,
 ) -> std::result::Result<std::result::Result<(), Refusal>, entente_store::StoreError> {
-    let now = chrono::SubsecRound::trunc_subsecs(crate::clock::now(), 6);
+    let now = crate::clock::now();
     let change = Change {
         actor: Actor::Operator,
         account: None,

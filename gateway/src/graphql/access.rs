@@ -15,6 +15,8 @@ use entente_domain::{
 use entente_store::Change;
 use std::sync::Arc;
 
+pub use crate::clock::now;
+
 /// Who asks, and in which request.
 pub struct Caller {
     /// Nobody, when no key was sent.
@@ -131,12 +133,6 @@ pub fn change_outside_accounts(ctx: &Context<'_>, action: &'static str) -> Resul
         idempotency_key: None,
         now: now(),
     })
-}
-
-/// Now, to the microsecond, which is what both databases keep.
-pub fn now() -> entente_domain::Timestamp {
-    use chrono::SubsecRound;
-    crate::clock::now().trunc_subsecs(6)
 }
 
 /// An actor, as audiences and consents name it.

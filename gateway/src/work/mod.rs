@@ -95,7 +95,6 @@ impl Task {
 
     /// What a change of state by this job is recorded with.
     pub fn change(&self, action: &'static str, subject: Subject) -> Change {
-        use chrono::SubsecRound;
         Change {
             actor: Actor::Gateway,
             account: Some(self.job.account),
@@ -103,7 +102,7 @@ impl Task {
             action,
             subject: Some(subject),
             idempotency_key: None,
-            now: crate::clock::now().trunc_subsecs(6),
+            now: crate::clock::now(),
         }
     }
 

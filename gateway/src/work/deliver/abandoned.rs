@@ -5,7 +5,6 @@ use super::{
     outcome::{Ending, moved_on},
 };
 use crate::{gateway::Gateway, work::Fault};
-use chrono::SubsecRound;
 use entente_domain::{
     access::Actor,
     activation::{Activation, ActivationStatus, SentAudience},
@@ -43,7 +42,7 @@ async fn end(gateway: &Gateway, delivery: &Delivery) -> Result<(), Fault> {
         action: super::KIND,
         subject: Some(Subject::Activation(delivery.activation)),
         idempotency_key: None,
-        now: crate::clock::now().trunc_subsecs(6),
+        now: crate::clock::now(),
     };
     let failure = Some("The activation ended before all of it was delivered.".to_owned());
     let end = DeliveryEnd { status: DeliveryStatus::Failed, set_ref: None, failure };

@@ -13,7 +13,6 @@ use crate::{
     work::{LEASE, POOLS, Task, one},
 };
 use async_graphql::{ID, Request, Variables};
-use chrono::SubsecRound;
 use entente_domain::{
     AccountId, UploadId, UserId,
     access::{Actor, MemberRole, Viewer},
@@ -61,7 +60,7 @@ impl Company {
     }
 
     async fn named(name: &str, gateway: Arc<Gateway>, data: Arc<TempDir>) -> Self {
-        let now = crate::clock::now().trunc_subsecs(6);
+        let now = crate::clock::now();
         let user = User { id: UserId::new(), email: format!("{name}@x.example"), name: name.into(), created_at: now };
         let change = Change {
             actor: Actor::Operator,
