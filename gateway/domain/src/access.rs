@@ -83,8 +83,36 @@ impl Viewer {
         ))
     }
 
+    /// Whether the viewer still has all of these memberships, each with its role. Others may have come.
+    pub fn keeps(&self, memberships: &[(AccountId, MemberRole)]) -> bool {
+        memberships.iter().all(|(account, role)| self.role_in(*account) == Some(*role))
+    }
+
     /// Whether the viewer is the gateway's operator.
     pub fn is_operator(&self) -> bool {
         self.actor == Actor::Operator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memberships_are_kept_with_their_roles() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        let admin = (luma, MemberRole::Admin);
+        for (has, had, keeps) in [
+            (vec![admin], vec![admin], true),
+            (vec![(tv_tube, MemberRole::Admin), admin], vec![admin], true),
+            (vec![admin], vec![], true),
+            (vec![(luma, MemberRole::Manager)], vec![admin], false),
+            (vec![admin], vec![(luma, MemberRole::Analyst)], false),
+            (vec![admin], vec![admin, (tv_tube, MemberRole::Analyst)], false),
+            (vec![], vec![admin], false),
+        ] {
+            let viewer = Viewer { actor: Actor::Gateway, memberships: has };
+            assert_eq!(viewer.keeps(&had), keeps, "{viewer:?}, {had:?}");
+        }
     }
 }
