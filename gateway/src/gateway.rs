@@ -2,7 +2,7 @@
 
 use crate::{
     destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
-    rates::Rates, secrets::Secrets, settings::Settings, turns::Turns,
+    rates::Rates, secrets::Secrets, settings::Settings, subscriptions, turns::Turns,
 };
 use entente_domain::{UploadId, access::Viewer};
 use entente_store::{Store, StoreError};
@@ -26,6 +26,8 @@ pub struct Gateway {
     preparing: Turns,
     destinations: Arc<Registry>,
     rates: Rates,
+    hub: subscriptions::Hub,
+    live_keys: subscriptions::LiveKeys,
     metrics: PrometheusHandle,
     stopping: CancellationToken,
     schema: OnceLock<Schema>,
@@ -54,6 +56,8 @@ impl Gateway {
             preparing: Turns::new(PREPARED_AT_ONCE),
             destinations,
             rates,
+            hub: subscriptions::Hub::default(),
+            live_keys: subscriptions::LiveKeys::default(),
             metrics,
             stopping: CancellationToken::new(),
             schema: OnceLock::new(),
@@ -98,6 +102,16 @@ impl Gateway {
     /// Limits of requests and guesses.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// What subscribers share.
+    pub fn hub(&self) -> &subscriptions::Hub {
+        &self.hub
+    }
+
+    /// The keys by which somebody subscribes.
+    pub fn live_keys(&self) -> &subscriptions::LiveKeys {
+        &self.live_keys
     }
 
     /// Figures for operators.

@@ -20,6 +20,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod sources;
+mod subscriptions;
 mod telemetry;
 mod trial;
 mod turns;

@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -21,8 +22,8 @@ pub struct Gateway {
     process: Option<Child>,
     pub url: String,
     operator: String,
-    data: TempDir,
-    database: Database,
+    data: Arc<TempDir>,
+    database: Arc<Database>,
     options: Options,
 }
 
@@ -36,12 +37,26 @@ impl Gateway {
             process: None,
             url: String::new(),
             operator: String::new(),
-            data: tempfile::tempdir().unwrap(),
-            database: Database::new(kind),
+            data: Arc::new(tempfile::tempdir().unwrap()),
+            database: Arc::new(Database::new(kind)),
             options,
         };
         gateway.start_again();
         gateway
+    }
+
+    /// Another gateway on the same PostgreSQL and data folder.
+    pub fn beside(&self) -> Self {
+        let mut other = Self {
+            process: None,
+            url: String::new(),
+            operator: self.operator.clone(),
+            data: self.data.clone(),
+            database: self.database.clone(),
+            options: self.options.clone(),
+        };
+        other.start_again();
+        other
     }
 
     /// What an operator backs up of a gateway that is stopped, and restores elsewhere: database, key and identities. The
@@ -58,8 +73,8 @@ impl Gateway {
             process: None,
             url: String::new(),
             operator: String::new(),
-            database: self.database.copy(self.data.path(), data.path()),
-            data,
+            database: Arc::new(self.database.copy(self.data.path(), data.path())),
+            data: Arc::new(data),
             options: self.options.clone(),
         }
     }

@@ -106,6 +106,23 @@ pub fn unauthenticated() -> Error {
         .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
 }
 
+/// What ends a subscription when its key does not count any more.
+pub fn key_ended() -> Error {
+    Error::new("This key was revoked or replaced, or has expired. Subscribe with another one, from your last cursor.")
+        .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
+}
+
+/// What ends a subscription when its key may do something else than at its begin.
+pub fn access_changed() -> Error {
+    Error::new("What this key may do has changed. Subscribe again, from your last cursor.")
+        .extend_with(|_, e| e.set("code", "ACCESS_CHANGED"))
+}
+
+/// What is said when a key asks too often.
+pub fn too_many_requests() -> Error {
+    Error::new("Too many requests with this key.").extend_with(|_, e| e.set("code", "RATE_LIMITED"))
+}
+
 /// Declares a mutation's payload: what it made, when it was made, and the refusals.
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? }) => {

@@ -1,6 +1,12 @@
 //! Who asks: the bearer token of a request.
 
-use crate::{gateway::Gateway, secrets};
+use crate::{
+    gateway::Gateway,
+    graphql::fault::{fault, too_many_requests, unauthenticated},
+    secrets,
+    subscriptions::Subscriber,
+};
+use async_graphql::Error;
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
@@ -12,6 +18,20 @@ use std::convert::Infallible;
 /// The bearer token of a request, if there is one. It is a secret: `Debug` does not print it.
 #[derive(Clone, Default)]
 pub struct Bearer(Option<String>);
+
+/// Why a token is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// It does not count.
+    #[error("This key is unknown, revoked or expired.")]
+    Unknown,
+    /// It asks too often; the seconds to wait.
+    #[error("Too many requests with this key.")]
+    TooOften(u64),
+    /// The database failed.
+    #[error("a key could not be looked up: {0}")]
+    Fault(#[from] entente_store::StoreError),
+}
 
 impl std::fmt::Debug for Bearer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,22 +48,45 @@ impl Bearer {
 
     /// Who asks: nobody without a token. A token that does not count is answered with 401, too many requests with 429.
     pub async fn viewer(&self, gateway: &Gateway) -> Result<Option<Viewer>, Response> {
+        let found = self.subscriber(gateway).await.map_err(NotTaken::into_response)?;
+        Ok(found.map(|found| found.viewer))
+    }
+
+    /// Who asks, and by which key; nobody without a token.
+    pub async fn subscriber(&self, gateway: &Gateway) -> Result<Option<Subscriber>, NotTaken> {
         let Some(token) = &self.0 else { return Ok(None) };
-        let hash = secrets::token_hash(token);
-        if let Err(seconds) = gateway.rates().request(hash) {
-            let retry = [(header::RETRY_AFTER, seconds.to_string())];
-            return Err((StatusCode::TOO_MANY_REQUESTS, retry, "Too many requests with this key.").into_response());
-        }
-        match gateway.viewer(hash).await {
-            Ok(Some(viewer)) => Ok(Some(viewer)),
-            Ok(None) => {
-                let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
-                Err((StatusCode::UNAUTHORIZED, scheme, "This key is unknown, revoked or expired.").into_response())
+        let key = secrets::token_hash(token);
+        gateway.rates().request(key).map_err(NotTaken::TooOften)?;
+        let viewer = gateway.viewer(key).await?.ok_or(NotTaken::Unknown)?;
+        Ok(Some(Subscriber { viewer, key }))
+    }
+}
+
+impl IntoResponse for NotTaken {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unknown => {
+                (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], self.to_string()).into_response()
             }
-            Err(error) => {
+            Self::TooOften(seconds) => {
+                let retry = [(header::RETRY_AFTER, seconds.to_string())];
+                (StatusCode::TOO_MANY_REQUESTS, retry, self.to_string()).into_response()
+            }
+            Self::Fault(error) => {
                 tracing::error!(message = "a key could not be looked up", %error);
-                Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
             }
+        }
+    }
+}
+
+impl NotTaken {
+    /// The same, where a WebSocket is open already.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Unknown => unauthenticated(),
+            Self::TooOften(_) => too_many_requests(),
+            Self::Fault(_) => fault(self),
         }
     }
 }

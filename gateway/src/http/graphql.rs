@@ -1,23 +1,28 @@
-//! GraphQL over HTTP (by its specification), over `graphql-transport-ws`, and over server-sent events.
+//! GraphQL over HTTP (by its specification), and over server-sent events.
 
 use crate::{
     gateway::Gateway,
-    graphql::{Schema, operation_data},
+    graphql::{
+        answer::{Answer, answer, with_request_id},
+        operation_data,
+    },
     http::{bearer::Bearer, request_id::RequestId},
+    subscriptions::{self, Subscriber, operation},
 };
-use async_graphql::{Data, Executor, Request, Response, ServerError, Value, parser::types::OperationType};
-use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use async_graphql::{Request, Response, ServerError, Value, parser::types::OperationType};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Query, State, WebSocketUpgrade},
+    extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
 };
-use entente_domain::access::Viewer;
 use entente_identity::Waits;
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
@@ -25,6 +30,9 @@ const EVENT_STREAM: &str = "text/event-stream";
 
 /// What names and aliases a document may have; values belong into variables.
 const LONGEST_DOCUMENT: usize = 64 << 10;
+
+/// A client of a stream that takes nothing for this long has gone.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a client wants the answer as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +79,7 @@ pub async fn post(
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     match well_formed(&body) {
-        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, false).await,
+        Ok(request) => respond_to(&gateway, request, bearer, wanted, request_id, false).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -86,7 +94,7 @@ pub async fn get(
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => answer(&gateway, request, bearer, wanted, request_id, true).await,
+        Ok(request) => respond_to(&gateway, request, bearer, wanted, request_id, true).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -113,7 +121,8 @@ fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
     request(serde_json::from_slice(body).map_err(|_| "The body is not JSON.")?)
 }
 
-fn request(json: serde_json::Value) -> Result<Request, &'static str> {
+/// The same, of what is JSON already.
+pub fn request(json: serde_json::Value) -> Result<Request, &'static str> {
     let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
     match fields.get("query").and_then(serde_json::Value::as_str) {
         None => return Err("`query` is missing or not a string."),
@@ -131,7 +140,7 @@ fn request(json: serde_json::Value) -> Result<Request, &'static str> {
     serde_json::from_value(json).map_err(|_| "This is not a GraphQL request.")
 }
 
-async fn answer(
+async fn respond_to(
     gateway: &Arc<Gateway>,
     mut request: Request,
     bearer: Bearer,
@@ -140,21 +149,21 @@ async fn answer(
     is_get: bool,
 ) -> HttpResponse {
     let _waits = Waits::new();
-    let viewer = match bearer.viewer(gateway).await {
-        Ok(viewer) => viewer,
-        Err(refused) => return refused,
+    let subscriber = match bearer.subscriber(gateway).await {
+        Ok(subscriber) => subscriber,
+        Err(not_taken) => return not_taken.into_response(),
     };
     let operation = operation_type(&mut request);
     if is_get && operation == Some(OperationType::Mutation) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
     }
-    let request = operation_data(request, gateway, viewer, &request_id);
     if wanted == Wanted::EventStream {
-        return event_stream(gateway.schema().execute_stream(request).boxed(), request_id);
+        return event_stream(answers(gateway, request, subscriber, &request_id).await, gateway.stopping().clone());
     }
     if operation == Some(OperationType::Subscription) {
         return malformed(wanted, "Subscribe by WebSocket or with `Accept: text/event-stream`.", &request_id);
     }
+    let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), &request_id);
     let response = with_request_id(gateway.schema().execute(request).await, &request_id);
     let never_ran =
         response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
@@ -165,15 +174,22 @@ async fn answer(
     respond(status, wanted, &response, never_ran)
 }
 
-fn operation_type(request: &mut Request) -> Option<OperationType> {
-    use async_graphql::parser::types::DocumentOperations;
-    let name = request.operation_name.clone();
-    match &request.parsed_query().ok()?.operations {
-        DocumentOperations::Single(operation) => Some(operation.node.ty),
-        DocumentOperations::Multiple(operations) => {
-            operations.iter().find(|(n, _)| Some(n.as_str()) == name.as_deref()).map(|(_, o)| o.node.ty)
-        }
+/// The answers to an operation, whatever its type.
+pub async fn answers(
+    gateway: &Arc<Gateway>,
+    mut request: Request,
+    subscriber: Option<Subscriber>,
+    id: &RequestId,
+) -> BoxStream<'static, Answer> {
+    if operation_type(&mut request) == Some(OperationType::Subscription) {
+        return subscriptions::subscribe(gateway, request, subscriber, id).await;
     }
+    let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), id);
+    stream::iter([answer(gateway.schema().execute(request).await, id)]).boxed()
+}
+
+fn operation_type(request: &mut Request) -> Option<OperationType> {
+    operation(request).map(|operation| operation.node.ty)
 }
 
 fn malformed(wanted: Wanted, message: &str, request_id: &RequestId) -> HttpResponse {
@@ -201,87 +217,27 @@ fn without_data(response: &Response) -> serde_json::Result<String> {
     Ok(body.to_string())
 }
 
-fn with_request_id(mut response: Response, request_id: &RequestId) -> Response {
-    for error in &mut response.errors {
-        error.extensions.get_or_insert_default().set("requestId", request_id.as_str());
-    }
-    response
-}
-
-/// One `next` event for each result and `complete` at the end (GraphQL over SSE, distinct connections mode).
-fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) -> HttpResponse {
-    let next = results.map(move |r| {
-        let data = serde_json::to_string(&with_request_id(r, &request_id)).unwrap_or_default();
-        Ok::<_, Infallible>(sse::Event::default().event("next").data(data))
+/// One `next` event for each answer and `complete` at the end (GraphQL over SSE, distinct connections mode); without it when
+/// the gateway stops, after which a client that reconnects goes on elsewhere.
+fn event_stream(mut answers: BoxStream<'static, Answer>, stopping: CancellationToken) -> HttpResponse {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let answer = tokio::select! {
+                () = stopping.cancelled() => return,
+                () = sender.closed() => return,
+                answer = answers.next() => answer,
+            };
+            let is_last = answer.is_none();
+            let event = match answer {
+                Some(answer) => sse::Event::default().event("next").data(answer),
+                None => sse::Event::default().event("complete").data(""),
+            };
+            if sender.send_timeout(Ok::<_, Infallible>(event), PATIENCE).await.is_err() || is_last {
+                return;
+            }
+        }
     });
-    let complete = futures::stream::once(async { Ok(sse::Event::default().event("complete").data("")) });
-    Sse::new(next.chain(complete)).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(12))).into_response()
-}
-
-/// GET with an upgrade: `graphql-transport-ws`. The key comes with the upgrade or in the `connection_init` payload, as
-/// `authorization` or `Authorization`.
-pub async fn websocket(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
-    protocol: GraphQLProtocol,
-    upgrade: WebSocketUpgrade,
-) -> HttpResponse {
-    upgrade
-        .protocols(["graphql-transport-ws"])
-        .max_message_size(1 << 20)
-        .on_upgrade(move |socket| async move {
-            let executor = PerOperation { gateway: gateway.clone(), request_id };
-            GraphQLWebSocket::new(socket, executor, protocol)
-                .keepalive_timeout(None::<Duration>)
-                .on_connection_init(move |payload| async move {
-                    let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
-                    let bearer = header.map_or(bearer, Bearer::from_header);
-                    let viewer = bearer.viewer(&gateway).await.map_err(|_| crate::graphql::fault::unauthenticated())?;
-                    let mut data = Data::default();
-                    data.insert(SocketViewer(viewer));
-                    Ok(data)
-                })
-                .serve()
-                .await;
-        })
-        .into_response()
-}
-
-/// Who opened the socket.
-struct SocketViewer(Option<Viewer>);
-
-/// Gives each operation of a socket its own loaders, so that nothing loaded outlives it.
-#[derive(Clone)]
-struct PerOperation {
-    gateway: Arc<Gateway>,
-    request_id: RequestId,
-}
-
-impl PerOperation {
-    fn schema(&self) -> &Schema {
-        self.gateway.schema()
-    }
-}
-
-impl Executor for PerOperation {
-    async fn execute(&self, request: Request) -> Response {
-        let request = operation_data(request, &self.gateway, None, &self.request_id);
-        with_request_id(self.schema().execute(request).await, &self.request_id)
-    }
-
-    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let viewer = session
-            .as_ref()
-            .and_then(|data| data.get(&std::any::TypeId::of::<SocketViewer>()))
-            .and_then(|v| v.downcast_ref::<SocketViewer>())
-            .and_then(|v| v.0.clone());
-        let request = operation_data(request, &self.gateway, viewer, &self.request_id);
-        let request_id = self.request_id.clone();
-        with_ids(self.schema().execute_stream(request), request_id).boxed()
-    }
-}
-
-fn with_ids(results: impl Stream<Item = Response>, request_id: RequestId) -> impl Stream<Item = Response> {
-    results.map(move |r| with_request_id(r, &request_id))
+    let keep_alive = sse::KeepAlive::new().interval(Duration::from_secs(12));
+    Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response()
 }

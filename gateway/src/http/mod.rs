@@ -8,6 +8,7 @@ mod probes;
 pub mod rejected_rows;
 pub mod request_id;
 pub mod uploads;
+mod websocket;
 
 use crate::{consent, gateway::Gateway};
 use axum::{
@@ -58,12 +59,8 @@ async fn graphql_get(
             Err(refused) => refused.into_response(),
         };
     }
-    let protocol = match async_graphql_axum::GraphQLProtocol::from_request_parts(&mut parts, &()).await {
-        Ok(protocol) => protocol,
-        Err(status) => return status.into_response(),
-    };
     match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => graphql::websocket(state, id, bearer, protocol, upgrade).await,
+        Ok(upgrade) => websocket::upgrade(state, id, bearer, upgrade).await,
         Err(refused) => refused.into_response(),
     }
 }
