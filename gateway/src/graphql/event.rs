@@ -275,7 +275,7 @@ fn step<'a>(ctx: &Context<'a>) -> Result<&'a Step> {
 async fn event(ctx: &Context<'_>, account: &ID, after: Option<String>, stream: EventStream) -> Result<Option<Event>> {
     let account = authorise(ctx, account, Act::Read)?.map_err(refused)?.account;
     let begun = match step(ctx)? {
-        Step::Answer(event) => return Ok(Some(event.clone())),
+        Step::Answer(event) => return Ok(Some(*event)),
         Step::Begin(begun) => begun,
     };
     let range = gateway(ctx).store().event_range(account).await.map_err(fault)?;
