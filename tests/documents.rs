@@ -223,6 +223,27 @@ async fn measure(operations: &Operations, demo: &Demo, luma: &Party, tv_tube: &P
     assert!(budget["privacyBudget"]["spent"].as_f64().unwrap() > 0.0, "{budget}");
 }
 
+/// Luma drafts and proposes a change of the settings, TV Tube reads what it changes and accepts it.
+async fn change(operations: &Operations, luma: &Party, tv_tube: &Party, connection: &str) {
+    let of = |party: &Party| json!({ "me": party.account, "connection": connection });
+    let with = |party: &Party, name: &str, version: &Value| {
+        let mut variables = of(party);
+        variables[name] = version.clone();
+        variables
+    };
+    let draft = &operations.press(&luma.client, "SaveDraft", of(luma)).await["draft"];
+    let variables = with(luma, "draftVersion", &draft["settings"]["version"]);
+    operations.press(&luma.client, "ProposeChange", variables).await;
+    let change = &operations.press(&tv_tube.client, "Change", of(tv_tube)).await["proposedChange"];
+    let differences = json!({
+        "useCases": null, "matchKeys": null, "activators": { "before": "RECIPIENT", "after": "BOTH" }, "counts": null,
+    });
+    assert_eq!(change["differences"], differences);
+    let variables = with(tv_tube, "settingsVersion", &change["settings"]["version"]);
+    let agreed = operations.press(&tv_tube.client, "AcceptChange", variables).await;
+    assert_eq!(agreed["connection"]["settings"]["activators"], "BOTH");
+}
+
 async fn brand_to_brand(operations: &Operations, fit: &Party, luma: &Party, files: &Path) {
     let code = operations.press(&luma.client, "Code", json!({ "me": luma.account })).await;
     let with_code = json!({ "me": fit.account, "code": code["connectCode"] });
@@ -260,7 +281,7 @@ async fn every_step_runs_as_it_is_written() {
     let (luma, tv_tube, fit) = (luma.await, tv_tube.await, fit.await);
 
     from_nothing(&operations, &operator.at(demo.url())).await;
-    let (_, project) = readme(&operations, &luma, &tv_tube).await;
+    let (connection, project) = readme(&operations, &luma, &tv_tube).await;
     let events = json!({ "me": luma.account, "after": "ZTA" });
     operations.press(&luma.client, "Events", events).await;
     let variables = json!({ "me": luma.account, "project": project });
@@ -269,6 +290,7 @@ async fn every_step_runs_as_it_is_written() {
     send_and_activate(&operations, &luma, &tv_tube, &project).await;
     let files = gateway.data().join("demo");
     measure(&operations, &demo, &luma, &tv_tube, &project, &files).await;
+    change(&operations, &luma, &tv_tube, &connection).await;
     brand_to_brand(&operations, &fit, &luma, &files).await;
     let run = operations.run.lock().unwrap().clone();
     let left: Vec<_> = operations.documents.keys().filter(|name| !run.contains(*name)).collect();

@@ -2,9 +2,14 @@
 
 use crate::{
     destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
-    rates::Rates, secrets::Secrets, settings::Settings, subscriptions, turns::Turns,
+    rates::Rates, secrets::Secrets, settings::Settings, sign_in::Remembered, subscriptions, turns::Turns,
 };
-use entente_domain::{UploadId, access::Viewer};
+use chrono::TimeDelta;
+use entente_domain::{
+    UploadId,
+    access::{Actor, Viewer},
+    sign_in::session_counts,
+};
 use entente_store::{Store, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
@@ -12,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Deliveries whose rows are made at a time.
 const PREPARED_AT_ONCE: usize = 2;
+/// How often it is noted that a session is used.
+const NOTED_EACH: TimeDelta = TimeDelta::minutes(1);
 
 /// One running gateway.
 pub struct Gateway {
@@ -27,7 +34,8 @@ pub struct Gateway {
     destinations: Arc<Registry>,
     rates: Rates,
     hub: subscriptions::Hub,
-    live_keys: subscriptions::LiveKeys,
+    live_credentials: subscriptions::LiveCredentials,
+    provider: Remembered,
     metrics: PrometheusHandle,
     stopping: CancellationToken,
     schema: OnceLock<Schema>,
@@ -57,7 +65,8 @@ impl Gateway {
             destinations,
             rates,
             hub: subscriptions::Hub::default(),
-            live_keys: subscriptions::LiveKeys::default(),
+            live_credentials: subscriptions::LiveCredentials::default(),
+            provider: Remembered::default(),
             metrics,
             stopping: CancellationToken::new(),
             schema: OnceLock::new(),
@@ -109,9 +118,14 @@ impl Gateway {
         &self.hub
     }
 
-    /// The keys by which somebody subscribes.
-    pub fn live_keys(&self) -> &subscriptions::LiveKeys {
-        &self.live_keys
+    /// The keys and sessions by which somebody subscribes.
+    pub fn live_credentials(&self) -> &subscriptions::LiveCredentials {
+        &self.live_credentials
+    }
+
+    /// What the provider says of itself at which people sign in.
+    pub fn provider(&self) -> &Remembered {
+        &self.provider
     }
 
     /// Figures for operators.
@@ -124,9 +138,37 @@ impl Gateway {
         &self.stopping
     }
 
-    /// Who a token belongs to.
+    /// Who a token belongs to. It is noted when an API key was used, beside the request.
     pub async fn viewer(&self, token_hash: [u8; 32]) -> Result<Option<Viewer>, StoreError> {
-        self.store.viewer_by_token_hash(token_hash, crate::clock::now()).await
+        let now = crate::clock::now();
+        let viewer = self.store.viewer_by_token_hash(token_hash, now).await?;
+        if let Some(Viewer { actor: Actor::ApiKey(key), .. }) = viewer
+            && self.rates.note(key)
+        {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.touch_api_key(key, now).await {
+                    tracing::warn!(message = "the use of a key could not be noted", %error);
+                }
+            });
+        }
+        Ok(viewer)
+    }
+
+    /// Who is signed in with a session, while it counts. It is noted that it was used, beside the request.
+    pub async fn session(&self, token_hash: [u8; 32]) -> Result<Option<Viewer>, StoreError> {
+        let (now, lifetimes) = (crate::clock::now(), self.settings.session_lifetimes());
+        let session = self.store.session(token_hash, now).await?;
+        let session = session.filter(|s| session_counts(s.created_at, s.last_seen_at, lifetimes, now));
+        if session.as_ref().is_some_and(|session| session.last_seen_at + NOTED_EACH <= now) {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.touch_session(token_hash, now).await {
+                    tracing::warn!(message = "the use of a session could not be noted", %error);
+                }
+            });
+        }
+        Ok(session.map(|session| session.viewer))
     }
 
     /// The part of an upload's address that only its creator knows.

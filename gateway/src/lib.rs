@@ -19,6 +19,7 @@ mod readiness;
 mod secrets;
 mod serve;
 mod settings;
+mod sign_in;
 mod sources;
 mod subscriptions;
 mod telemetry;

@@ -1,6 +1,9 @@
 //! Settings: defaults from `entente.toml`, then a file, then the environment. An unknown setting is an error.
 
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
+use axum::http::Uri;
+use chrono::TimeDelta;
+use entente_domain::sign_in::Lifetimes;
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -8,7 +11,7 @@ use figment::{
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -34,6 +37,27 @@ impl TryFrom<String> for Networks {
         });
         parsed.collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// A secret. Settings may be printed; it is not.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// The provider at which people sign in.
+pub struct OpenId {
+    /// Its issuer.
+    pub issuer: String,
+    /// What it calls the gateway.
+    pub client_id: String,
+    /// How the gateway shows that it is the gateway.
+    pub client_secret: String,
 }
 
 /// How log lines are written.
@@ -74,6 +98,18 @@ pub struct Settings {
     pub worker_memory: u64,
     /// Any signed-in user may create accounts.
     pub self_service: bool,
+    /// The OpenID provider at which people sign in, or empty.
+    pub oidc_issuer: String,
+    /// What the provider calls the gateway.
+    pub oidc_client_id: String,
+    /// How the gateway shows the provider that it is the gateway.
+    pub oidc_client_secret: Hidden,
+    /// Anybody whom the provider signs in becomes a user.
+    pub oidc_new_users: bool,
+    /// How long a browser stays signed in that asks for nothing.
+    pub session_idle_minutes: u32,
+    /// How long a browser stays signed in at most.
+    pub session_hours: u32,
     /// The least number of people that is shown.
     pub threshold: u64,
     /// ε per pair of accounts and quarter.
@@ -142,10 +178,50 @@ impl Settings {
         if self.worker_memory < LEAST_MEMORY {
             return refuse("worker_memory", "it is at least 64 MiB");
         }
+        if !self.oidc_issuer.is_empty() {
+            self.check_openid()?;
+        }
+        if self.session_idle_minutes < 5 {
+            return refuse("session_idle_minutes", "it is at least 5");
+        }
+        if !(1..=24 * 30).contains(&self.session_hours) {
+            return refuse("session_hours", "it is at least 1 and at most 720, which is 30 days");
+        }
         if self.requests_per_minute == 0 {
             return refuse("requests_per_minute", "it is at least 1");
         }
         Ok(self)
+    }
+
+    /// Whether people can sign in at the provider that is set.
+    fn check_openid(&self) -> Result<(), SettingsError> {
+        let refuse = |name, reason| Err(SettingsError::OutOfRange { name, reason });
+        if !is_private(&self.oidc_issuer) {
+            return refuse("oidc_issuer", "it starts with https://");
+        }
+        if self.oidc_client_id.is_empty() || self.oidc_client_secret.0.is_empty() {
+            return refuse("oidc_client_id", "the provider gives an id and a secret; set both");
+        }
+        if !is_private(&self.base_url(self.listen)) {
+            return refuse("public_url", "it starts with https:// where people sign in");
+        }
+        Ok(())
+    }
+
+    /// The provider at which people sign in, where one is set.
+    pub fn openid(&self) -> Option<OpenId> {
+        let openid = || OpenId {
+            issuer: self.oidc_issuer.clone(),
+            client_id: self.oidc_client_id.clone(),
+            client_secret: self.oidc_client_secret.0.clone(),
+        };
+        (!self.oidc_issuer.is_empty()).then(openid)
+    }
+
+    /// How long a browser stays signed in.
+    pub fn session_lifetimes(&self) -> Lifetimes {
+        let whole = TimeDelta::hours(self.session_hours.into());
+        Lifetimes { idle: TimeDelta::minutes(self.session_idle_minutes.into()).min(whole), whole }
     }
 
     /// The database's address, the embedded one unless another is set.
@@ -196,13 +272,40 @@ impl Settings {
 
 /// Whether something is a whole address without a fragment, to which a query can be added.
 fn is_web_address(url: &str) -> bool {
-    let address = url.parse::<axum::http::Uri>();
+    let address = url.parse::<Uri>();
     !url.contains('#') && address.is_ok_and(|a| matches!(a.scheme_str(), Some("http" | "https")) && a.host().is_some())
+}
+
+/// Whether nobody on the way reads what goes to an address: by HTTPS, or within this machine.
+fn is_private(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else { return false };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    match url.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => host == "localhost" || address.is_ok_and(|address| address.is_loopback()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_sign_in_where_nobody_listens() {
+        for (url, is_one) in [
+            ("https://id.luma.example", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost:0", true),
+            ("http://id.luma.example", false),
+            ("http://0.0.0.0:8080", false),
+            ("id.luma.example", false),
+        ] {
+            assert_eq!(is_private(url), is_one, "{url}");
+        }
+    }
 
     #[test]
     fn browsers_return_to_a_whole_address() {

@@ -3,11 +3,13 @@
 mod client;
 mod database;
 mod gateway;
+mod openid;
 mod socket;
 
 pub use client::Client;
 pub use database::{Database, Kind};
 pub use gateway::{Gateway, Options, built};
+pub use openid::{CLIENT, OpenId, openid};
 pub use socket::Socket;
 
 /// Declares a test for each database.

@@ -15,10 +15,25 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens a socket and says nothing.
     pub async fn open(base: &str) -> Self {
+        Self::open_with(base, &[]).await.unwrap()
+    }
+
+    /// Opens a socket with these headers; `None` when it is refused.
+    async fn open_with(base: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
         let mut request = format!("{}/graphql", base.replacen("http", "ws", 1)).into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().unwrap());
-        let (socket, _) = connect_async(request).await.unwrap();
-        Self(socket)
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, _) = connect_async(request).await.ok()?;
+        Some(Self(socket))
+    }
+
+    /// Opens a socket with these headers, as browsers do, which is acknowledged without a key; `None` when it is not.
+    pub async fn of_browser(base: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
+        let mut this = Self::open_with(base, headers).await?;
+        this.say(&json!({ "type": "connection_init" })).await;
+        this.hear().await.is_ok_and(|message| message["type"] == "connection_ack").then_some(this)
     }
 
     /// Opens a socket and signs in.
@@ -34,9 +49,14 @@ impl Socket {
     /// Opens a socket, signs in and subscribes.
     pub async fn subscribe(base: &str, token: &str, document: &str, variables: Value) -> Self {
         let mut this = Self::sign_in(base, token).await;
-        let payload = json!({ "query": document, "variables": variables });
-        this.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        this.ask(document, variables).await;
         this
+    }
+
+    /// Begins an operation, the only one.
+    pub async fn ask(&mut self, document: &str, variables: Value) {
+        let payload = json!({ "query": document, "variables": variables });
+        self.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
     }
 
     /// The payload of the next result; `None` at the end of the stream.

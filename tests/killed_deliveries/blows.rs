@@ -96,13 +96,6 @@ impl Tally {
         self.hits.iter().filter(|((struck, _), _)| *struck == target).map(|(_, count)| count).sum()
     }
 
-    /// Workers that were killed while they surely had an answer to give: in the end one may have given its last.
-    pub fn missed(&self) -> usize {
-        let answers = |phase: Phase| phase < Phase::Finishing;
-        let hits = self.hits.iter().filter(|((struck, phase), _)| *struck == Target::Worker && answers(*phase));
-        hits.map(|(_, count)| count).sum()
-    }
-
     /// Whether both were killed, and deliveries at their beginning, in their middle and at their end.
     pub fn is_everywhere(&self) -> bool {
         let mut phases: Vec<_> = self.hits.keys().map(|(_, phase)| (*phase).min(Phase::Finishing)).collect();

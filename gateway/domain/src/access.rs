@@ -15,17 +15,38 @@ pub enum MemberRole {
     Admin,
 }
 
-/// Kinds of act, by the least role that may do them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Kinds of act, by the least role that may do them. An API key may be limited to some; it reads whatever else it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Act {
     /// Read what the account may see.
     Read,
     /// Create, edit, run and delete reports.
     RunReports,
-    /// Everything that changes audiences, connections, projects, destinations and the account's profile.
+    /// Uploads, data connections, crosswalks, audiences, exposures and conversions.
+    ManageData,
+    /// Connections, the connect code, projects and campaigns.
+    ManageConnections,
+    /// Destinations, sent audiences and activations.
+    ManageDeliveries,
+    /// The account itself: its profile, its privacy level, and whatever is not among the others.
+    #[serde(rename = "MANAGE_ACCOUNT")]
     Manage,
-    /// Users, API keys, deleting the account.
+    /// Users, API keys, the audit log, deleting the account.
     Administer,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::RunReports,
+        Self::ManageData,
+        Self::ManageConnections,
+        Self::ManageDeliveries,
+        Self::Manage,
+        Self::Administer,
+    ];
 }
 
 impl MemberRole {
@@ -33,7 +54,7 @@ impl MemberRole {
     pub fn may(self, act: Act) -> bool {
         match act {
             Act::Read | Act::RunReports => true,
-            Act::Manage => self >= Self::Manager,
+            Act::ManageData | Act::ManageConnections | Act::ManageDeliveries | Act::Manage => self >= Self::Manager,
             Act::Administer => self >= Self::Admin,
         }
     }
@@ -60,6 +81,8 @@ pub struct Viewer {
     pub actor: Actor,
     /// The accounts it may act for, and as what.
     pub memberships: Vec<(AccountId, MemberRole)>,
+    /// What an API key is limited to beside reading; none: to nothing but its role.
+    pub limits: Option<Vec<Act>>,
 }
 
 impl Viewer {
@@ -71,21 +94,24 @@ impl Viewer {
     /// Whether the viewer may do this for this account. Someone else's account reads like one that does not exist.
     pub fn authorise(&self, account: AccountId, act: Act) -> Result<MemberRole, Refusal> {
         let role = self.role_in(account).ok_or_else(|| Refusal::not_found("account").at("accountId"))?;
-        if role.may(act) {
-            return Ok(role);
-        }
-        Err(Refusal::new(
-            Code::Forbidden,
-            match act {
+        if !role.may(act) {
+            let message = match act {
                 Act::Administer => "Only an ADMIN of the account may do this.",
                 _ => "Only an ADMIN or a MANAGER of the account may do this.",
-            },
-        ))
+            };
+            return Err(Refusal::new(Code::Forbidden, message));
+        }
+        if act != Act::Read && self.limits.as_ref().is_some_and(|limits| !limits.contains(&act)) {
+            return Err(Refusal::new(Code::Forbidden, "Neither the scopes nor the purpose of this API key allow it."));
+        }
+        Ok(role)
     }
 
-    /// Whether the viewer still has all of these memberships, each with its role. Others may have come.
-    pub fn keeps(&self, memberships: &[(AccountId, MemberRole)]) -> bool {
-        memberships.iter().all(|(account, role)| self.role_in(*account) == Some(*role))
+    /// Whether the viewer still has all memberships of before, each with its role, and the same limits. Memberships may have
+    /// come.
+    pub fn keeps(&self, before: &Self) -> bool {
+        let has = |(account, role): &(AccountId, MemberRole)| self.role_in(*account) == Some(*role);
+        self.limits == before.limits && before.memberships.iter().all(has)
     }
 
     /// Whether the viewer is the gateway's operator.
@@ -99,9 +125,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memberships_are_kept_with_their_roles() {
+    fn memberships_are_kept_with_their_roles_and_limits() {
         let (luma, tv_tube) = (AccountId::new(), AccountId::new());
         let admin = (luma, MemberRole::Admin);
+        let viewer = |memberships, limits| Viewer { actor: Actor::Gateway, memberships, limits };
         for (has, had, keeps) in [
             (vec![admin], vec![admin], true),
             (vec![(tv_tube, MemberRole::Admin), admin], vec![admin], true),
@@ -111,8 +138,18 @@ mod tests {
             (vec![admin], vec![admin, (tv_tube, MemberRole::Analyst)], false),
             (vec![], vec![admin], false),
         ] {
-            let viewer = Viewer { actor: Actor::Gateway, memberships: has };
-            assert_eq!(viewer.keeps(&had), keeps, "{viewer:?}, {had:?}");
+            let (now, before) = (viewer(has, None), viewer(had, None));
+            assert_eq!(now.keeps(&before), keeps, "{now:?}, {before:?}");
+        }
+        let data = Some(vec![Act::ManageData]);
+        for (has, had, keeps) in [
+            (data.clone(), data.clone(), true),
+            (None, data.clone(), false),
+            (data.clone(), None, false),
+            (Some(vec![Act::ManageData, Act::Administer]), data, false),
+        ] {
+            let (now, before) = (viewer(vec![admin], has), viewer(vec![admin], had));
+            assert_eq!(now.keeps(&before), keeps, "{now:?}, {before:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     match_key::MatchKey,
     refusal::text,
     settings::{self, AdvertiserName, Settings, Side},
+    settings_change,
 };
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,16 @@ pub enum CommandKind {
     Withdraw,
     /// The recipient declines.
     Decline,
+    /// The owner saves a draft of other settings; only it knows.
+    SaveDraft,
+    /// The owner proposes its draft as a change of the settings.
+    ProposeChange,
+    /// The owner takes the change back.
+    WithdrawChange,
+    /// The recipient accepts the change that it read.
+    AcceptChange,
+    /// The recipient rejects the change, with a reason.
+    RejectChange,
     /// Either side ends it.
     Delete,
 }
@@ -112,41 +123,37 @@ pub struct Transition {
     pub who: Option<Side>,
     /// What it does.
     pub command: CommandKind,
+    /// Whether a change of the settings has to wait for its answer; `None` is either.
+    pub change_waits: Option<bool>,
     /// Where it leads.
     pub to: State,
+}
+
+const fn row(from: &'static [State], who: Option<Side>, command: CommandKind, to: State) -> Transition {
+    Transition { from, who, command, change_waits: None, to }
+}
+
+/// A row of active connections, which stay active.
+const fn active(who: Side, command: CommandKind, change_waits: Option<bool>) -> Transition {
+    Transition { from: &[State::Active], who: Some(who), command, change_waits, to: State::Active }
 }
 
 const NOT_YET_ACTIVE: &[State] = &[State::Invited, State::Configuring, State::Proposed, State::Rejected];
 
 /// The table of states. The guards, the documentation's diagram and the tests come from it.
 pub const TRANSITIONS: &[Transition] = &[
-    Transition {
-        from: &[State::Invited],
-        who: Some(Side::Recipient),
-        command: CommandKind::AcceptInvite,
-        to: State::Configuring,
-    },
-    Transition {
-        from: &[State::Configuring, State::Rejected],
-        who: Some(Side::Owner),
-        command: CommandKind::ProposeSettings,
-        to: State::Proposed,
-    },
-    Transition {
-        from: &[State::Proposed],
-        who: Some(Side::Recipient),
-        command: CommandKind::AcceptSettings,
-        to: State::Active,
-    },
-    Transition {
-        from: &[State::Proposed],
-        who: Some(Side::Recipient),
-        command: CommandKind::RejectSettings,
-        to: State::Rejected,
-    },
-    Transition { from: NOT_YET_ACTIVE, who: Some(Side::Owner), command: CommandKind::Withdraw, to: State::Withdrawn },
-    Transition { from: NOT_YET_ACTIVE, who: Some(Side::Recipient), command: CommandKind::Decline, to: State::Declined },
-    Transition { from: &[State::Active], who: None, command: CommandKind::Delete, to: State::Deleted },
+    row(&[State::Invited], Some(Side::Recipient), CommandKind::AcceptInvite, State::Configuring),
+    row(&[State::Configuring, State::Rejected], Some(Side::Owner), CommandKind::ProposeSettings, State::Proposed),
+    row(&[State::Proposed], Some(Side::Recipient), CommandKind::AcceptSettings, State::Active),
+    row(&[State::Proposed], Some(Side::Recipient), CommandKind::RejectSettings, State::Rejected),
+    row(NOT_YET_ACTIVE, Some(Side::Owner), CommandKind::Withdraw, State::Withdrawn),
+    row(NOT_YET_ACTIVE, Some(Side::Recipient), CommandKind::Decline, State::Declined),
+    active(Side::Owner, CommandKind::SaveDraft, None),
+    active(Side::Owner, CommandKind::ProposeChange, Some(false)),
+    active(Side::Owner, CommandKind::WithdrawChange, Some(true)),
+    active(Side::Recipient, CommandKind::AcceptChange, Some(true)),
+    active(Side::Recipient, CommandKind::RejectChange, Some(true)),
+    row(&[State::Active], None, CommandKind::Delete, State::Deleted),
 ];
 
 /// A command with what it carries.
@@ -181,6 +188,31 @@ pub enum Command {
     Withdraw,
     /// Decline.
     Decline,
+    /// Propose other settings than those in force; checked against them and against the keys of both accounts.
+    ProposeChange {
+        /// What is proposed: the owner's draft.
+        settings: Settings,
+        /// The owner's match keys.
+        owner_keys: Vec<MatchKey>,
+        /// The recipient's match keys.
+        recipient_keys: Vec<MatchKey>,
+    },
+    /// Take the change back.
+    WithdrawChange,
+    /// Accept the change of this version, adding advertiser names.
+    AcceptChange {
+        /// The version that was read.
+        version: i64,
+        /// Added to those of the change.
+        advertiser_names: Vec<AdvertiserName>,
+    },
+    /// Reject the change of this version.
+    RejectChange {
+        /// The version that was read.
+        version: i64,
+        /// 1 to 1,000 characters, for the owner.
+        reason: String,
+    },
     /// End an active connection.
     Delete,
 }
@@ -195,6 +227,10 @@ impl Command {
             Self::RejectSettings { .. } => CommandKind::RejectSettings,
             Self::Withdraw => CommandKind::Withdraw,
             Self::Decline => CommandKind::Decline,
+            Self::ProposeChange { .. } => CommandKind::ProposeChange,
+            Self::WithdrawChange => CommandKind::WithdrawChange,
+            Self::AcceptChange { .. } => CommandKind::AcceptChange,
+            Self::RejectChange { .. } => CommandKind::RejectChange,
             Self::Delete => CommandKind::Delete,
         }
     }
@@ -217,8 +253,12 @@ pub struct Connection {
     pub note: String,
     /// What holds, from the first acceptance on.
     pub settings: Option<Settings>,
-    /// What waits for an answer, or was rejected.
+    /// The version of what holds; 0 before the first acceptance.
+    pub agreed_version: i64,
+    /// What waits for an answer, or was rejected: the first settings, or a change of those that hold.
     pub proposed: Option<Settings>,
+    /// When it was proposed.
+    pub proposed_at: Option<Timestamp>,
     /// Grows by one with each proposal; 0 before the first.
     pub settings_version: i64,
     /// Why the last proposal was rejected.
@@ -253,6 +293,10 @@ pub enum Standing {
     SettingsRejected,
     /// Active.
     Active,
+    /// Active; the owner waits for an answer to its change of the settings.
+    ChangeProposed,
+    /// Active; the recipient has to answer a change of the settings.
+    ChangeReceived,
     /// Over.
     Ended,
 }
@@ -260,8 +304,24 @@ pub enum Standing {
 impl Standing {
     /// Whether the viewing account is to act.
     pub const fn action_required(self) -> bool {
-        matches!(self, Self::InviteReceived | Self::SettingsToPropose | Self::SettingsReceived | Self::SettingsToRevise)
+        use Standing::{ChangeReceived, InviteReceived, SettingsReceived, SettingsToPropose, SettingsToRevise};
+        matches!(self, InviteReceived | SettingsToPropose | SettingsReceived | SettingsToRevise | ChangeReceived)
     }
+}
+
+/// A change of the settings that hold, while it waits for its answer and after it was rejected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProposedChange {
+    /// What holds.
+    pub before: Settings,
+    /// What would hold.
+    pub after: Settings,
+    /// The version of what would hold.
+    pub version: i64,
+    /// When the owner proposed it.
+    pub proposed_at: Timestamp,
+    /// Why it was rejected; none while it waits.
+    pub rejection: Option<String>,
 }
 
 impl Connection {
@@ -289,6 +349,25 @@ impl Connection {
         self.side_of(account).map(|side| self.account_on(side.other()))
     }
 
+    /// Whether a change of the settings waits for the recipient's answer.
+    pub fn change_waits(&self) -> bool {
+        self.state == State::Active && self.proposed.is_some() && self.rejection.is_none()
+    }
+
+    /// The change of the settings that waits for an answer, or was rejected last.
+    pub fn proposed_change(&self) -> Option<ProposedChange> {
+        if self.state != State::Active {
+            return None;
+        }
+        Some(ProposedChange {
+            before: self.settings.clone()?,
+            after: self.proposed.clone()?,
+            version: self.settings_version,
+            proposed_at: self.proposed_at?,
+            rejection: self.rejection.clone(),
+        })
+    }
+
     /// How it reads to one of its sides.
     pub fn standing(&self, side: Side) -> Standing {
         match (self.state, side) {
@@ -300,6 +379,8 @@ impl Connection {
             (State::Proposed, Side::Recipient) => Standing::SettingsReceived,
             (State::Rejected, Side::Owner) => Standing::SettingsToRevise,
             (State::Rejected, Side::Recipient) => Standing::SettingsRejected,
+            (State::Active, Side::Owner) if self.change_waits() => Standing::ChangeProposed,
+            (State::Active, Side::Recipient) if self.change_waits() => Standing::ChangeReceived,
             (State::Active, _) => Standing::Active,
             (State::Withdrawn | State::Declined | State::Deleted, _) => Standing::Ended,
         }
@@ -334,7 +415,9 @@ pub fn invite(
         state: State::Invited,
         note: text("note", note, 0, 1_000)?,
         settings: None,
+        agreed_version: 0,
         proposed: None,
+        proposed_at: None,
         settings_version: 0,
         rejection: None,
         version: 1,
@@ -351,8 +434,7 @@ pub fn decide(
     command: Command,
     now: Timestamp,
 ) -> Result<(Connection, ConnectionEvent), Refusal> {
-    let kind = command.kind();
-    let to = allowed(connection.state, side, kind)?;
+    let to = allowed(connection, side, command.kind())?;
     let mut next = connection.clone();
     next.state = to;
     next.version += 1;
@@ -360,37 +442,47 @@ pub fn decide(
     let event = match command {
         Command::AcceptInvite => ConnectionEvent::InviteAccepted,
         Command::ProposeSettings { settings, owner_keys, recipient_keys } => {
-            next.proposed = Some(settings::checked(settings, &owner_keys, &recipient_keys)?);
-            next.settings_version += 1;
-            next.rejection = None;
+            propose(&mut next, settings::checked(settings, &owner_keys, &recipient_keys)?, now);
             ConnectionEvent::SettingsProposed
         }
         Command::AcceptSettings { version, advertiser_names } => {
-            let mut agreed = read_proposal(connection, version)?;
-            agreed.advertiser_names.extend(advertiser_names);
-            agreed.advertiser_names = settings::advertiser_names(agreed.advertiser_names)?;
-            next.settings = Some(agreed);
-            next.proposed = None;
+            agree(&mut next, version, advertiser_names)?;
             ConnectionEvent::SettingsAccepted
         }
         Command::RejectSettings { version, reason } => {
-            read_proposal(connection, version)?;
-            next.rejection = Some(text("reason", &reason, 1, 1_000)?);
+            reject(&mut next, version, &reason)?;
             ConnectionEvent::SettingsRejected
         }
         Command::Withdraw => ConnectionEvent::Withdrawn,
         Command::Decline => ConnectionEvent::Declined,
+        Command::ProposeChange { settings, owner_keys, recipient_keys } => {
+            let settings = settings_change::checked(connection, settings, &owner_keys, &recipient_keys)?;
+            if connection.settings.as_ref() == Some(&settings) {
+                return Err(Refusal::invalid("draftVersion", "These settings are in force already."));
+            }
+            propose(&mut next, settings, now);
+            ConnectionEvent::ChangeProposed
+        }
+        Command::WithdrawChange => {
+            (next.proposed, next.proposed_at) = (None, None);
+            ConnectionEvent::ChangeWithdrawn
+        }
+        Command::AcceptChange { version, advertiser_names } => {
+            agree(&mut next, version, advertiser_names)?;
+            ConnectionEvent::ChangeAccepted
+        }
+        Command::RejectChange { version, reason } => {
+            reject(&mut next, version, &reason)?;
+            ConnectionEvent::ChangeRejected
+        }
         Command::Delete => ConnectionEvent::Deleted,
     };
     Ok((next, event))
 }
 
-/// Where a command leads from a state, by the table.
-pub fn allowed(state: State, side: Side, command: CommandKind) -> Result<State, Refusal> {
+/// Where a command leads a connection, by the table.
+pub fn allowed(connection: &Connection, side: Side, command: CommandKind) -> Result<State, Refusal> {
     let rows = || TRANSITIONS.iter().filter(|t| t.command == command);
-    if let Some(row) = rows().find(|t| t.from.contains(&state) && t.who.is_none_or(|who| who == side)) {
-        return Ok(row.to);
-    }
     if rows().all(|t| t.who.is_some_and(|who| who != side)) {
         let who = match side.other() {
             Side::Owner => "owner",
@@ -398,7 +490,38 @@ pub fn allowed(state: State, side: Side, command: CommandKind) -> Result<State, 
         };
         return Err(Refusal::new(Code::Forbidden, format!("Only the connection's {who} may do this.")));
     }
-    Err(Refusal::new(Code::WrongState, format!("The connection is {state:?}; this is not possible now.")))
+    let state = connection.state;
+    let message = match rows().find(|t| t.from.contains(&state) && t.who.is_none_or(|who| who == side)) {
+        Some(row) if row.change_waits.is_none_or(|waits| waits == connection.change_waits()) => return Ok(row.to),
+        Some(_) if connection.change_waits() => "A change of the settings waits for its answer.".to_owned(),
+        Some(_) => "No change of the settings waits for an answer.".to_owned(),
+        None => format!("The connection is {state:?}; this is not possible now."),
+    };
+    Err(Refusal::new(Code::WrongState, message))
+}
+
+fn propose(next: &mut Connection, settings: Settings, now: Timestamp) {
+    next.proposed = Some(settings);
+    next.proposed_at = Some(now);
+    next.settings_version += 1;
+    next.rejection = None;
+}
+
+/// What was proposed is in force, with what the recipient adds to it.
+fn agree(next: &mut Connection, version: i64, advertiser_names: Vec<AdvertiserName>) -> Result<(), Refusal> {
+    let mut agreed = read_proposal(next, version)?;
+    agreed.advertiser_names.extend(advertiser_names);
+    agreed.advertiser_names = settings::advertiser_names(agreed.advertiser_names)?;
+    next.settings = Some(agreed);
+    next.agreed_version = version;
+    (next.proposed, next.proposed_at) = (None, None);
+    Ok(())
+}
+
+fn reject(next: &mut Connection, version: i64, reason: &str) -> Result<(), Refusal> {
+    read_proposal(next, version)?;
+    next.rejection = Some(text("reason", reason, 1, 1_000)?);
+    Ok(())
 }
 
 fn read_proposal(connection: &Connection, version: i64) -> Result<Settings, Refusal> {

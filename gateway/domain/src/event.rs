@@ -24,6 +24,14 @@ pub enum ConnectionEvent {
     Withdrawn,
     /// The recipient declined.
     Declined,
+    /// The owner proposed a change of the settings.
+    ChangeProposed,
+    /// The owner took the change back.
+    ChangeWithdrawn,
+    /// The recipient accepted the change; it is in force.
+    ChangeAccepted,
+    /// The recipient rejected the change; what was agreed on holds.
+    ChangeRejected,
     /// A side ended it.
     Deleted,
 }

@@ -47,6 +47,8 @@ ids! {
     AccountId,
     /// A key that acts for one account.
     ApiKeyId,
+    /// An invitation of a person to an account.
+    InvitationId,
     /// A configured source of audiences.
     DataConnectionId,
     /// A table that links one match key to another.

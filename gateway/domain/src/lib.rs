@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod activation;
+pub mod api_key;
 pub mod audience;
 pub mod audit_chain;
 pub mod connect_code;
@@ -19,6 +20,7 @@ pub mod discover;
 pub mod event;
 pub mod event_data;
 pub mod id;
+pub mod invitation;
 pub mod match_key;
 pub mod oauth_consent;
 pub mod privacy;
@@ -28,6 +30,9 @@ pub mod release;
 pub mod report;
 pub mod sending;
 pub mod settings;
+pub mod settings_change;
+pub mod settings_draft;
+pub mod sign_in;
 pub mod slot;
 
 pub use id::*;

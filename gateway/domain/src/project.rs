@@ -103,9 +103,11 @@ pub struct ProjectChange {
     pub description: Option<String>,
     /// Use cases, as they should be.
     pub use_cases: Option<Vec<UseCase>>,
+    /// The id of one of the advertiser names that the settings have now.
+    pub advertiser_id: Option<String>,
 }
 
-/// Changes a project; only its creator may.
+/// Changes a project; only its creator may. A change of the settings leaves its advertiser name as it is.
 pub fn update(
     project: &Project,
     connection: &Connection,
@@ -121,9 +123,14 @@ pub fn update(
     if let Some(description) = change.description {
         next.description = text("description", &description, 0, 2_000)?;
     }
+    let agreed = connection.settings.as_ref();
     if let Some(use_cases) = change.use_cases {
-        let agreed = connection.settings.as_ref().map(|s| s.use_cases.as_slice()).unwrap_or_default();
+        let agreed = agreed.map(|s| s.use_cases.as_slice()).unwrap_or_default();
         next.use_cases = checked_use_cases(use_cases, agreed)?;
+    }
+    if let Some(id) = change.advertiser_id {
+        let names = agreed.map(|s| s.advertiser_names.as_slice()).unwrap_or_default();
+        next.advertiser = one_of(names, &id)?;
     }
     next.version += 1;
     next.updated_at = now;
@@ -164,12 +171,13 @@ fn choose_advertiser(
         ([], None) => Ok(AdvertiserName { name: account_name.to_owned(), id: account_name.to_owned() }),
         ([one], None) => Ok(one.clone()),
         (_, None) => Err(Refusal::invalid("advertiserId", "Choose one of the connection's advertiser names.")),
-        (names, Some(id)) => names
-            .iter()
-            .find(|n| n.id == id)
-            .cloned()
-            .ok_or_else(|| Refusal::invalid("advertiserId", "Not one of the connection's advertiser names.")),
+        (names, Some(id)) => one_of(names, id),
     }
+}
+
+fn one_of(names: &[AdvertiserName], id: &str) -> Result<AdvertiserName, Refusal> {
+    let found = names.iter().find(|n| n.id == id).cloned();
+    found.ok_or_else(|| Refusal::invalid("advertiserId", "Not one of the connection's advertiser names."))
 }
 
 /// What is needed to enter a campaign.

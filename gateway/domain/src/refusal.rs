@@ -19,6 +19,8 @@ pub enum Code {
     Conflict,
     /// The settings are not those that were read.
     SettingsChanged,
+    /// Use cases and match keys that both sides agreed on can be added to, not removed.
+    AlreadyAgreed,
     /// Something with this name or key exists already.
     AlreadyExists,
     /// A live connection between the two accounts exists already.
@@ -63,6 +65,8 @@ pub enum Code {
     PrivacyLevelLowered,
     /// The last ADMIN of an account cannot go.
     LastAdmin,
+    /// The invitation is unknown, was used or withdrawn, has run out, or is for another address.
+    InvitationInvalid,
     /// A limit of this gateway is reached.
     LimitReached,
 }

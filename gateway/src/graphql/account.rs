@@ -13,6 +13,7 @@ use crate::graphql::{
     event_data_set::{EventDataSet, EventDataSetPage},
     fault::{fault, refused},
     id::{global, local},
+    invitation::{Invitation, InvitationPage},
     job::{Job, JobPage},
     loaders::load,
     match_key::MatchKey,
@@ -146,7 +147,7 @@ impl Account {
 
     /// Whoever holds it can invite this account. For ADMIN and MANAGER.
     async fn connect_code(&self, ctx: &Context<'_>) -> Result<String> {
-        self.authorised(ctx, Act::Manage)?;
+        self.authorised(ctx, Act::ManageConnections)?;
         let gateway = gateway(ctx);
         let mut sealed = gateway.store().connect_codes_sealed(&[self.0.id]).await.map_err(fault)?;
         let sealed = sealed.remove(&self.0.id).ok_or_else(|| fault("an account without a connect code"))?;
@@ -363,6 +364,22 @@ impl Account {
         let mut members = gateway(ctx).store().members_of_accounts(&[self.0.id]).await.map_err(fault)?;
         let members = members.remove(&self.0.id).unwrap_or_default();
         Ok(MemberPage::of(page::part_of(members, |m| m.user.to_string(), &request), Member))
+    }
+
+    /// Invitations that wait to be accepted, newest first. For ADMIN.
+    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<InvitationPage> {
+        self.authorised(ctx, Act::Administer)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().invitations_of_account(self.0.id, now(), request).await.map_err(fault)?;
+        Ok(InvitationPage::of(page, Invitation))
     }
 
     /// Keys that act for it, newest first. For ADMIN.

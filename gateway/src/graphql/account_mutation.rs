@@ -221,7 +221,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RefreshConnectCodeInput,
     ) -> Result<RefreshConnectCodePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let id = authorised.account;
         let (hash, sealed) = new_code(ctx, id)?;
         let change = change(ctx, authorised, "refreshConnectCode", Some(Subject::Account(id)))?;

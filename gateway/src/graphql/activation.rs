@@ -250,7 +250,7 @@ impl ActivationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: ActivateAudienceInput,
     ) -> Result<ActivateAudiencePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let sent = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));
         let destination = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
         let deliver_as = input.deliver_as.map(|key| key.key().map_err(|r| r.at("deliverAs"))).transpose();
@@ -321,7 +321,7 @@ impl ActivationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteActivationInput,
     ) -> Result<DeleteActivationPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let id = allow!(local::<ActivationId>(&input.activation_id, "activationId"));
         let change = change(ctx, authorised, "deleteActivation", Some(Subject::Activation(id)))?;
         let by = authorised.account;
@@ -344,7 +344,7 @@ async fn command(
     action: &'static str,
     wanted: Command,
 ) -> Result<Result<Row, Refusal>> {
-    let checked = authorise(ctx, &input.account_id, Act::Manage)?
+    let checked = authorise(ctx, &input.account_id, Act::ManageDeliveries)?
         .and_then(|authorised| Ok((authorised, local::<ActivationId>(&input.activation_id, "activationId")?)));
     let (authorised, id) = match checked {
         Ok(checked) => checked,

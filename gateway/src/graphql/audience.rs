@@ -181,7 +181,7 @@ impl AudienceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: UpdateAudiencesInput,
     ) -> Result<UpdateAudiencesPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         if input.audience_ids.is_empty() || input.audience_ids.len() > MOST {
             return Ok(Refusal::invalid("audienceIds", format!("Between 1 and {MOST} audiences.")).into());
         }

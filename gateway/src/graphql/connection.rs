@@ -1,7 +1,7 @@
 //! Connections.
 
 use crate::graphql::{
-    access::{authorise, change, connection_of, creation, gateway, loaders, side},
+    access::{Authorised, authorise, change, connection_of, creation, gateway, loaders, side},
     collaborator::{Collaborator, by_connect_code},
     fault::{allow, fault, payload, refused},
     id::{global, local, local_as},
@@ -10,17 +10,21 @@ use crate::graphql::{
     project::{Project, ProjectPage},
     scalar::SafeInt,
     settings::{AdvertiserNameInput, ConnectionSettings, ConnectionSettingsInput, Counterparty},
+    settings_change::SettingsChange,
+    settings_draft::SettingsDraft,
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, ConnectionId, Refusal,
+    AccountId, ConnectionId, MatchKey, Refusal,
     access::Act,
+    account::Account,
     connection::{
         self, CollaborationPattern as DomainPattern, Command, Connection as Row, Standing as DomainStanding,
         State as DomainState,
     },
     event::{NewEvent, Subject},
+    settings::Side,
 };
 use entente_store::{LoadedConnection, LoadedPair, Outcome};
 
@@ -86,6 +90,10 @@ pub enum Standing {
     SettingsRejected,
     /// Active.
     Active,
+    /// Active; the owner waits for an answer to its change of the settings.
+    ChangeProposed,
+    /// Active; the recipient has to answer a change of the settings.
+    ChangeReceived,
     /// Over.
     Ended,
 }
@@ -159,12 +167,13 @@ impl Connection {
         &self.0.note
     }
 
-    /// What both sides agreed on; null before.
+    /// What both sides agreed on and is in force; null before.
     async fn settings(&self) -> Option<ConnectionSettings> {
-        self.0.settings.clone().map(|s| ConnectionSettings::of(self.0.settings_version, s))
+        self.0.settings.clone().map(|s| ConnectionSettings::of(self.0.agreed_version, s))
     }
 
-    /// What waits for the recipient's answer, or was rejected; null otherwise.
+    /// What waits for the recipient's answer, or was rejected; null otherwise. Of an active connection, that is what
+    /// `proposedChange` compares with the settings in force.
     async fn proposed_settings(&self) -> Option<ConnectionSettings> {
         self.0.proposed.clone().map(|s| ConnectionSettings::of(self.0.settings_version, s))
     }
@@ -172,6 +181,26 @@ impl Connection {
     /// Why the recipient rejected the last proposal; null otherwise.
     async fn rejection_reason(&self) -> Option<&str> {
         self.0.rejection.as_deref()
+    }
+
+    /// The change of the settings that waits for the recipient's answer, or was rejected last; null otherwise.
+    async fn proposed_change(&self) -> Option<SettingsChange> {
+        self.0.proposed_change().map(|change| SettingsChange::new(self.0.owner, change))
+    }
+
+    /// Other settings that the owner works on; null where there are none, and always null to the recipient.
+    async fn draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+    ) -> Result<Option<SettingsDraft>> {
+        match side(&self.0, self.viewing(ctx, &account_id)?).map_err(refused)? {
+            Side::Recipient => Ok(None),
+            Side::Owner => {
+                let draft = load(&loaders(ctx).settings_drafts, self.0.id).await?;
+                Ok(draft.and_then(|draft| SettingsDraft::of(&self.0, draft)))
+            }
+        }
     }
 
     /// Its first projects, newest first.
@@ -238,11 +267,11 @@ struct InviteInput {
 
 /// Names a connection, and the account that acts.
 #[derive(InputObject)]
-struct ConnectionInput {
+pub struct ConnectionInput {
     /// The account that acts.
-    account_id: ID,
+    pub account_id: ID,
     /// The connection.
-    connection_id: ID,
+    pub connection_id: ID,
 }
 
 /// Proposes settings.
@@ -256,31 +285,31 @@ struct ProposeSettingsInput {
     settings: ConnectionSettingsInput,
 }
 
-/// Accepts the settings that were read.
+/// Accepts the settings, or the change of them, that were read.
 #[derive(InputObject)]
-struct AcceptSettingsInput {
+pub struct AcceptSettingsInput {
     /// The account that acts; the connection's recipient.
-    account_id: ID,
+    pub account_id: ID,
     /// The connection.
-    connection_id: ID,
+    pub connection_id: ID,
     /// The version of the settings that was read. Another one is refused with SETTINGS_CHANGED.
-    settings_version: SafeInt,
+    pub settings_version: SafeInt,
     /// Added to those of the settings.
     #[graphql(default)]
-    advertiser_names: Vec<AdvertiserNameInput>,
+    pub advertiser_names: Vec<AdvertiserNameInput>,
 }
 
-/// Rejects the settings that were read.
+/// Rejects the settings, or the change of them, that were read.
 #[derive(InputObject)]
-struct RejectSettingsInput {
+pub struct RejectSettingsInput {
     /// The account that acts; the connection's recipient.
-    account_id: ID,
+    pub account_id: ID,
     /// The connection.
-    connection_id: ID,
+    pub connection_id: ID,
     /// The version of the settings that was read. Another one is refused with SETTINGS_CHANGED.
-    settings_version: SafeInt,
+    pub settings_version: SafeInt,
     /// 1 to 1,000 characters, for the owner.
-    reason: String,
+    pub reason: String,
 }
 
 macro_rules! connection_payloads {
@@ -289,17 +318,19 @@ macro_rules! connection_payloads {
             /// The connection as it is now, or why nothing was done.
             $name {
                 /// As it is now.
-                connection: Connection,
+                connection: $crate::graphql::connection::Connection,
             }
         }
 
-        impl From<Row> for $name {
-            fn from(row: Row) -> Self {
-                Self { connection: Some(Connection(row)), user_errors: vec![] }
+        impl From<entente_domain::connection::Connection> for $name {
+            fn from(row: entente_domain::connection::Connection) -> Self {
+                let connection = Some($crate::graphql::connection::Connection(row));
+                Self { connection, user_errors: vec![] }
             }
         }
     )*};
 }
+pub(super) use connection_payloads;
 
 connection_payloads!(
     InvitePayload,
@@ -331,7 +362,7 @@ impl ConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: InviteInput,
     ) -> Result<InvitePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let recipient = match input.invitee {
             InviteeInput::CollaboratorId(id) => allow!(listed(ctx, authorised.account, &id).await?),
@@ -372,13 +403,9 @@ impl ConnectionMutation {
         #[graphql(desc = "What to do, and for which account.")] input: ProposeSettingsInput,
     ) -> Result<ProposeSettingsPayload> {
         let settings = allow!(input.settings.settings());
-        let keys = |a: &entente_domain::account::Account| a.match_keys.iter().map(|k| k.key.clone()).collect();
         let done = apply(ctx, &input.account_id, &input.connection_id, "proposeSettings", move |loaded| {
-            Ok(Command::ProposeSettings {
-                settings,
-                owner_keys: keys(&loaded.owner),
-                recipient_keys: keys(&loaded.recipient),
-            })
+            let (owner_keys, recipient_keys) = keys_of_both(loaded);
+            Ok(Command::ProposeSettings { settings, owner_keys, recipient_keys })
         });
         Ok(allow!(done.await?).into())
     }
@@ -442,17 +469,27 @@ impl ConnectionMutation {
     }
 }
 
+/// The match keys of the owner and of the recipient.
+pub fn keys_of_both(loaded: &LoadedConnection) -> (Vec<MatchKey>, Vec<MatchKey>) {
+    let keys = |a: &Account| a.match_keys.iter().map(|k| k.key.clone()).collect();
+    (keys(&loaded.owner), keys(&loaded.recipient))
+}
+
+/// The account that acts and the connection that it acts on, whose side it may or may not be.
+pub fn acting(ctx: &Context<'_>, account: &ID, connection: &ID) -> Result<Result<(Authorised, ConnectionId), Refusal>> {
+    Ok(authorise(ctx, account, Act::ManageConnections)?.and_then(|a| Ok((a, local(connection, "connectionId")?))))
+}
+
 /// Runs a command of the table of states.
-async fn apply(
+pub async fn apply(
     ctx: &Context<'_>,
     account: &ID,
     connection: &ID,
     action: &'static str,
     command: impl FnOnce(&LoadedConnection) -> Result<Command, Refusal> + Send + 'static,
 ) -> Result<Result<Row, Refusal>> {
-    let checked = authorise(ctx, account, Act::Manage)?.and_then(|a| Ok((a, local(connection, "connectionId")?)));
-    let (authorised, id): (_, ConnectionId) = match checked {
-        Ok(checked) => checked,
+    let (authorised, id) = match acting(ctx, account, connection)? {
+        Ok(acting) => acting,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let change = change(ctx, authorised, action, Some(Subject::Connection(id)))?;

@@ -318,7 +318,7 @@ impl CrosswalkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateCrosswalkInput,
     ) -> Result<CreateCrosswalkPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = allow!(creation(ctx, authorised, "createCrosswalk", input.idempotency_key)?);
         let account = authorised.account;
@@ -351,7 +351,7 @@ impl CrosswalkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: LoadCrosswalkInput,
     ) -> Result<LoadCrosswalkPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<CrosswalkId>(&input.crosswalk_id, "crosswalkId"));
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = change(ctx, authorised, "loadCrosswalk", Some(Subject::Crosswalk(id)))?;
@@ -375,7 +375,7 @@ impl CrosswalkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RenameCrosswalkInput,
     ) -> Result<RenameCrosswalkPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<CrosswalkId>(&input.crosswalk_id, "crosswalkId"));
         let change = change(ctx, authorised, "renameCrosswalk", Some(Subject::Crosswalk(id)))?;
         let (at, account) = (change.now, authorised.account);
@@ -394,7 +394,7 @@ impl CrosswalkMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteCrosswalkInput,
     ) -> Result<DeleteCrosswalkPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<CrosswalkId>(&input.crosswalk_id, "crosswalkId"));
         let change = change(ctx, authorised, "deleteCrosswalk", Some(Subject::Crosswalk(id)))?;
         let (at, account) = (change.now, authorised.account);

@@ -283,7 +283,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateDataConnectionInput,
     ) -> Result<CreateDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = allow!(creation(ctx, authorised, "createDataConnection", input.idempotency_key)?);
         let account = authorised.account;
@@ -321,7 +321,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RefreshDataConnectionInput,
     ) -> Result<RefreshDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
         let change = change(ctx, authorised, "refreshDataConnection", Some(Subject::DataConnection(id)))?;
@@ -346,7 +346,7 @@ impl DataConnectionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteDataConnectionInput,
     ) -> Result<DeleteDataConnectionPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let change = change(ctx, authorised, "deleteDataConnection", Some(Subject::DataConnection(id)))?;
         let (at, account) = (change.now, authorised.account);

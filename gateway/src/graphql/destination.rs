@@ -219,7 +219,7 @@ impl DestinationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateDestinationInput,
     ) -> Result<CreateDestinationPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let match_keys = allow!(keys(&input.match_keys, "matchKeys"));
         let change = allow!(creation(ctx, authorised, "createDestination", input.idempotency_key)?);
         let (gateway, account) = (gateway(ctx), authorised.account);
@@ -257,7 +257,7 @@ impl DestinationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: UpdateDestinationInput,
     ) -> Result<UpdateDestinationPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let destination = allow!(owned(ctx, authorised.account, &input.destination_id).await?);
         let match_keys = allow!(input.match_keys.map(|sent| keys(&sent, "matchKeys")).transpose());
         let (id, by) = (destination.id, authorised.account);
@@ -293,7 +293,7 @@ impl DestinationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CheckDestinationInput,
     ) -> Result<CheckDestinationPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let destination = allow!(owned(ctx, authorised.account, &input.destination_id).await?);
         let read = present(ctx, destination.id).await?;
         allow!(trial::of_unchanged(gateway(ctx), &destination, read, now()).await.map_err(fault)?);
@@ -307,7 +307,7 @@ impl DestinationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteDestinationInput,
     ) -> Result<DeleteDestinationPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let id = allow!(local::<DestinationId>(&input.destination_id, "destinationId"));
         let change = change(ctx, authorised, "deleteDestination", Some(Subject::Destination(id)))?;
         let by = authorised.account;

@@ -77,7 +77,7 @@ impl DestinationConsentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: BeginDestinationConsentInput,
     ) -> Result<BeginDestinationConsentPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let gateway = gateway(ctx);
         let of_type = gateway.destinations().describe(&input.destination_type);
         let of_type = allow!(of_type.ok_or_else(endpoint::unknown_type));

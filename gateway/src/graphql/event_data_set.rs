@@ -275,7 +275,7 @@ impl EventDataSetMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: LoadExposuresInput,
     ) -> Result<LoadExposuresPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let new = NewEventDataSet {
             name: input.name,
             fields: allow!(field_mappings(input.fields, "fields")),
@@ -297,7 +297,7 @@ impl EventDataSetMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: LoadConversionsInput,
     ) -> Result<LoadConversionsPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let new = NewEventDataSet {
             name: input.name,
             fields: allow!(field_mappings(input.fields, "fields")),
@@ -319,7 +319,7 @@ impl EventDataSetMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteEventDataSetInput,
     ) -> Result<DeleteEventDataSetPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<EventDataSetId>(&input.event_data_set_id, "eventDataSetId"));
         let change = change(ctx, authorised, "deleteEventDataSet", Some(Subject::EventDataSet(id)))?;
         let by = authorised.account;

@@ -20,6 +20,8 @@ pub enum UserErrorCode {
     Conflict,
     /// The settings are not those that were read.
     SettingsChanged,
+    /// Use cases and match keys that both sides agreed on can be added to, not removed.
+    AlreadyAgreed,
     /// Something with this name or key exists already.
     AlreadyExists,
     /// A live connection between the two accounts exists already.
@@ -64,6 +66,8 @@ pub enum UserErrorCode {
     PrivacyLevelLowered,
     /// The last ADMIN of an account cannot go.
     LastAdmin,
+    /// The invitation is unknown, was used or withdrawn, has run out, or is for another address.
+    InvitationInvalid,
     /// A limit of this gateway is reached.
     LimitReached,
 }
@@ -109,6 +113,12 @@ pub fn unauthenticated() -> Error {
 /// What ends a subscription when its key does not count any more.
 pub fn key_ended() -> Error {
     Error::new("This key was revoked or replaced, or has expired. Subscribe with another one, from your last cursor.")
+        .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
+}
+
+/// What ends a subscription when its session does not count any more, and what is said of one that does not.
+pub fn session_ended() -> Error {
+    Error::new("This session has ended. Sign in again, and subscribe from your last cursor.")
         .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
 }
 

@@ -33,6 +33,7 @@ global! {
     UserId => "User", "user";
     AccountId => "Account", "account";
     ApiKeyId => "ApiKey", "API key";
+    InvitationId => "Invitation", "invitation";
     DataConnectionId => "DataConnection", "data connection";
     CrosswalkId => "Crosswalk", "crosswalk";
     UploadId => "Upload", "upload";

@@ -20,6 +20,7 @@ use entente_domain::{
     event_data::EventDataSet,
     project::{Campaign, Project},
     report::Report,
+    settings_draft::SettingsDraft,
 };
 use entente_store::{DestinationSettings, Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
 use futures::future::BoxFuture;
@@ -103,6 +104,8 @@ pub struct Loaders {
     pub users: By<UserId, User>,
     /// Connections by id.
     pub connections: By<ConnectionId, Connection>,
+    /// What the owners of connections work on. For them alone.
+    pub settings_drafts: By<ConnectionId, SettingsDraft>,
     /// Projects by id.
     pub projects: By<ProjectId, Project>,
     /// Projects with their connections, by the project's id.
@@ -152,6 +155,7 @@ impl Loaders {
             accounts: by(store, |s, k| Box::pin(async move { s.accounts_by_ids(&k).await })),
             users: by(store, |s, k| Box::pin(async move { s.users_by_ids(&k).await })),
             connections: by(store, |s, k| Box::pin(async move { s.connections_by_ids(&k).await })),
+            settings_drafts: by(store, |s, k| Box::pin(async move { s.settings_drafts(&k).await })),
             projects: by(store, |s, k| Box::pin(async move { s.projects_by_ids(&k).await })),
             projects_with_connections: by(store, |s, k| Box::pin(async move { s.projects_with_connections(&k).await })),
             projects_of_connections: by(store, |s, k| {

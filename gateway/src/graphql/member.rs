@@ -1,7 +1,7 @@
 //! Users of an account.
 
 use crate::graphql::{
-    access::{authorise, change, gateway, loaders},
+    access::{authorise, change, gateway, loaders, viewer},
     account::MemberRole,
     fault::{allow, fault, payload},
     id::{global, local},
@@ -11,7 +11,11 @@ use crate::graphql::{
 };
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use chrono::{DateTime, Utc};
-use entente_domain::{Refusal, UserId, access::Act, event::Subject};
+use entente_domain::{
+    Code, Refusal, UserId,
+    access::{Act, Actor},
+    event::Subject,
+};
 use entente_store::{Member as Row, Outcome};
 
 /// A user in an account.
@@ -58,6 +62,21 @@ struct RemoveMemberInput {
     account_id: ID,
     /// The user. The last ADMIN cannot go.
     user_id: ID,
+}
+
+/// Leaves an account.
+#[derive(InputObject)]
+struct LeaveAccountInput {
+    /// The account. Its last ADMIN cannot go.
+    account_id: ID,
+}
+
+payload! {
+    /// What was left, or why it was not.
+    LeaveAccountPayload {
+        /// The account that the user no longer belongs to.
+        left_account_id: ID,
+    }
 }
 
 payload! {
@@ -117,14 +136,33 @@ impl MemberMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
         let user = allow!(local::<UserId>(&input.user_id, "userId"));
         let change = change(ctx, authorised, "removeMember", Some(Subject::Account(authorised.account)))?;
-        let rule = move |members: &[Row]| {
-            let rest: Vec<_> = members.iter().filter(|m| m.user != user).cloned().collect();
-            match rest.len() == members.len() {
-                true => Err(Refusal::not_found("member").at("userId")),
-                false => Ok(Outcome::of(rest)),
-            }
-        };
-        allow!(gateway(ctx).store().change_members(change, authorised.account, Box::new(rule)).await.map_err(fault)?);
+        let rule = Box::new(move |members: &[Row]| without(user, members));
+        allow!(gateway(ctx).store().change_members(change, authorised.account, rule).await.map_err(fault)?);
         Ok(RemoveMemberPayload { removed_user_id: Some(global(user)), user_errors: vec![] })
     }
+
+    /// Removes the user who asks from an account.
+    async fn leave_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which account.")] input: LeaveAccountInput,
+    ) -> Result<LeaveAccountPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Read)?);
+        let Actor::User(user) = viewer(ctx)?.actor else {
+            return Ok(Refusal::new(Code::Forbidden, "Only a signed-in user leaves an account.").into());
+        };
+        let change = change(ctx, authorised, "leaveAccount", Some(Subject::Account(authorised.account)))?;
+        let rule = Box::new(move |members: &[Row]| without(user, members));
+        allow!(gateway(ctx).store().change_members(change, authorised.account, rule).await.map_err(fault)?);
+        Ok(LeaveAccountPayload { left_account_id: Some(global(authorised.account)), user_errors: vec![] })
+    }
+}
+
+/// The members but one.
+fn without(user: UserId, members: &[Row]) -> Result<Outcome<Vec<Row>>, Refusal> {
+    let rest: Vec<_> = members.iter().filter(|m| m.user != user).cloned().collect();
+    if rest.len() == members.len() {
+        return Err(Refusal::not_found("member").at("userId"));
+    }
+    Ok(Outcome::of(rest))
 }

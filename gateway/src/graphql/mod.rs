@@ -24,6 +24,7 @@ mod event_columns;
 mod event_data_set;
 pub mod fault;
 pub mod id;
+mod invitation;
 mod job;
 mod loaders;
 mod match_key;
@@ -39,6 +40,8 @@ mod report_figures;
 mod scalar;
 mod sent_audience;
 mod settings;
+mod settings_change;
+mod settings_draft;
 mod sourcing;
 mod subject;
 mod upload;
@@ -68,8 +71,11 @@ pub struct Mutation(
     user::UserMutation,
     account_mutation::AccountMutation,
     member::MemberMutation,
+    invitation::InvitationMutation,
     api_key::ApiKeyMutation,
     connection::ConnectionMutation,
+    settings_draft::SettingsDraftMutation,
+    settings_change::SettingsChangeMutation,
     project::ProjectMutation,
     upload::UploadMutation,
     data_connection::DataConnectionMutation,

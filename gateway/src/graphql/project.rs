@@ -300,6 +300,9 @@ struct UpdateProjectInput {
     description: Option<String>,
     /// Use cases, as they should be.
     use_cases: Option<Vec<UseCase>>,
+    /// The `advertiserId` of one of the advertiser names that the settings have now. Left out, the project keeps its name,
+    /// also after a change of the settings.
+    advertiser_id: Option<String>,
 }
 
 /// Deletes a project.
@@ -376,7 +379,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateProjectInput,
     ) -> Result<CreateProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let connection = allow!(local::<ConnectionId>(&input.connection_id, "connectionId"));
         let change = allow!(creation(ctx, authorised, "createProject", input.idempotency_key)?);
         let new = NewProject {
@@ -407,13 +410,14 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: UpdateProjectInput,
     ) -> Result<UpdateProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "updateProject", Some(Subject::Project(id)))?;
         let changes = ProjectChange {
             name: input.name,
             description: input.description,
             use_cases: input.use_cases.map(|u| u.into_iter().map(Into::into).collect()),
+            advertiser_id: input.advertiser_id,
         };
         let (at, by) = (change.now, authorised.account);
         let rule = move |loaded: &LoadedProject| {
@@ -431,7 +435,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: DeleteProjectInput,
     ) -> Result<DeleteProjectPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let id = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = change(ctx, authorised, "deleteProject", Some(Subject::Project(id)))?;
         let by = authorised.account;
@@ -450,7 +454,7 @@ impl ProjectMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: AddCampaignInput,
     ) -> Result<AddCampaignPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let change = allow!(creation(ctx, authorised, "addCampaign", input.idempotency_key)?);
         let new = NewCampaign {

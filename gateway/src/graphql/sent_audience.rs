@@ -261,7 +261,7 @@ impl SentAudienceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: SendAudienceInput,
     ) -> Result<SendAudiencePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let project = allow!(local::<ProjectId>(&input.project_id, "projectId"));
         let new = NewSend {
             audience: allow!(local::<AudienceId>(&input.audience_id, "audienceId")),
@@ -297,7 +297,7 @@ impl SentAudienceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: RevokeSentAudienceInput,
     ) -> Result<RevokeSentAudiencePayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageDeliveries)?);
         let id = allow!(local::<SentAudienceId>(&input.sent_audience_id, "sentAudienceId"));
         let change = change(ctx, authorised, "revokeSentAudience", Some(Subject::SentAudience(id)))?;
         let (at, by) = (change.now, authorised.account);

@@ -104,7 +104,8 @@ impl From<AdvertiserNameInput> for DomainAdvertiserName {
 /// What two accounts agree on, or are asked to.
 #[derive(Clone, SimpleObject)]
 pub struct ConnectionSettings {
-    /// Grows by one with each proposal; name it when accepting or rejecting.
+    /// Grows by one with each proposal; name it when accepting or rejecting. Drafts have versions of their own, which grow
+    /// each time that one is saved.
     version: SafeInt,
     /// What projects may do.
     use_cases: Vec<UseCase>,

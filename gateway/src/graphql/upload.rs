@@ -43,7 +43,7 @@ impl Upload {
     /// Where to send the file, with PUT or POST; the body is the file. Who has the address needs no key. For ADMIN and
     /// MANAGER.
     async fn url(&self, ctx: &Context<'_>) -> Result<String> {
-        authorise_id(ctx, self.0.account, Act::Manage)?.map_err(refused)?;
+        authorise_id(ctx, self.0.account, Act::ManageData)?.map_err(refused)?;
         let gateway = gateway(ctx);
         Ok(format!("{}/uploads/{}/{}", gateway.base_url, self.0.id, gateway.upload_token(self.0.id)))
     }
@@ -172,7 +172,7 @@ impl UploadMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateUploadInput,
     ) -> Result<CreateUploadPayload> {
-        let authorised = allow!(authorise(ctx, &input.account_id, Act::Manage)?);
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let change = allow!(creation(ctx, authorised, "createUpload", input.idempotency_key)?);
         let id = UploadId::new();
         let row = Row {
@@ -209,7 +209,7 @@ impl UploadQuery {
         #[graphql(desc = "For CSV. One punctuation character or a tab; found by itself when it is left out.")]
         delimiter: Option<String>,
     ) -> Result<UploadPreview> {
-        let account = authorise(ctx, &account_id, Act::Manage)?.map_err(refused)?.account;
+        let account = authorise(ctx, &account_id, Act::ManageData)?.map_err(refused)?.account;
         let id = local::<UploadId>(&upload_id, "uploadId").map_err(refused)?;
         let delimiter = delimiter.as_deref().map(previewed_delimiter).transpose().map_err(refused)?;
         let upload = load(&loaders(ctx).uploads, id).await?;

@@ -48,7 +48,7 @@ impl User {
 /// What kind of key was sent.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 pub enum ViewerKind {
-    /// A user's token; acts for all accounts of the user.
+    /// A user's token or session; acts for all accounts of the user.
     User,
     /// An API key; acts for one account.
     ApiKey,

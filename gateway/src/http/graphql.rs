@@ -6,7 +6,7 @@ use crate::{
         answer::{Answer, answer, with_request_id},
         operation_data,
     },
-    http::{bearer::Bearer, request_id::RequestId},
+    http::{credentials::Credentials, request_id::RequestId, same_origin::Use},
     subscriptions::{self, Subscriber, operation},
 };
 use async_graphql::{Request, Response, ServerError, Value, parser::types::OperationType};
@@ -64,7 +64,7 @@ fn wanted(headers: &HeaderMap) -> Option<Wanted> {
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResponse {
@@ -79,7 +79,7 @@ pub async fn post(
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     match well_formed(&body) {
-        Ok(request) => respond_to(&gateway, request, bearer, wanted, request_id, false).await,
+        Ok(request) => respond_to(&gateway, request, credentials, wanted, request_id, false).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -88,13 +88,13 @@ pub async fn post(
 pub async fn get(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     headers: HeaderMap,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => respond_to(&gateway, request, bearer, wanted, request_id, true).await,
+        Ok(request) => respond_to(&gateway, request, credentials, wanted, request_id, true).await,
         Err(message) => malformed(wanted, message, &request_id),
     }
 }
@@ -143,13 +143,13 @@ pub fn request(json: serde_json::Value) -> Result<Request, &'static str> {
 async fn respond_to(
     gateway: &Arc<Gateway>,
     mut request: Request,
-    bearer: Bearer,
+    credentials: Credentials,
     wanted: Wanted,
     request_id: RequestId,
     is_get: bool,
 ) -> HttpResponse {
     let _waits = Waits::new();
-    let subscriber = match bearer.subscriber(gateway).await {
+    let subscriber = match credentials.subscriber(Use::Act, gateway).await {
         Ok(subscriber) => subscriber,
         Err(not_taken) => return not_taken.into_response(),
     };

@@ -1,16 +1,20 @@
-//! The HTTP server: GraphQL, uploads and downloads, the GraphQL page, and what operators ask for.
+//! The HTTP server: GraphQL, signing in, uploads and downloads, the GraphQL page, and what operators ask for.
 
-pub mod bearer;
+mod auth;
+mod cookies;
+pub mod credentials;
 pub mod graphiql;
 mod graphql;
 mod oauth;
+mod page;
 mod probes;
 pub mod rejected_rows;
 pub mod request_id;
+pub mod same_origin;
 pub mod uploads;
 mod websocket;
 
-use crate::{consent, gateway::Gateway};
+use crate::{consent, gateway::Gateway, sign_in};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
@@ -35,6 +39,9 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/accounts/{account}/{picture}", get(uploads::picture))
         .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
         .route(consent::CALLBACK, get(oauth::callback))
+        .route("/auth/sign-in", get(auth::sign_in))
+        .route(sign_in::CALLBACK, get(auth::callback))
+        .route("/auth/sign-out", post(auth::sign_out))
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
@@ -49,18 +56,18 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 async fn graphql_get(
     state: axum::extract::State<Arc<Gateway>>,
     id: axum::Extension<request_id::RequestId>,
-    bearer: bearer::Bearer,
+    credentials: credentials::Credentials,
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
     if !parts.headers.contains_key(axum::http::header::UPGRADE) {
         return match axum::extract::Query::try_from_uri(&parts.uri) {
-            Ok(query) => graphql::get(state, id, bearer, parts.headers, query).await,
+            Ok(query) => graphql::get(state, id, credentials, parts.headers, query).await,
             Err(refused) => refused.into_response(),
         };
     }
     match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => websocket::upgrade(state, id, bearer, upgrade).await,
+        Ok(upgrade) => websocket::upgrade(state, id, credentials, upgrade).await,
         Err(refused) => refused.into_response(),
     }
 }

@@ -6,11 +6,12 @@
 use crate::{
     consent::{self, ConsentError, NotGiven},
     gateway::Gateway,
+    http::page,
 };
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use entente_destination::http::percent;
 use serde::Deserialize;
@@ -18,9 +19,6 @@ use std::sync::Arc;
 
 /// The most bytes of what a browser brings back.
 const MOST: usize = 4_000;
-
-/// The gateway's own page allows nothing at all.
-const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
 /// What a platform sends the browser back with.
 #[derive(Deserialize)]
@@ -91,7 +89,7 @@ fn told(return_url: &str, outcome: &Outcome) -> Response {
         };
         let joint = if return_url.contains('?') { '&' } else { '?' };
         let location = (header::LOCATION, format!("{return_url}{joint}{field}"));
-        return (StatusCode::SEE_OTHER, private(), [location]).into_response();
+        return (StatusCode::SEE_OTHER, page::private(), [location]).into_response();
     }
     let (status, message) = match outcome {
         Outcome::Given(code) => {
@@ -117,24 +115,9 @@ fn told(return_url: &str, outcome: &Outcome) -> Response {
     page(status, message, None)
 }
 
-/// Kept by nobody, and told to nobody else.
-fn private() -> [(header::HeaderName, &'static str); 4] {
-    [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ]
-}
-
-/// A page of the gateway's own words, and a code of its own, which is letters, digits, hyphens and underscores.
+/// A page of the gateway's own words, and a code of its own.
 fn page(status: StatusCode, message: &str, code: Option<&str>) -> Response {
-    let code = code.map(|code| format!("<p><code>{code}</code></p>")).unwrap_or_default();
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Consent · Entente</title></head>\
-         <body><p>{message}</p>{code}</body></html>"
-    );
-    (status, private(), Html(html)).into_response()
+    page::page("Consent", status, message, code)
 }
 
 #[cfg(test)]

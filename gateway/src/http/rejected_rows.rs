@@ -5,7 +5,7 @@
 
 use crate::{
     gateway::Gateway,
-    http::{bearer::Bearer, request_id::RequestId},
+    http::{credentials::Credentials, request_id::RequestId, same_origin::Use},
 };
 use axum::{
     Extension, Json,
@@ -34,20 +34,20 @@ pub fn url(gateway: &Gateway, delivery: DeliveryId) -> String {
 pub async fn download(
     State(gateway): State<Arc<Gateway>>,
     Extension(request_id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     Path(delivery): Path<String>,
 ) -> Response {
     let refusal = |status: StatusCode, code: &str, message: &str| {
         (status, Json(json!({ "code": code, "message": message, "requestId": request_id.as_str() }))).into_response()
     };
-    let viewer = match bearer.viewer(&gateway).await {
+    let viewer = match credentials.viewer(Use::Download, &gateway).await {
         Ok(Some(viewer)) => viewer,
         Ok(None) => {
             let message = "Send an API key or a user's token as `Authorization: Bearer …`.";
             let refusal = refusal(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message);
             return ([(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response();
         }
-        Err(response) => return response,
+        Err(not_taken) => return not_taken.into_response(),
     };
     let unknown = || refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such delivery.");
     let Ok(id) = delivery.parse::<DeliveryId>() else { return unknown() };

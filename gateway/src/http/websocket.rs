@@ -5,8 +5,9 @@ use crate::{
     gateway::Gateway,
     graphql::answer::{Answer, error_answer},
     http::{
-        bearer::{Bearer, NotTaken},
+        credentials::{Credentials, NotTaken},
         request_id::RequestId,
+        same_origin::Use,
     },
 };
 use async_graphql::{Error, ErrorExtensions, Request};
@@ -39,13 +40,17 @@ const INITIALISATION: Duration = Duration::from_secs(10);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A GET with an upgrade. The key comes with it or in the `connection_init` payload, as `authorization` or `Authorization`.
+/// A GET with an upgrade. The key or the session comes with it, or the key in the `connection_init` payload, as `authorization`
+/// or `Authorization`.
 pub async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
-    bearer: Bearer,
+    credentials: Credentials,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    if let Err(not_taken) = credentials.may(Use::Socket, &gateway) {
+        return not_taken.into_response();
+    }
     let upgrade = upgrade.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         return (StatusCode::BAD_REQUEST, "The subprotocol is graphql-transport-ws.").into_response();
@@ -56,7 +61,7 @@ pub async fn upgrade(
         .max_frame_size(LARGEST_MESSAGE)
         .read_buffer_size(READ_AT_ONCE)
         .write_buffer_size(0)
-        .on_upgrade(move |socket| Session { gateway, id, bearer, socket }.serve().instrument(span))
+        .on_upgrade(move |socket| Session { gateway, id, credentials, socket }.serve().instrument(span))
         .into_response()
 }
 
@@ -93,7 +98,7 @@ type OrEnd<T> = Result<T, End>;
 struct Session {
     gateway: Arc<Gateway>,
     id: RequestId,
-    bearer: Bearer,
+    credentials: Credentials,
     socket: WebSocket,
 }
 
@@ -149,9 +154,9 @@ impl Session {
                 ClientMessage::ConnectionInit { payload } => {
                     let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
                     if let Some(header) = header {
-                        self.bearer = Bearer::from_header(header);
+                        self.credentials = Credentials::from_header(header);
                     }
-                    let found = self.bearer.subscriber(&self.gateway).await;
+                    let found = self.credentials.subscriber(Use::Socket, &self.gateway).await;
                     found.map_err(|_| End::Close(4403, "Forbidden"))?;
                     return self.send(r#"{"type":"connection_ack"}"#.to_owned()).await;
                 }
@@ -164,9 +169,9 @@ impl Session {
 
     /// Begins an operation beside others.
     fn operation(&self, payload: serde_json::Value, others: usize) -> Operation {
-        let (gateway, bearer, id) = (self.gateway.clone(), self.bearer.clone(), self.id.clone());
+        let (gateway, credentials, id) = (self.gateway.clone(), self.credentials.clone(), self.id.clone());
         let answers = async move {
-            match begin(&gateway, &bearer, payload, others).await {
+            match begin(&gateway, &credentials, payload, others).await {
                 Ok((request, subscriber)) => answers(&gateway, request, subscriber, &id).await,
                 Err(error) => stream::iter([error_answer(error, &id)]).boxed(),
             }
@@ -191,7 +196,7 @@ impl Session {
 /// What an operation begins with. Who asks is looked up anew for each: the key may count no longer.
 async fn begin(
     gateway: &Gateway,
-    bearer: &Bearer,
+    credentials: &Credentials,
     payload: serde_json::Value,
     others: usize,
 ) -> Result<(Request, Option<crate::subscriptions::Subscriber>), Error> {
@@ -200,7 +205,7 @@ async fn begin(
             .extend_with(|_, e| e.set("code", "LIMIT_REACHED")));
     }
     let request = request(payload).map_err(Error::new)?;
-    Ok((request, bearer.subscriber(gateway).await.map_err(NotTaken::into_error)?))
+    Ok((request, credentials.subscriber(Use::Socket, gateway).await.map_err(NotTaken::into_error)?))
 }
 
 const PONG: &str = r#"{"type":"pong"}"#;

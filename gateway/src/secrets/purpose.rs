@@ -39,6 +39,9 @@ pub fn of_consent(consent: ConsentId) -> String {
     format!("consent {consent}")
 }
 
+/// The purpose of what goes with a browser that signs in.
+pub const OF_SIGN_INS: &str = "sign-in of a browser";
+
 /// The purpose of a value of the database.
 pub fn of(sealed: &Sealed) -> String {
     match sealed {

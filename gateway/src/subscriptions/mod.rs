@@ -33,7 +33,7 @@ use std::{
 };
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-pub use access::LiveKeys;
+pub use access::LiveCredentials;
 pub use question::operation;
 pub use shared::Hub;
 
@@ -73,26 +73,35 @@ fn one_field() -> Error {
     refused(Refusal::invalid("query", "A subscription has exactly one field, which stands in no fragment."))
 }
 
-/// Who subscribes, and by which key: its hash.
+/// What somebody subscribes by: its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// A key, by one of its secrets, or a user's token.
+    Token([u8; 32]),
+    /// The session of a browser.
+    Session([u8; 32]),
+}
+
+/// Who subscribes, and by what.
 #[derive(Clone)]
 pub struct Subscriber {
     /// Who.
     pub viewer: Viewer,
-    /// By which key.
-    pub key: [u8; 32],
+    /// By what.
+    pub by: Credential,
 }
 
-/// The answers to a subscription, until it is over or what the key may do has changed.
+/// The answers to a subscription, until it is over or what the subscriber may do has changed.
 pub async fn subscribe(
     gateway: &Arc<Gateway>,
     mut request: Request,
     subscriber: Option<Subscriber>,
     id: &RequestId,
 ) -> BoxStream<'static, Answer> {
-    let Some(Subscriber { viewer, key }) = subscriber else {
+    let Some(Subscriber { viewer, by }) = subscriber else {
         return stream::iter([error_answer(unauthenticated(), id)]).boxed();
     };
-    let access = gateway.live_keys().watch(key, &viewer);
+    let access = gateway.live_credentials().watch(by, &viewer);
     let question = Question::of(&mut request);
     let begun = Arc::new(OnceLock::new());
     let begin = operation_data(request, gateway, Some(viewer.clone()), id).data(Step::Begin(begun.clone()));
@@ -111,7 +120,7 @@ pub async fn subscribe(
     while_allowed(answers, access, id.clone())
 }
 
-/// Hears of other gateways' events and checks the keys of subscribers, until the gateway stops.
+/// Hears of other gateways' events and checks the keys and sessions of subscribers, until the gateway stops.
 pub async fn keep_up(gateway: Arc<Gateway>) {
     tokio::select! {
         () = gateway.stopping().cancelled() => {}

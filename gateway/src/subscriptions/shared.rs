@@ -15,7 +15,7 @@ use crate::{
 };
 use entente_domain::{
     AccountId,
-    access::{Actor, MemberRole, Viewer},
+    access::{Act, Actor, MemberRole, Viewer},
     event::Event,
 };
 use futures::StreamExt;
@@ -37,15 +37,22 @@ const BEFORE: i64 = 200;
 #[derive(PartialEq, Eq, Hash)]
 pub struct Key {
     memberships: Vec<(AccountId, MemberRole)>,
+    limits: Option<Vec<Act>>,
     asked: Asked,
 }
 
 impl Key {
     /// What the viewer may see, and what it asks. Who it is, is nothing of it.
     pub fn new(viewer: Viewer, asked: Asked) -> Self {
-        let mut memberships = viewer.memberships;
+        let Viewer { actor: _, mut memberships, limits } = viewer;
         memberships.sort_unstable();
-        Self { memberships, asked }
+        let limits = limits.map(|limits| Act::ALL.into_iter().filter(|act| limits.contains(act)).collect());
+        Self { memberships, limits, asked }
+    }
+
+    /// As whom all are answered who share the answers: as nobody in particular, who may see what each of them may see.
+    fn viewer(&self) -> Viewer {
+        Viewer { actor: Actor::Gateway, memberships: self.memberships.clone(), limits: self.limits.clone() }
     }
 }
 
@@ -91,8 +98,7 @@ impl Shared {
         let after = start.after.max(start.latest - BEFORE);
         let answers = Arc::new(Answers {
             gateway: gateway.clone(),
-            // Nobody in particular: what depended on who asks would be the same for all.
-            viewer: Viewer { actor: Actor::Gateway, memberships: key.memberships.clone() },
+            viewer: key.viewer(),
             question,
             start,
             id: RequestId::generate(),

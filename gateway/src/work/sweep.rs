@@ -48,6 +48,8 @@ async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     store.delete_old_events(now).await?;
     store.delete_old_idempotency_keys(now).await?;
     store.delete_expired_consents(now).await?;
+    store.delete_expired_sessions(now - gateway.settings.session_lifetimes().idle, now).await?;
+    store.delete_expired_invitations(now).await?;
     deliver::clean_up(gateway).await?;
     loop {
         let expired = store.expired_uploads(now).await?;

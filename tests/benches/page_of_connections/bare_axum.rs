@@ -22,7 +22,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement, types::ToSql};
 
 const CONNECTIONS: &str =
     "SELECT id, owner_id, recipient_id, account_low, account_high, pattern, state, note, settings,
-    proposed, settings_version, rejection, version, created_at, updated_at
+    agreed_version, proposed, proposed_at, settings_version, rejection, version, created_at, updated_at
     FROM connections WHERE owner_id = $1 OR recipient_id = $1 ORDER BY id DESC LIMIT $2";
 
 const ACCOUNTS: &str = "SELECT id, name, description, industry, contact_email, role, region, match_keys, privacy_level,

@@ -74,7 +74,7 @@ impl Company {
         };
         let hash = crate::secrets::token_hash(name);
         gateway.store().create_user(change, user.clone(), hash).await.unwrap().unwrap();
-        let viewer = Viewer { actor: Actor::User(user.id), memberships: vec![] };
+        let viewer = Viewer { actor: Actor::User(user.id), memberships: vec![], limits: None };
         let mut company = Self { gateway, account: AccountId::new(), viewer, _data: data };
         let created = company
             .press(

@@ -1,6 +1,11 @@
 //! Keys that act for one account.
 
-use super::{super::Conn, Changed, Done, Read, idempotency, paging::page, schema::api_keys};
+use super::{
+    super::{Conn, lock},
+    Changed, Done, Read, idempotency,
+    paging::page,
+    schema::api_keys,
+};
 use crate::{ApiKey, Change, Created, Outcome, Page, PageRequest, StoreError, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -14,8 +19,12 @@ struct ApiKeyRow {
     account_id: String,
     name: String,
     role: String,
+    purpose: String,
+    scopes: Option<String>,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    rotated_at: Option<Timestamp>,
+    old_works_until: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     created_at: Timestamp,
 }
@@ -29,8 +38,12 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             account: columns::id(&row.account_id)?,
             name: row.name,
             role: columns::from_name(&row.role, "role")?,
+            purpose: columns::from_name(&row.purpose, "purpose")?,
+            scopes: row.scopes.map(|scopes| columns::from_json(&scopes, "scopes")).transpose()?,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            rotated_at: row.rotated_at,
+            old_works_until: row.old_works_until,
             last_used_at: row.last_used_at,
             created_at: row.created_at,
         })
@@ -47,8 +60,12 @@ pub async fn create(conn: &mut Conn, change: &Change, key: ApiKey, token_hash: [
         account_id: key.account.to_string(),
         name: key.name,
         role: columns::name(&key.role)?,
+        purpose: columns::name(&key.purpose)?,
+        scopes: key.scopes.as_ref().map(columns::json).transpose()?,
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,
+        rotated_at: key.rotated_at,
+        old_works_until: key.old_works_until,
         last_used_at: key.last_used_at,
         created_at: key.created_at,
     };
@@ -59,7 +76,35 @@ pub async fn create(conn: &mut Conn, change: &Change, key: ApiKey, token_hash: [
     Ok(Done::created(key.id, Outcome::of(())))
 }
 
-/// Takes an API key of an account back, for good.
+/// Gives an API key of an account another secret. The rule says until when the present one works; none: it stops at once.
+pub async fn rotate(
+    conn: &mut Conn,
+    change: &Change,
+    (account, id): (AccountId, ApiKeyId),
+    token_hash: [u8; 32],
+    rule: impl FnOnce(&ApiKey) -> Result<Outcome<Option<Timestamp>>, Refusal> + Send,
+) -> Changed<ApiKey> {
+    lock(conn, "api_keys", &id.to_string()).await?;
+    let key = api_keys::table.find(id.to_string()).filter(api_keys::account_id.eq(account.to_string()));
+    let row = key.select(ApiKeyRow::as_select()).first(conn).await.optional()?;
+    let row = row.ok_or_else(|| Refusal::not_found("API key"))?;
+    let key = ApiKey::try_from(row)?;
+    let outcome = rule(&key)?;
+    let until = outcome.value;
+    let present: String = api_keys::table.find(id.to_string()).select(api_keys::token_hash).first(conn).await?;
+    diesel::update(api_keys::table.find(id.to_string()))
+        .set((
+            api_keys::old_token_hash.eq(until.map(|_| present)),
+            api_keys::old_works_until.eq(until),
+            api_keys::token_hash.eq(columns::hash(&token_hash)),
+            api_keys::rotated_at.eq(change.now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(Done::now(outcome.map(|until| ApiKey { old_works_until: until, rotated_at: Some(change.now), ..key })))
+}
+
+/// Takes an API key of an account back, for good, with both of its secrets.
 pub async fn revoke(conn: &mut Conn, change: &Change, account: AccountId, id: ApiKeyId) -> Changed<()> {
     let key = api_keys::table.find(id.to_string()).filter(api_keys::account_id.eq(account.to_string()));
     let written = diesel::update(key.filter(api_keys::revoked_at.is_null()))

@@ -3,21 +3,38 @@
 use super::{
     super::Conn,
     Read, jobs,
-    schema::{activations, audiences, projects, reports, sent_audiences},
+    schema::{activations, audiences, projects, reports, sent_audiences, settings_drafts},
 };
 use crate::columns;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    AudienceId, ConnectionId, DestinationId, MatchKey, Timestamp, activation::ActivationStatus, crosswalk::Crosswalk,
-    report::ReportStatus,
+    AccountId, AudienceId, ConnectionId, DestinationId, MatchKey, Timestamp, activation::ActivationStatus,
+    crosswalk::Crosswalk, report::ReportStatus,
 };
 
-/// A connection ended: its projects go, what was sent in it is revoked.
+/// A connection ended: its projects and its draft go, what was sent in it is revoked.
 pub async fn connection_ended(conn: &mut Conn, id: ConnectionId, now: Timestamp) -> Read<()> {
+    diesel::delete(settings_drafts::table.find(id.to_string())).execute(conn).await?;
     let gone: Vec<String> =
         projects::table.filter(projects::connection_id.eq(id.to_string())).select(projects::id).load(conn).await?;
     projects_deleted(conn, gone, now).await
+}
+
+/// By a connection's settings an account no longer activates: what was sent to it is revoked.
+pub async fn no_longer_activates(
+    conn: &mut Conn,
+    connection: ConnectionId,
+    account: AccountId,
+    now: Timestamp,
+) -> Read<()> {
+    let sent: Vec<String> = sent_audiences::table
+        .filter(sent_audiences::connection_id.eq(connection.to_string()))
+        .filter(sent_audiences::receiver_id.eq(account.to_string()).and(sent_audiences::revoked_at.is_null()))
+        .select(sent_audiences::id)
+        .load(conn)
+        .await?;
+    revoke(conn, sent, now).await
 }
 
 /// Projects go: with them their campaigns and event data sets, and reports that have not run. What was sent in them is

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Outcome, Page, PageRequest, StoreError, columns,
+    error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -18,6 +19,7 @@ use entente_domain::{
     account::Account,
     connection::{Connection, State},
     settings::Side,
+    settings_change,
 };
 use std::collections::HashMap;
 
@@ -33,7 +35,9 @@ pub(super) struct ConnectionRow {
     state: String,
     note: String,
     settings: Option<String>,
+    agreed_version: i64,
     proposed: Option<String>,
+    proposed_at: Option<Timestamp>,
     settings_version: i64,
     rejection: Option<String>,
     version: i64,
@@ -54,7 +58,9 @@ impl ConnectionRow {
             state: columns::name(&connection.state)?,
             note: connection.note.clone(),
             settings: connection.settings.as_ref().map(columns::json).transpose()?,
+            agreed_version: connection.agreed_version,
             proposed: connection.proposed.as_ref().map(columns::json).transpose()?,
+            proposed_at: connection.proposed_at,
             settings_version: connection.settings_version,
             rejection: connection.rejection.clone(),
             version: connection.version,
@@ -77,7 +83,9 @@ impl TryFrom<ConnectionRow> for Connection {
             state: columns::from_name(&row.state, "state")?,
             note: row.note,
             settings: settings(row.settings)?,
+            agreed_version: row.agreed_version,
             proposed: settings(row.proposed)?,
+            proposed_at: row.proposed_at,
             settings_version: row.settings_version,
             rejection: row.rejection,
             version: row.version,
@@ -114,25 +122,39 @@ pub async fn invite(
     Ok(Done::created(id, outcome.map(|_| ())))
 }
 
-/// Changes a connection. One that is over takes its projects with it.
+/// Changes a connection. One that is over takes its projects with it; a side that no longer activates loses what was sent to
+/// it.
 pub async fn change(
     conn: &mut Conn,
     change: &Change,
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection) -> Result<Outcome<Connection>, Refusal> + Send,
 ) -> Changed<Connection> {
-    lock(conn, "connections", &id.to_string()).await?;
-    let loaded = loaded(conn, id).await?.ok_or_else(|| Refusal::not_found("connection"))?;
+    let loaded = for_change(conn, id).await?;
     let outcome = rule(&loaded)?;
-    let present = connections::table.find(id.to_string()).filter(connections::version.eq(loaded.connection.version));
-    swapped(diesel::update(present).set(ConnectionRow::new(&outcome.value)?).execute(conn).await?)?;
+    write(conn, loaded.connection.version, &outcome.value).await?;
+    for side in settings_change::no_longer_activate(&loaded.connection, &outcome.value) {
+        cascade::no_longer_activates(conn, id, outcome.value.account_on(side), change.now).await?;
+    }
     if !outcome.value.state.is_live() {
         cascade::connection_ended(conn, id, change.now).await?;
     }
     Ok(Done::now(outcome))
 }
 
-async fn party(conn: &mut Conn, id: AccountId) -> Result<Account, crate::error::Stop> {
+/// Loads a connection to change it, or what belongs to it.
+pub async fn for_change(conn: &mut Conn, id: ConnectionId) -> Result<LoadedConnection, Stop> {
+    lock(conn, "connections", &id.to_string()).await?;
+    Ok(loaded(conn, id).await?.ok_or_else(|| Refusal::not_found("connection"))?)
+}
+
+/// Writes the next state of a connection over the version that was read.
+pub async fn write(conn: &mut Conn, read: i64, next: &Connection) -> Result<(), Stop> {
+    let present = connections::table.find(next.id.to_string()).filter(connections::version.eq(read));
+    swapped(diesel::update(present).set(ConnectionRow::new(next)?).execute(conn).await?)
+}
+
+async fn party(conn: &mut Conn, id: AccountId) -> Result<Account, Stop> {
     Ok(accounts::one(conn, id).await?.ok_or_else(|| Refusal::not_found("account"))?)
 }
 
@@ -192,7 +214,7 @@ pub async fn of_account(
 ) -> Read<Page<Connection>> {
     let states = filter.states.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let (owner_acts, recipient_acts) = (waiting_for(Side::Owner)?, waiting_for(Side::Recipient)?);
-    let me = account.to_string();
+    let (me, active) = (account.to_string(), columns::name(&State::Active)?);
     let rows = || {
         let mine = connections::owner_id.eq(me.clone()).or(connections::recipient_id.eq(me.clone()));
         let mut rows = connections::table.filter(mine).into_boxed::<Db>();
@@ -201,8 +223,12 @@ pub async fn of_account(
         }
         if filter.action_required {
             let as_owner = connections::owner_id.eq(me.clone()).and(connections::state.eq_any(owner_acts.clone()));
-            let as_recipient =
-                connections::recipient_id.eq(me.clone()).and(connections::state.eq_any(recipient_acts.clone()));
+            let change_waits = connections::state
+                .eq(active.clone())
+                .and(connections::proposed.is_not_null().and(connections::rejection.is_null()));
+            let as_recipient = connections::recipient_id
+                .eq(me.clone())
+                .and(connections::state.eq_any(recipient_acts.clone()).or(change_waits));
             rows = rows.filter(as_owner.or(as_recipient));
         }
         rows

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     Timestamp,
-    access::{Actor, Viewer},
+    access::{Act, Actor, Viewer},
+    api_key,
 };
 use std::collections::HashMap;
 
@@ -17,6 +18,18 @@ struct HolderRow {
     holder_id: Option<String>,
     account_id: Option<String>,
     role: Option<String>,
+    purpose: Option<String>,
+    scopes: Option<String>,
+}
+
+impl HolderRow {
+    /// What limits an API key beside its role.
+    fn limits(&self) -> Read<Option<Vec<Act>>> {
+        let Some(purpose) = &self.purpose else { return Ok(None) };
+        let scopes: Option<Vec<Act>> =
+            self.scopes.as_deref().map(|scopes| columns::from_json(scopes, "scopes")).transpose()?;
+        Ok(api_key::limits(columns::from_name(purpose, "purpose")?, scopes.as_deref()))
+    }
 }
 
 /// The rows of tokens that count.
@@ -79,5 +92,5 @@ fn viewer(rows: &[HolderRow]) -> Read<Option<Viewer>> {
             memberships.push((columns::id(account)?, columns::from_name(role, "role")?));
         }
     }
-    Ok(Some(Viewer { actor, memberships }))
+    Ok(Some(Viewer { actor, memberships, limits: first.limits()? }))
 }

@@ -1,9 +1,11 @@
 //! Connections.
 
 use super::{Answer, Store, change, read};
-use crate::{Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Page, PageRequest, Rule, StoreError};
+use crate::{
+    Change, ConnectionFilter, Created, LoadedConnection, LoadedPair, Page, PageRequest, PairRule, Rule, StoreError,
+};
 use async_recursion::async_recursion as boxed;
-use entente_domain::{AccountId, ConnectionId, connection::Connection};
+use entente_domain::{AccountId, ConnectionId, connection::Connection, settings_draft::SettingsDraft};
 use std::collections::HashMap;
 
 impl Store {
@@ -22,7 +24,8 @@ impl Store {
     }
 
     /// Changes a connection. One that is over takes its projects with it: their campaigns, event data sets and reports
-    /// that have not run are deleted, what was sent is revoked, activations end.
+    /// that have not run are deleted, what was sent is revoked, activations end. Where other settings come into force by
+    /// which a side no longer activates, what was sent to it is revoked.
     #[boxed]
     pub async fn change_connection(
         &self,
@@ -31,6 +34,38 @@ impl Store {
         rule: Rule<LoadedConnection, Connection>,
     ) -> Answer<Connection> {
         change!(self, change, |conn, by| queries::connections::change(conn, by, id, rule))
+    }
+
+    /// Saves what a connection's owner works on.
+    #[boxed]
+    pub async fn save_settings_draft(
+        &self,
+        change: Change,
+        id: ConnectionId,
+        rule: PairRule<LoadedConnection, Option<SettingsDraft>, SettingsDraft>,
+    ) -> Answer<SettingsDraft> {
+        change!(self, change, |conn, by| queries::settings_drafts::save(conn, by, id, rule))
+    }
+
+    /// Proposes what a connection's owner worked on: the draft is gone with that.
+    #[boxed]
+    pub async fn propose_settings_draft(
+        &self,
+        change: Change,
+        id: ConnectionId,
+        rule: PairRule<LoadedConnection, Option<SettingsDraft>, Connection>,
+    ) -> Answer<Connection> {
+        change!(self, change, |conn, by| queries::settings_drafts::propose(conn, by, id, rule))
+    }
+
+    /// Drafts by their connections, also those that were proposed. For their owners alone.
+    #[boxed]
+    pub async fn settings_drafts(
+        &self,
+        connections: &[ConnectionId],
+    ) -> Result<HashMap<ConnectionId, SettingsDraft>, StoreError> {
+        let connections = connections.to_vec();
+        read!(self, |conn| queries::settings_drafts::of_connections(conn, connections))
     }
 
     /// Connections by id.

@@ -10,10 +10,12 @@ mod consents;
 mod crosswalks;
 mod events;
 mod gateway;
+mod invitations;
 mod jobs;
 mod measurement;
 mod projects;
 mod sealed;
+mod sessions;
 mod sources;
 mod users;
 

@@ -83,7 +83,20 @@ impl Store {
         change!(self, change, |conn, by| queries::api_keys::create(conn, by, key, token_hash))
     }
 
-    /// Takes an API key of an account back, for good.
+    /// Gives an API key of an account another secret. The rule says until when the present one works; none: it stops at once.
+    #[boxed]
+    pub async fn rotate_api_key(
+        &self,
+        change: Change,
+        account: AccountId,
+        id: ApiKeyId,
+        token_hash: [u8; 32],
+        rule: Rule<ApiKey, Option<Timestamp>>,
+    ) -> Answer<ApiKey> {
+        change!(self, change, |conn, by| queries::api_keys::rotate(conn, by, (account, id), token_hash, rule))
+    }
+
+    /// Takes an API key of an account back, for good, with both of its secrets.
     #[boxed]
     pub async fn revoke_api_key(&self, change: Change, account: AccountId, id: ApiKeyId) -> Answer<()> {
         change!(self, change, |conn, by| queries::api_keys::revoke(conn, by, account, id))

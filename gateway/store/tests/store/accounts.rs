@@ -4,8 +4,9 @@ use crate::{
 };
 use entente_domain::{
     AccountId, ApiKeyId, Code, UserId,
-    access::{Actor, MemberRole},
+    access::{Act, Actor, MemberRole},
     account::Role,
+    api_key::{self, Purpose},
 };
 use entente_store::{ApiKey, Change, Member, Outcome, Picture, User};
 use std::collections::BTreeSet;
@@ -29,8 +30,12 @@ async fn a_token_is_found_in_one_statement(db: Database) {
         account: luma,
         name: "CI".into(),
         role: MemberRole::Analyst,
+        purpose: Purpose::Account,
+        scopes: None,
         expires_at: Some(at(100)),
         revoked_at: None,
+        rotated_at: None,
+        old_works_until: None,
         last_used_at: None,
         created_at: at(0),
     };
@@ -65,6 +70,80 @@ async fn a_token_is_found_in_one_statement(db: Database) {
     assert_eq!(holder([2; 32], 0).await, None, "it is revoked");
     done(db.store.replace_user_token(by, id, [5; 32]).await);
     assert_eq!((holder([1; 32], 0).await.is_none(), holder([5; 32], 0).await.is_some()), (true, true));
+}
+
+/// For one overlap at a time; revoking stops both secrets, and an expiry holds for both.
+async fn a_rotated_key_has_two_secrets_for_a_while(db: Database) {
+    let (luma, tv) = (account(&db, "Luma", Role::Advertiser).await, account(&db, "TV Tube", Role::Publisher).await);
+    let id = ApiKeyId::new();
+    let key = ApiKey {
+        id,
+        account: luma,
+        name: "CI".into(),
+        role: MemberRole::Admin,
+        purpose: Purpose::Service,
+        scopes: Some(vec![Act::Read, Act::ManageData]),
+        expires_at: Some(at(500)),
+        revoked_at: None,
+        rotated_at: None,
+        old_works_until: None,
+        last_used_at: None,
+        created_at: at(0),
+    };
+    let [first, second, third, fourth] = [hash(), hash(), hash(), hash()];
+    done(db.store.create_api_key(change(luma, "createApiKey"), key, first).await);
+    let rotate = async |by: AccountId, secret, seconds, until| {
+        let change = Change { now: at(seconds), ..change(by, "rotateApiKey") };
+        let rule = move |key: &ApiKey| api_key::rotate(key.life(), Some(at(until)), at(seconds)).map(Outcome::of);
+        db.store.rotate_api_key(change, by, id, secret, Box::new(rule)).await.unwrap().map_err(|refusal| refusal.code)
+    };
+    let works = async |secret, seconds| {
+        let viewer = db.store.viewer_by_token_hash(secret, at(seconds)).await.unwrap();
+        assert!(viewer.as_ref().is_none_or(|v| v.limits == Some(vec![Act::Read, Act::ManageData])), "{viewer:?}");
+        viewer.is_some()
+    };
+    assert_eq!(rotate(tv, second, 1, 100).await, Err(Code::NotFound));
+    let rotated = rotate(luma, second, 1, 100).await.unwrap();
+    assert_eq!((rotated.rotated_at, rotated.old_works_until), (Some(at(1)), Some(at(100))));
+    assert_eq!(db.store.api_keys_by_ids(&[id]).await.unwrap()[&id], rotated);
+    for (secret, seconds, expected) in
+        [(first, 99, true), (first, 100, false), (second, 99, true), (second, 499, true), (second, 500, false)]
+    {
+        assert_eq!(works(secret, seconds).await, expected, "{seconds}");
+    }
+    assert_eq!(rotate(luma, third, 50, 100).await, Err(Code::WrongState), "one overlap at a time");
+    rotate(luma, third, 50, 0).await.unwrap();
+    assert_eq!((works(first, 51).await, works(second, 51).await, works(third, 51).await), (false, false, true));
+    rotate(luma, fourth, 60, 900).await.unwrap();
+    assert_eq!((works(third, 499).await, works(third, 500).await), (true, false), "it expires with its key");
+    assert!(works(third, 61).await && works(fourth, 61).await);
+    done(db.store.revoke_api_key(change(luma, "revokeApiKey"), luma, id).await);
+    assert!(!works(third, 61).await && !works(fourth, 61).await);
+}
+
+/// However many leave at once, one ADMIN stays.
+async fn admins_who_leave_at_once_leave_one(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let mut admins = vec![db.store.members_of_accounts(&[luma]).await.unwrap()[&luma][0].user];
+    for name in ["Ann", "Ben", "Cem"] {
+        let user = user(&db, name).await;
+        let joins =
+            move |m: &[Member]| Ok(Outcome::of(m.iter().cloned().chain([Member { user, ..m[0].clone() }]).collect()));
+        done(db.store.change_members(change(luma, "setMember"), luma, Box::new(joins)).await);
+        admins.push(user);
+    }
+    let leave = admins.into_iter().map(|user| {
+        let store = db.store.clone();
+        tokio::spawn(async move {
+            let rule = move |m: &[Member]| Ok(Outcome::of(m.iter().filter(|m| m.user != user).cloned().collect()));
+            store.change_members(change(luma, "leaveAccount"), luma, Box::new(rule)).await.unwrap()
+        })
+    });
+    let left = futures::future::join_all(leave.collect::<Vec<_>>()).await;
+    let refused: Vec<_> = left.into_iter().filter_map(|left| left.unwrap().err()).map(|refusal| refusal.code).collect();
+    assert_eq!(refused, [Code::LastAdmin]);
+    let members = db.store.members_of_accounts(&[luma]).await.unwrap();
+    assert_eq!(members[&luma].iter().map(|m| m.role).collect::<Vec<_>>(), [MemberRole::Admin]);
 }
 
 async fn the_last_admin_stays(db: Database) {
@@ -143,6 +222,8 @@ async fn keys_are_in_use_by_mappings_and_connections(db: Database) {
 
 on_both!(
     a_token_is_found_in_one_statement,
+    a_rotated_key_has_two_secrets_for_a_while,
+    admins_who_leave_at_once_leave_one,
     the_last_admin_stays,
     a_refreshed_connect_code_replaces_the_old_one,
     the_coin_secret_stays_whoever_the_members_are,

@@ -74,8 +74,12 @@ async fn an_idempotency_key_gives_the_first_result(db: Database) {
                 account: luma,
                 name: "CI".into(),
                 role: entente_domain::access::MemberRole::Analyst,
+                purpose: entente_domain::api_key::Purpose::Account,
+                scopes: None,
                 expires_at: None,
                 revoked_at: None,
+                rotated_at: None,
+                old_works_until: None,
                 last_used_at: None,
                 created_at: at(0),
             };

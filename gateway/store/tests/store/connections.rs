@@ -1,12 +1,12 @@
 use crate::{
     database::{Database, done, on_both},
-    world::{account, campaign, command, connected, invite, invite_as, project},
+    world::{account, campaign, command, connected, exact, invite, invite_as, project, propose_draft, save_draft},
 };
 use entente_domain::{
     Code, ConnectionId,
     account::Role,
     connection::{Command, State},
-    settings::Side,
+    settings::{Counts, Side},
 };
 use entente_store::{ConnectionFilter, PageRequest};
 
@@ -57,6 +57,53 @@ async fn what_waits_agrees_with_the_rules(db: Database) {
     }
 }
 
+async fn a_change_waits_for_the_recipient(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let tv = account(&db, "TV Tube", Role::Publisher).await;
+    let id = connected(&db, luma, tv).await;
+    let waiting = async |viewer| {
+        let filter = ConnectionFilter { action_required: true, ..ConnectionFilter::default() };
+        db.store.connections_of_account(viewer, filter, PageRequest::first(10)).await.unwrap().total
+    };
+    let draft = done(save_draft(&db, id, exact()).await);
+    assert_eq!(db.store.settings_drafts(&[id]).await.unwrap()[&id], draft);
+    assert_eq!((waiting(luma).await, waiting(tv).await), (0, 0), "a draft is the owner's alone");
+    let proposed = done(propose_draft(&db, id, draft.version).await);
+    assert_eq!(db.store.connections_by_ids(&[id]).await.unwrap()[&id], proposed);
+    assert_eq!(db.store.settings_drafts(&[id]).await.unwrap()[&id].settings, None);
+    assert_eq!((waiting(luma).await, waiting(tv).await), (0, 1));
+    let reject = Command::RejectChange { version: 2, reason: "Protected, please.".into() };
+    let rejected = done(command(&db, id, Side::Recipient, reject).await);
+    assert_eq!(rejected.proposed_change().unwrap().rejection.as_deref(), Some("Protected, please."));
+    assert_eq!((waiting(luma).await, waiting(tv).await), (0, 0));
+    let again = done(save_draft(&db, id, exact()).await);
+    assert_eq!(again.version, 2, "no version comes twice");
+    done(propose_draft(&db, id, 2).await);
+    let accept = || Command::AcceptChange { version: 3, advertiser_names: vec![] };
+    let (one, other) =
+        tokio::join!(command(&db, id, Side::Recipient, accept()), command(&db, id, Side::Recipient, accept()));
+    let (won, lost) = match (one.unwrap(), other.unwrap()) {
+        (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
+        both => panic!("{both:?}"),
+    };
+    assert_eq!((won.settings.unwrap().counts, won.agreed_version), (Counts::Exact, 3));
+    assert!(matches!(lost.code, Code::WrongState | Code::Conflict), "{lost:?}");
+    done(save_draft(&db, id, exact()).await);
+    done(command(&db, id, Side::Recipient, Command::Delete).await);
+    assert!(db.store.settings_drafts(&[id]).await.unwrap().is_empty(), "it goes with its connection");
+}
+
+async fn drafts_saved_at_once_have_versions_of_their_own(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let tv = account(&db, "TV Tube", Role::Publisher).await;
+    let id = connected(&db, luma, tv).await;
+    let (one, other) = tokio::join!(save_draft(&db, id, exact()), save_draft(&db, id, exact()));
+    let mut versions: Vec<_> = [one.unwrap(), other.unwrap()].into_iter().flatten().map(|d| d.version).collect();
+    versions.sort_unstable();
+    assert!(versions == [1, 2] || versions == [1], "{versions:?}");
+    assert_eq!(db.store.settings_drafts(&[id]).await.unwrap()[&id].version, *versions.last().unwrap());
+}
+
 async fn a_deleted_connection_takes_its_projects(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let tv = account(&db, "TV Tube", Role::Publisher).await;
@@ -75,5 +122,7 @@ on_both!(
     of_crossing_invites_one_lives,
     after_one_has_ended_another_may_start,
     what_waits_agrees_with_the_rules,
+    a_change_waits_for_the_recipient,
+    drafts_saved_at_once_have_versions_of_their_own,
     a_deleted_connection_takes_its_projects,
 );

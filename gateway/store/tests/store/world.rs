@@ -14,6 +14,7 @@ use entente_domain::{
     match_key::AccountMatchKey,
     project::{self, NewCampaign, NewProject},
     settings::{ActivationPayer, Activators, AdvertiserName, Counts, Settings, Side, UseCase},
+    settings_draft::{self, NewSettingsDraft, SettingsDraft},
 };
 use entente_store::{
     AccountSecrets, Change, NewJob, Outcome, Publication, RefreshedAudience, RowsRead, SourceId, Upload, User,
@@ -129,7 +130,16 @@ pub async fn command(
 pub async fn connected(db: &Database, owner: AccountId, recipient: AccountId) -> ConnectionId {
     let id = invite(db, owner, recipient).await;
     done(command(db, id, Side::Recipient, Command::AcceptInvite).await);
-    let settings = Settings {
+    let propose =
+        Command::ProposeSettings { settings: settings(), owner_keys: vec![email()], recipient_keys: vec![email()] };
+    done(command(db, id, Side::Owner, propose).await);
+    let accept = Command::AcceptSettings { version: 1, advertiser_names: Vec::new() };
+    done(command(db, id, Side::Recipient, accept).await);
+    id
+}
+
+fn settings() -> Settings {
+    Settings {
         use_cases: vec![UseCase::Discover, UseCase::Activate, UseCase::Measure],
         match_keys: vec![email()],
         activators: Activators::Both,
@@ -137,12 +147,49 @@ pub async fn connected(db: &Database, owner: AccountId, recipient: AccountId) ->
         measurement_payer: Side::Owner,
         advertiser_names: vec![AdvertiserName { name: "Luma".into(), id: "luma".into() }],
         counts: Counts::Protected,
+    }
+}
+
+/// The settings of an active connection, but with exact counts.
+pub fn exact() -> Settings {
+    Settings { counts: Counts::Exact, ..settings() }
+}
+
+/// The answer to a draft that the owner saves.
+pub async fn save_draft(
+    db: &Database,
+    id: ConnectionId,
+    settings: Settings,
+) -> Result<Result<SettingsDraft, entente_domain::Refusal>, entente_store::StoreError> {
+    let by = db.store.connections_by_ids(&[id]).await.unwrap()[&id].owner;
+    let new = NewSettingsDraft {
+        settings,
+        read_version: None,
+        by: "gateway".into(),
+        owner_keys: vec![email()],
+        recipient_keys: vec![email()],
     };
-    let propose = Command::ProposeSettings { settings, owner_keys: vec![email()], recipient_keys: vec![email()] };
-    done(command(db, id, Side::Owner, propose).await);
-    let accept = Command::AcceptSettings { version: 1, advertiser_names: Vec::new() };
-    done(command(db, id, Side::Recipient, accept).await);
-    id
+    let rule = move |loaded: &entente_store::LoadedConnection, present: &Option<SettingsDraft>| {
+        settings_draft::save(&loaded.connection, Side::Owner, present.as_ref(), new, at(1)).map(Outcome::of)
+    };
+    db.store.save_settings_draft(change(by, "saveSettingsDraft"), id, Box::new(rule)).await
+}
+
+/// The answer to a draft that the owner proposes.
+pub async fn propose_draft(
+    db: &Database,
+    id: ConnectionId,
+    version: i64,
+) -> Result<Result<connection::Connection, entente_domain::Refusal>, entente_store::StoreError> {
+    let by = db.store.connections_by_ids(&[id]).await.unwrap()[&id].owner;
+    let rule = move |loaded: &entente_store::LoadedConnection, present: &Option<SettingsDraft>| {
+        let keys = (vec![email()], vec![email()]);
+        let (next, event) =
+            settings_draft::propose(&loaded.connection, Side::Owner, present.as_ref(), version, keys, at(1))?;
+        let events = NewEvent::of_connection(&next, event);
+        Ok(Outcome::of(next).events(events))
+    };
+    db.store.propose_settings_draft(change(by, "proposeSettingsChange"), id, Box::new(rule)).await
 }
 
 /// A project of a connection.

@@ -80,7 +80,12 @@ diesel::table! {
         account_id -> Text,
         name -> Text,
         role -> Text,
+        purpose -> Text,
+        scopes -> Nullable<Text>,
         token_hash -> Text,
+        old_token_hash -> Nullable<Text>,
+        old_works_until -> Nullable<Instant>,
+        rotated_at -> Nullable<Instant>,
         expires_at -> Nullable<Instant>,
         revoked_at -> Nullable<Instant>,
         last_used_at -> Nullable<Instant>,
@@ -98,7 +103,59 @@ diesel::table! {
         holder_id -> Nullable<Text>,
         account_id -> Nullable<Text>,
         role -> Nullable<Text>,
+        purpose -> Nullable<Text>,
+        scopes -> Nullable<Text>,
         expires_at -> Nullable<Instant>,
         revoked_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    invitations (id) {
+        id -> Text,
+        account_id -> Text,
+        email -> Text,
+        role -> Text,
+        token_hash -> Text,
+        created_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    sessions (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        created_at -> Instant,
+        last_seen_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    used_sign_ins (state_hash) {
+        state_hash -> Text,
+        expires_at -> Instant,
     }
 }

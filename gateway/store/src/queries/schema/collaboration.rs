@@ -14,12 +14,27 @@ diesel::table! {
         state -> Text,
         note -> Text,
         settings -> Nullable<Text>,
+        agreed_version -> BigInt,
         proposed -> Nullable<Text>,
+        proposed_at -> Nullable<Instant>,
         settings_version -> BigInt,
         rejection -> Nullable<Text>,
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    settings_drafts (connection_id) {
+        connection_id -> Text,
+        settings -> Nullable<Text>,
+        version -> BigInt,
+        saved_by -> Text,
+        saved_at -> Instant,
     }
 }
 
