@@ -133,6 +133,15 @@ async fn answers(gateway: &Gateway) -> u64 {
     line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
 }
 
+/// A key of an account.
+async fn key(party: &Party, role: &str, purpose: &str) -> Client {
+    let document = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
+        token userErrors { code message } } }";
+    let input = json!({ "accountId": party.account, "name": "CI", "role": role, "purpose": purpose });
+    let made = party.client.mutate(document, input).await;
+    Client::new(party.client.base(), made["token"].as_str().unwrap())
+}
+
 on_both_databases! {
     /// Who may see the same and asks the same is answered together, whatever its cursor and its key; who may not, or asks
     /// something else, is not.
@@ -141,14 +150,7 @@ on_both_databases! {
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
         let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
         let connection = luma.invite(&tv_tube).await;
-        let key = async |role: &str| {
-            let document = "mutation($input: CreateApiKeyInput!) { createApiKey(input: $input) {
-                token userErrors { code message } } }";
-            let input = json!({ "accountId": luma.account, "name": "CI", "role": role });
-            let made = luma.client.mutate(document, input).await;
-            Client::new(&gateway.url, made["token"].as_str().unwrap())
-        };
-        let (admin, analyst) = (key("ADMIN").await, key("ANALYST").await);
+        let (admin, analyst) = (key(&luma, "ADMIN", "ACCOUNT").await, key(&luma, "ANALYST", "ACCOUNT").await);
         let other_document = EVENTS.replace("cursor", "at cursor");
         let asking = [(&luma.client, EVENTS, 20), (&admin, EVENTS, 20), (&analyst, EVENTS, 5), (&admin, &other_document, 5)];
         let mut groups = vec![];
@@ -177,5 +179,36 @@ on_both_databases! {
             assert!(payloads.windows(2).all(|pair| pair[0] == pair[1]), "{payloads:?}");
         }
         assert_eq!(answers(&gateway).await - before, 3, "documents and roles, not subscribers");
+    }
+}
+
+on_both_databases! {
+    /// What a key is limited to holds for what it follows: by the same document it shares no answer with who may see more.
+    async fn a_service_key_shares_nothing_with_an_admin(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        let connection = luma.invite(&tv_tube).await;
+        let services = [key(&luma, "ADMIN", "SERVICE").await, key(&luma, "ADMIN", "SERVICE").await];
+        // No event leads to what only an ADMIN may read; over the same socket it is asked for by a query.
+        let members = "query($a: ID!) { account(id: $a) { members { totalCount } } }";
+        let mut followers = vec![];
+        for (client, forbidden) in [(&luma.client, false), (&services[0], true), (&services[1], true)] {
+            let mut socket = Socket::sign_in(&gateway.url, &client.token).await;
+            socket.ask(members, json!({ "a": luma.account })).await;
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"] == "FORBIDDEN", forbidden, "{answer}");
+            assert_eq!(answer["data"]["account"]["members"]["totalCount"] == 1, !forbidden, "{answer}");
+            assert_eq!(socket.next().await, None);
+            socket.ask(EVENTS, json!({ "a": luma.account, "after": "ZTA" })).await;
+            assert_eq!(event(&socket.next().await.unwrap()).0, "INVITED");
+            followers.push(socket);
+        }
+        let before = answers(&gateway).await;
+        tv_tube.accept_invite(&connection).await;
+        for socket in &mut followers {
+            assert_eq!(event(&socket.next().await.unwrap()).0, "INVITE_ACCEPTED");
+        }
+        assert_eq!(answers(&gateway).await - before, 2, "one for the ADMIN, one for both keys");
     }
 }

@@ -179,3 +179,83 @@ impl Answers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use entente_domain::{
+        ApiKeyId, UserId,
+        api_key::{Purpose, limits},
+    };
+    use std::collections::HashSet;
+
+    /// A user or a key, with its role in one account.
+    fn holder(account: AccountId, actor: Actor, role: MemberRole, limits: Option<Vec<Act>>) -> Viewer {
+        Viewer { actor, memberships: vec![(account, role)], limits }
+    }
+
+    /// Answers are shared by those who may see the same, and by nobody else.
+    #[test]
+    fn who_shares_may_see_the_same() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        let (user, key) = (|| Actor::User(UserId::new()), || Actor::ApiKey(ApiKeyId::new()));
+        let (admin, service) = (MemberRole::Admin, limits(Purpose::Service, None));
+        let scoped = |acts: &[Act]| limits(Purpose::Account, Some(acts));
+        let both = Viewer { memberships: vec![(luma, admin), (tv_tube, admin)], ..holder(luma, user(), admin, None) };
+        let reversed = Viewer { memberships: vec![(tv_tube, admin), (luma, admin)], ..both.clone() };
+        let (data_first, read_first) = ([Act::ManageData, Act::Read], [Act::Read, Act::ManageData]);
+        for (one, other, share) in [
+            (holder(luma, user(), admin, None), holder(luma, key(), admin, None), true),
+            (both.clone(), reversed, true),
+            (holder(luma, key(), admin, scoped(&data_first)), holder(luma, key(), admin, scoped(&read_first)), true),
+            (holder(luma, key(), admin, service.clone()), holder(luma, key(), admin, service.clone()), true),
+            (both, holder(luma, user(), admin, None), false),
+            (holder(luma, user(), admin, None), holder(tv_tube, user(), admin, None), false),
+            (holder(luma, user(), admin, None), holder(luma, user(), MemberRole::Manager, None), false),
+            (holder(luma, user(), admin, None), holder(luma, key(), admin, service.clone()), false),
+            (holder(luma, key(), admin, scoped(&Act::ALL)), holder(luma, key(), admin, service), false),
+            (holder(luma, key(), admin, scoped(&[Act::Read])), holder(luma, key(), admin, scoped(&read_first)), false),
+        ] {
+            let keys = [&one, &other].map(|viewer| Key::new(viewer.clone(), Asked::default()));
+            assert_eq!(keys[0] == keys[1], share, "{one:?}, {other:?}");
+            for (viewer, key) in [&one, &other].into_iter().zip(&keys) {
+                let answered = key.viewer();
+                assert!(!answered.is_operator());
+                for (account, act) in [luma, tv_tube].into_iter().flat_map(|a| Act::ALL.map(|act| (a, act))) {
+                    let allowed = viewer.authorise(account, act);
+                    assert_eq!(answered.authorise(account, act), allowed, "{viewer:?} {act:?}");
+                }
+            }
+        }
+    }
+
+    /// No event leads to a field that says who asks, which all who share an answer would read of nobody.
+    #[tokio::test]
+    async fn no_answer_depends_on_who_asks() {
+        let query = "{ __schema { types { name possibleTypes { name } fields { type {
+            name ofType { name ofType { name ofType { name } } } } } } } }";
+        let schema = crate::graphql::schema().execute(query).await.data.into_json().unwrap();
+        let types = schema["__schema"]["types"].as_array().unwrap();
+        let named = |of: &serde_json::Value| {
+            let mut of = of.clone();
+            while of["name"].is_null() {
+                of = of["ofType"].take();
+            }
+            of["name"].as_str().unwrap().to_owned()
+        };
+        let (mut reached, mut ahead) = (HashSet::new(), vec!["Subscription".to_owned()]);
+        while let Some(name) = ahead.pop() {
+            let of = types.iter().find(|of| of["name"] == *name).unwrap();
+            if reached.insert(name) {
+                let fields = of["fields"].as_array().into_iter().flatten().map(|field| named(&field["type"]));
+                let possible = of["possibleTypes"].as_array().into_iter().flatten().map(named);
+                ahead.extend(fields.chain(possible));
+            }
+        }
+        assert!(reached.contains("ConnectionEvent") && reached.contains("Project"));
+        for who_asks in ["Viewer", "Query", "Mutation"] {
+            assert!(!reached.contains(who_asks), "{who_asks}");
+        }
+    }
+}
