@@ -10,7 +10,7 @@ fn subscribe(id: &str, payload: &Value) -> Value {
     json!({ "type": "subscribe", "id": id, "payload": payload })
 }
 
-/// What breaks the protocol closes the socket with the protocol's code.
+/// What breaks the protocol closes the socket, with a code, before anything else is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_breaks_the_protocol_closes_the_socket() {
     let gateway = Gateway::start(Kind::Sqlite).await;
@@ -22,13 +22,14 @@ async fn what_breaks_the_protocol_closes_the_socket() {
         "query": "subscription($a: ID!) { accountEvents(accountId: $a) { cursor } }", "variables": { "a": luma.account },
     });
     for (messages, code) in [
-        (vec![subscribe("1", &events)], 4401),
-        (vec![init("ek_not-a-key")], 4403),
-        (vec![signed_in.clone(), signed_in.clone()], 4429),
-        (vec![signed_in.clone(), subscribe("1", &events), subscribe("1", &events)], 4409),
-        (vec![json!([])], 4400),
-        (vec![json!({ "type": "start", "id": "1", "payload": events })], 4400),
-        (vec![signed_in.clone(), json!({ "type": "subscribe", "payload": events })], 4400),
+        (vec![subscribe("1", &events)], None),
+        (vec![init("ek_not-a-key")], None),
+        (vec![signed_in.clone(), signed_in.clone()], Some(4429)),
+        (vec![json!([])], None),
+        (vec![json!({ "type": "x".repeat(1_000), "id": "1", "payload": events })], None),
+        (vec![signed_in.clone(), json!({ "type": "subscribe", "payload": events })], None),
+        (vec![signed_in.clone(), subscribe("1", &json!({ "query": 1 }))], None),
+        (vec![signed_in.clone(), subscribe("1", &json!(null))], None),
     ] {
         let mut socket = Socket::open(&gateway.url).await;
         for message in &messages {
@@ -40,8 +41,34 @@ async fn what_breaks_the_protocol_closes_the_socket() {
                 Err(closed) => break closed,
             }
         };
-        assert_eq!(closed, Some(code), "{messages:?}");
+        assert!(closed.is_some_and(|closed| code.is_none_or(|code| closed == code)), "{closed:?} {messages:?}");
     }
+}
+
+/// A client that offers an older protocol as well speaks this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_protocol_is_spoken() {
+    let gateway = Gateway::start(Kind::Sqlite).await;
+    for (offered, spoken) in [("graphql-ws, graphql-transport-ws", true), ("graphql-ws", false)] {
+        let headers = [("sec-websocket-protocol", offered)];
+        let socket = Socket::of_browser(&gateway.url, &headers).await;
+        assert_eq!(socket.is_some(), spoken, "{offered}");
+        let Some(mut socket) = socket else { continue };
+        socket.ask("{ __typename }", json!({})).await;
+        assert_eq!(socket.next().await, Some(json!({ "data": { "__typename": "Query" } })));
+    }
+}
+
+/// Who opens a socket and does not say who it is keeps it for ten seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_says_nothing_is_closed() {
+    let gateway = Gateway::start(Kind::Sqlite).await;
+    let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+    let mut signed_in = Socket::sign_in(&gateway.url, &luma.client.token).await;
+    let mut silent = Socket::open(&gateway.url).await;
+    silent.hear().await.unwrap_err();
+    signed_in.ask("{ __typename }", json!({})).await;
+    assert_eq!(signed_in.next().await, Some(json!({ "data": { "__typename": "Query" } })));
 }
 
 /// Operations run side by side; each is answered and completed under its id.
@@ -57,8 +84,7 @@ async fn operations_share_a_socket() {
     for (id, payload, pointer, expected) in [
         ("\"\u{1F45F}\\", json!({ "query": "{ viewer { kind } }" }), "/data/viewer/kind", "USER"),
         ("a", json!({ "query": "{ nothing }" }), "/data", ""),
-        ("b", json!({ "query": 1 }), "/errors/0/message", "`query` is missing or not a string."),
-        ("c", json!(null), "/errors/0/message", "The body is one JSON object."),
+        ("b", json!({ "query": "#".repeat((64 << 10) + 1) }), "/errors/0/message", "The document is longer than 64 KiB."),
     ] {
         socket.say(&subscribe(id, &payload)).await;
         let answer = socket.hear().await.unwrap();
@@ -80,7 +106,14 @@ async fn operations_share_a_socket() {
     // One that is completed makes room.
     socket.say(&json!({ "type": "complete", "id": "0" })).await;
     socket.say(&subscribe("again", &json!({ "query": "{ viewer { kind } }" }))).await;
-    assert_eq!(socket.hear().await.unwrap()["payload"]["data"]["viewer"]["kind"], "USER");
+    let answer = loop {
+        // What was on its way to the one that is completed may still come.
+        let message = socket.hear().await.unwrap();
+        if message["id"] != "0" {
+            break message;
+        }
+    };
+    assert_eq!(answer["payload"]["data"]["viewer"]["kind"], "USER", "{answer}");
 }
 
 /// A subscription has one field, which no fragment hides.

@@ -29,7 +29,9 @@ const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// What names and aliases a document may have; values belong into variables.
-const LONGEST_DOCUMENT: usize = 64 << 10;
+pub const LONGEST_DOCUMENT: usize = 64 << 10;
+/// What is said of a longer one.
+pub const TOO_LONG: &str = "The document is longer than 64 KiB.";
 
 /// A client of a stream that takes nothing for this long has gone.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -121,12 +123,11 @@ fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
     request(serde_json::from_slice(body).map_err(|_| "The body is not JSON.")?)
 }
 
-/// The same, of what is JSON already.
-pub fn request(json: serde_json::Value) -> Result<Request, &'static str> {
+fn request(json: serde_json::Value) -> Result<Request, &'static str> {
     let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
     match fields.get("query").and_then(serde_json::Value::as_str) {
         None => return Err("`query` is missing or not a string."),
-        Some(document) if document.len() > LONGEST_DOCUMENT => return Err("The document is longer than 64 KiB."),
+        Some(document) if document.len() > LONGEST_DOCUMENT => return Err(TOO_LONG),
         Some(_) => {}
     }
     if fields.get("operationName").is_some_and(|v| !v.is_string() && !v.is_null()) {
@@ -230,7 +231,7 @@ fn event_stream(mut answers: BoxStream<'static, Answer>, stopping: CancellationT
             };
             let is_last = answer.is_none();
             let event = match answer {
-                Some(answer) => sse::Event::default().event("next").data(answer),
+                Some(answer) => sse::Event::default().event("next").data(answer.json()),
                 None => sse::Event::default().event("complete").data(""),
             };
             if sender.send_timeout(Ok::<_, Infallible>(event), PATIENCE).await.is_err() || is_last {

@@ -7,6 +7,7 @@ pub mod graphiql;
 mod graphql;
 mod oauth;
 mod page;
+mod patient;
 mod probes;
 pub mod rejected_rows;
 pub mod request_id;

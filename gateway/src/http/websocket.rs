@@ -1,6 +1,9 @@
 //! `graphql-transport-ws`: any number of operations over one WebSocket.
 
-use super::graphql::{PATIENCE, answers, request};
+use super::{
+    graphql::{LONGEST_DOCUMENT, PATIENCE, TOO_LONG, answers},
+    patient::Patient,
+};
 use crate::{
     gateway::Gateway,
     graphql::answer::{Answer, error_answer},
@@ -9,23 +12,23 @@ use crate::{
         request_id::RequestId,
         same_origin::Use,
     },
+    subscriptions::Subscriber,
 };
-use async_graphql::{Error, ErrorExtensions, Request};
+use async_graphql::{Data, Error, ErrorExtensions, Executor, Request, Response};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::{
     Extension,
     extract::{
-        State,
+        FromRequestParts, State,
         ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     },
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    http::{self, StatusCode, header},
+    response::{IntoResponse, Response as HttpResponse},
 };
-use futures::{FutureExt, StreamExt, stream, stream::BoxStream};
-use serde::Deserialize;
-use serde_json::json;
-use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_stream::StreamMap;
+use futures::{FutureExt, SinkExt, StreamExt, future, stream, stream::BoxStream};
+use std::{any::TypeId, sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -39,195 +42,167 @@ const MOST_OPERATIONS: usize = 100;
 const INITIALISATION: Duration = Duration::from_secs(10);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// The longest reason that fits into a frame that closes a socket, in bytes.
+const LONGEST_REASON: usize = 123;
 
-/// A GET with an upgrade. The key or the session comes with it, or the key in the `connection_init` payload, as `authorization`
-/// or `Authorization`.
+/// A GET with an upgrade. The key or the session comes with it, or the key in the `connection_init` payload, as
+/// `authorization` or `Authorization`.
 pub async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
     Extension(id): Extension<RequestId>,
     credentials: Credentials,
     upgrade: WebSocketUpgrade,
-) -> Response {
+) -> HttpResponse {
     if let Err(not_taken) = credentials.may(Use::Socket, &gateway) {
         return not_taken.into_response();
     }
     let upgrade = upgrade.protocols([PROTOCOL]);
-    if upgrade.selected_protocol().is_none() {
+    let protocol = protocol().await.filter(|_| upgrade.selected_protocol().is_some());
+    let Some(protocol) = protocol else {
         return (StatusCode::BAD_REQUEST, "The subprotocol is graphql-transport-ws.").into_response();
-    }
+    };
     let span = tracing::Span::current();
     upgrade
         .max_message_size(LARGEST_MESSAGE)
         .max_frame_size(LARGEST_MESSAGE)
         .read_buffer_size(READ_AT_ONCE)
         .write_buffer_size(0)
-        .on_upgrade(move |socket| Session { gateway, id, credentials, socket }.serve().instrument(span))
+        .on_upgrade(move |socket| serve(socket, protocol, gateway, id, credentials).instrument(span))
         .into_response()
 }
 
-/// What clients say.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum ClientMessage {
-    ConnectionInit {
-        #[serde(default)]
-        payload: serde_json::Value,
-    },
-    Subscribe {
-        id: String,
-        payload: serde_json::Value,
-    },
-    Complete {
-        id: String,
-    },
-    Ping,
-    Pong,
+/// The one protocol that is spoken, whatever others a client offers before it.
+async fn protocol() -> Option<GraphQLProtocol> {
+    let asks = http::Request::builder().header(header::SEC_WEBSOCKET_PROTOCOL, PROTOCOL).body(()).ok()?;
+    GraphQLProtocol::from_request_parts(&mut asks.into_parts().0, &()).await.ok()
 }
 
-/// How a session ends.
-enum End {
-    /// The client has gone, or takes nothing.
-    Gone,
-    /// With a reason, for the client.
-    Close(u16, &'static str),
-}
-
-/// What ends a session, where it ends.
-type OrEnd<T> = Result<T, End>;
-
-struct Session {
+async fn serve(
+    socket: WebSocket,
+    protocol: GraphQLProtocol,
     gateway: Arc<Gateway>,
     id: RequestId,
     credentials: Credentials,
-    socket: WebSocket,
+) {
+    let (sink, messages) = socket.split();
+    let mut sink =
+        Patient::new(sink.with(|message| future::ok::<_, axum::Error>(with_short_reason(message))), PATIENCE);
+    let stopping = gateway.stopping().clone();
+    let initialised = CancellationToken::new();
+    let messages = messages.take_until(over(stopping.clone(), initialised.clone()));
+    let operations = Operations { gateway: gateway.clone(), id, room: Arc::new(Semaphore::new(MOST_OPERATIONS)) };
+    GraphQLWebSocket::new_with_pair(&mut sink, messages, operations, protocol)
+        .keepalive_timeout(None::<Duration>)
+        .on_connection_init(move |payload| async move {
+            let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
+            let credentials = header.map_or(credentials, Credentials::from_header);
+            credentials.subscriber(Use::Socket, &gateway).await.map_err(NotTaken::into_error)?;
+            initialised.cancel();
+            let mut data = Data::default();
+            data.insert(credentials);
+            Ok(data)
+        })
+        .serve()
+        .await;
+    if sink.gave_up() {
+        tracing::info!(message = "a WebSocket takes nothing and is closed");
+        metrics::counter!("entente_slow_subscribers_total").increment(1);
+    } else if stopping.is_cancelled() {
+        // Clients connect again.
+        let close = CloseFrame { code: 1012, reason: "The gateway stops".into() };
+        // Who does not hear it has gone.
+        let _ = timeout(FAREWELL, sink.send(Message::Close(Some(close)))).await;
+    }
 }
 
-/// The answers to an operation; none at its end.
-type Operation = BoxStream<'static, Option<Answer>>;
-
-impl Session {
-    async fn serve(mut self) {
-        let Err(end) = self.run().await;
-        if let End::Close(code, reason) = end {
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            // Who does not hear it has gone.
-            let _ = timeout(FAREWELL, self.socket.send(close)).await;
+/// Waits until a client is heard no more: when the gateway stops, or when the client has not said in time who it is.
+async fn over(stopping: CancellationToken, initialised: CancellationToken) {
+    let late = async {
+        if timeout(INITIALISATION, initialised.cancelled()).await.is_ok() {
+            future::pending::<()>().await;
         }
+    };
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = late => {}
+    }
+}
+
+/// Cuts a reason that may hold what the client sent.
+fn with_short_reason(message: Message) -> Message {
+    match message {
+        Message::Close(Some(CloseFrame { code, reason })) => {
+            let mut reason = reason.to_string();
+            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+        }
+        other => other,
+    }
+}
+
+/// The operations of one socket.
+#[derive(Clone)]
+struct Operations {
+    gateway: Arc<Gateway>,
+    id: RequestId,
+    room: Arc<Semaphore>,
+}
+
+impl Operations {
+    /// Who asks, when the operation may begin. It is looked up anew for each: the key may count no longer.
+    async fn begin(&self, request: &Request, credentials: &Credentials) -> Result<Option<Subscriber>, Error> {
+        if request.query.len() > LONGEST_DOCUMENT {
+            return Err(Error::new(TOO_LONG));
+        }
+        credentials.subscriber(Use::Socket, &self.gateway).await.map_err(NotTaken::into_error)
     }
 
-    async fn run(&mut self) -> OrEnd<std::convert::Infallible> {
-        self.initialise().await?;
-        let gateway = self.gateway.clone();
-        let mut operations: StreamMap<String, Operation> = StreamMap::new();
-        loop {
-            tokio::select! {
-                // Clients connect again.
-                () = gateway.stopping().cancelled() => return Err(End::Close(1012, "The gateway stops")),
-                message = receive(&mut self.socket) => match message? {
-                    ClientMessage::ConnectionInit { .. } => {
-                        return Err(End::Close(4429, "Too many initialisation requests"));
-                    }
-                    ClientMessage::Subscribe { id, .. } if operations.contains_key(&id) => {
-                        return Err(End::Close(4409, "Subscriber already exists"));
-                    }
-                    ClientMessage::Subscribe { id, payload } => {
-                        let operation = self.operation(payload, operations.len());
-                        operations.insert(id, operation);
-                    }
-                    ClientMessage::Complete { id } => drop(operations.remove(&id)),
-                    ClientMessage::Ping => self.send(PONG.to_owned()).await?,
-                    ClientMessage::Pong => {}
-                },
-                Some((id, answer)) = operations.next(), if !operations.is_empty() => {
-                    self.send(message(&id, answer.as_deref())).await?;
-                }
-            }
+    async fn answers(self, request: Request, credentials: Credentials) -> BoxStream<'static, Answer> {
+        match self.begin(&request, &credentials).await {
+            Ok(subscriber) => answers(&self.gateway, request, subscriber, &self.id).await,
+            Err(error) => stream::iter([error_answer(error, &self.id)]).boxed(),
         }
     }
+}
 
-    /// Waits for the client to say who it is.
-    async fn initialise(&mut self) -> OrEnd<()> {
-        let until = Instant::now() + INITIALISATION;
-        loop {
-            let message = timeout_at(until, receive(&mut self.socket)).await;
-            match message.map_err(|_| End::Close(4408, "Connection initialisation timeout"))?? {
-                ClientMessage::ConnectionInit { payload } => {
-                    let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
-                    if let Some(header) = header {
-                        self.credentials = Credentials::from_header(header);
-                    }
-                    let found = self.credentials.subscriber(Use::Socket, &self.gateway).await;
-                    found.map_err(|_| End::Close(4403, "Forbidden"))?;
-                    return self.send(r#"{"type":"connection_ack"}"#.to_owned()).await;
-                }
-                ClientMessage::Subscribe { .. } => return Err(End::Close(4401, "Unauthorized")),
-                ClientMessage::Ping => self.send(PONG.to_owned()).await?,
-                ClientMessage::Complete { .. } | ClientMessage::Pong => {}
-            }
-        }
+impl Executor for Operations {
+    async fn execute(&self, request: Request) -> Response {
+        self.execute_stream(request, None).next().await.unwrap_or_default()
     }
 
-    /// Begins an operation beside others.
-    fn operation(&self, payload: serde_json::Value, others: usize) -> Operation {
-        let (gateway, credentials, id) = (self.gateway.clone(), self.credentials.clone(), self.id.clone());
-        let answers = async move {
-            match begin(&gateway, &credentials, payload, others).await {
-                Ok((request, subscriber)) => answers(&gateway, request, subscriber, &id).await,
-                Err(error) => stream::iter([error_answer(error, &id)]).boxed(),
-            }
+    fn execute_stream(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        let Ok(place) = self.room.clone().try_acquire_owned() else {
+            return stream::iter([error_answer(no_room(), &self.id).into_response()]).boxed();
         };
+        let credentials = session
+            .as_ref()
+            .and_then(|data| data.get(&TypeId::of::<Credentials>())?.downcast_ref::<Credentials>())
+            .cloned()
+            .unwrap_or_default();
         // Boxed, so that what beginning takes is given back.
-        answers.boxed().flatten_stream().map(Some).chain(stream::iter([None])).boxed()
+        let answers = self.clone().answers(request, credentials).boxed().flatten_stream();
+        let responses = answers.map(move |answer| {
+            let _held = &place;
+            answer.into_response()
+        });
+        responses.boxed()
     }
+}
 
-    async fn send(&mut self, text: String) -> OrEnd<()> {
-        match timeout(PATIENCE, self.socket.send(Message::Text(text.into()))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_elapsed) => {
-                tracing::info!(message = "a WebSocket takes nothing and is closed");
-                metrics::counter!("entente_slow_subscribers_total").increment(1);
-                Err(End::Close(4008, "SLOW_CONSUMER"))
-            }
+fn no_room() -> Error {
+    Error::new("A socket has at most 100 operations at a time.").extend_with(|_, e| e.set("code", "LIMIT_REACHED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_fits_into_its_frame() {
+        for (reason, length) in [("", 0), ("short", 5), (&*"x".repeat(1_000), LONGEST_REASON), (&*"ü".repeat(100), 122)]
+        {
+            let close = |reason: &str| Message::Close(Some(CloseFrame { code: 1002, reason: reason.into() }));
+            assert_eq!(with_short_reason(close(reason)), close(reason.get(..length).unwrap_or_default()));
         }
-    }
-}
-
-/// What an operation begins with. Who asks is looked up anew for each: the key may count no longer.
-async fn begin(
-    gateway: &Gateway,
-    credentials: &Credentials,
-    payload: serde_json::Value,
-    others: usize,
-) -> Result<(Request, Option<crate::subscriptions::Subscriber>), Error> {
-    if others >= MOST_OPERATIONS {
-        return Err(Error::new("A socket has at most 100 operations at a time.")
-            .extend_with(|_, e| e.set("code", "LIMIT_REACHED")));
-    }
-    let request = request(payload).map_err(Error::new)?;
-    Ok((request, credentials.subscriber(Use::Socket, gateway).await.map_err(NotTaken::into_error)?))
-}
-
-const PONG: &str = r#"{"type":"pong"}"#;
-
-/// The message with an answer, or of an operation's end.
-fn message(id: &str, answer: Option<&str>) -> String {
-    let id = json!(id);
-    match answer {
-        Some(answer) => format!(r#"{{"type":"next","id":{id},"payload":{answer}}}"#),
-        None => format!(r#"{{"type":"complete","id":{id}}}"#),
-    }
-}
-
-/// The next message of the client. May be dropped at any moment.
-async fn receive(socket: &mut WebSocket) -> OrEnd<ClientMessage> {
-    loop {
-        let text = match socket.recv().await {
-            Some(Ok(Message::Text(text))) => text,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-            Some(Ok(Message::Binary(_))) => return Err(End::Close(4400, "Messages are text")),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
-        };
-        return serde_json::from_str(&text).map_err(|_| End::Close(4400, "Not a message of graphql-transport-ws"));
     }
 }

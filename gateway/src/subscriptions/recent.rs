@@ -3,7 +3,7 @@
 use crate::graphql::answer::Answer;
 use std::collections::VecDeque;
 
-/// Answers that are kept at most, and their bytes; the last one is always kept.
+/// Answers that are kept at most, and their bytes as JSON; the last one is always kept.
 const MOST: usize = 256;
 const MOST_BYTES: usize = 1 << 20;
 
@@ -15,7 +15,7 @@ pub struct Recent {
 }
 
 /// What comes after an event.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Next {
     /// This one, with its number.
     Answer(i64, Answer),
@@ -33,11 +33,11 @@ impl Recent {
 
     /// Keeps the answer to the next event, and as many before it as there is room for.
     pub fn push(&mut self, number: i64, answer: Answer) {
-        self.bytes += answer.len();
+        self.bytes += answer.json().len();
         self.answers.push_back((number, answer));
         while self.answers.len() > 1 && (self.answers.len() > MOST || self.bytes > MOST_BYTES) {
             let Some((number, gone)) = self.answers.pop_front() else { return };
-            self.bytes -= gone.len();
+            self.bytes -= gone.json().len();
             self.after = number;
         }
     }
@@ -55,6 +55,8 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{graphql::answer::answer, http::request_id::RequestId};
+    use async_graphql::Response;
     use proptest::prelude::*;
 
     /// What happens next: events of the given sizes are answered, or the reader takes some.
@@ -71,13 +73,13 @@ mod tests {
         #[test]
         fn a_reader_gets_everything_once(start in 0..20_i64, behind in 0..20_i64, step in 1..4_i64, turns in turns()) {
             let mut table: Vec<i64> = (1..=start).collect();
-            let mut recent = Recent::after(start);
+            let (mut recent, id) = (Recent::after(start), RequestId::generate());
             let (mut last, mut read) = ((start - behind).max(0), Vec::new());
             let first = last;
             let take = |recent: &Recent, table: &[i64], last: &mut i64, read: &mut Vec<i64>| {
                 match recent.next(*last) {
                     Next::Answer(number, answer) => {
-                        assert!(answer.starts_with(&format!("{number};")));
+                        assert!(answer.json().starts_with(&format!("{{\"data\":\"{number};")));
                         read.push(number);
                         *last = number;
                     }
@@ -96,10 +98,11 @@ mod tests {
                 for size in sizes {
                     let number = table.last().copied().unwrap_or(0) + step;
                     table.push(number);
-                    recent.push(number, format!("{number};{}", "x".repeat(size)).into());
+                    let response = Response::new(format!("{number};{}", "x".repeat(size)));
+                    recent.push(number, answer(response, &id));
                     prop_assert!(recent.answers.len() <= MOST);
                     prop_assert!(recent.bytes <= MOST_BYTES || recent.answers.len() == 1);
-                    prop_assert_eq!(recent.bytes, recent.answers.iter().map(|(_, a)| a.len()).sum::<usize>());
+                    prop_assert_eq!(recent.bytes, recent.answers.iter().map(|(_, a)| a.json().len()).sum::<usize>());
                 }
                 for _ in 0..takes {
                     take(&recent, &table, &mut last, &mut read);
