@@ -99,6 +99,11 @@ impl Schema {
         objects.map(|t| (t, t.fields.as_deref().unwrap_or_default()))
     }
 
+    /// The values of an enum, in their order.
+    pub fn enum_values(&self, name: &str) -> Vec<&str> {
+        self.0[name].enum_values.iter().flatten().map(|value| value.name.as_str()).collect()
+    }
+
     /// Where a field's arguments take ids: `input.audienceIds`.
     pub fn id_paths(&self, field: &Field) -> Vec<String> {
         field.args.iter().flat_map(|a| self.id_paths_below(&a.ty, &a.name)).collect()
@@ -114,11 +119,15 @@ impl Schema {
 
     /// An operation with one field, at the place that `around` makes for it, its arguments taken from variables.
     pub fn document(&self, operation: &str, field: &Field, around: impl Fn(String) -> String) -> String {
-        let declared: Vec<_> = field.args.iter().map(|a| format!("${}: {}", a.name, a.ty.written())).collect();
+        let default = |a: &Argument| a.default_value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
+        let declared: Vec<_> =
+            field.args.iter().map(|a| format!("${}: {}{}", a.name, a.ty.written(), default(a))).collect();
         let passed: Vec<_> = field.args.iter().map(|a| format!("{0}: ${0}", a.name)).collect();
         let selection = self.selection(field.ty.inner(), 1);
-        let asked = around(format!("{}({}) {selection}", field.name, passed.join(", ")));
-        format!("{operation}({}) {{ {asked} }}", declared.join(", "))
+        let listed =
+            |items: &[String]| if items.is_empty() { String::new() } else { format!("({})", items.join(", ")) };
+        let asked = around(format!("{}{} {selection}", field.name, listed(&passed)));
+        format!("{operation}{} {{ {asked} }}", listed(&declared))
     }
 
     /// Scalars of a type and of what it holds, without fields that need arguments.

@@ -31,7 +31,7 @@ async fn what_breaks_the_protocol_closes_the_socket() {
         (vec![signed_in.clone(), subscribe("1", &json!({ "query": 1 }))], None),
         (vec![signed_in.clone(), subscribe("1", &json!(null))], None),
     ] {
-        let mut socket = Socket::open(&gateway.url).await;
+        let mut socket = Socket::connect(&gateway.url).await;
         for message in &messages {
             socket.say(message).await;
         }
@@ -65,7 +65,7 @@ async fn a_socket_that_says_nothing_is_closed() {
     let gateway = Gateway::start(Kind::Sqlite).await;
     let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
     let mut signed_in = Socket::sign_in(&gateway.url, &luma.client.token).await;
-    let mut silent = Socket::open(&gateway.url).await;
+    let mut silent = Socket::connect(&gateway.url).await;
     silent.hear().await.unwrap_err();
     signed_in.ask("{ __typename }", json!({})).await;
     assert_eq!(signed_in.next().await, Some(json!({ "data": { "__typename": "Query" } })));
@@ -84,7 +84,12 @@ async fn operations_share_a_socket() {
     for (id, payload, pointer, expected) in [
         ("\"\u{1F45F}\\", json!({ "query": "{ viewer { kind } }" }), "/data/viewer/kind", "USER"),
         ("a", json!({ "query": "{ nothing }" }), "/data", ""),
-        ("b", json!({ "query": "#".repeat((64 << 10) + 1) }), "/errors/0/message", "The document is longer than 64 KiB."),
+        (
+            "b",
+            json!({ "query": "#".repeat((64 << 10) + 1) }),
+            "/errors/0/message",
+            "The document is longer than 64 KiB.",
+        ),
     ] {
         socket.say(&subscribe(id, &payload)).await;
         let answer = socket.hear().await.unwrap();

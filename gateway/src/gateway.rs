@@ -75,7 +75,7 @@ impl Gateway {
 
     /// The GraphQL schema.
     pub fn schema(&self) -> &Schema {
-        self.schema.get_or_init(crate::graphql::schema)
+        self.schema.get_or_init(|| crate::graphql::schema(self.settings.introspection))
     }
 
     /// The database.

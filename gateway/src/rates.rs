@@ -2,6 +2,7 @@
 
 use governor::{
     DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock, clock::DefaultClock,
+    middleware::StateInformationMiddleware,
 };
 use std::num::NonZeroU32;
 
@@ -13,9 +14,19 @@ const ALL_GUESSES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
 /// Browsers that may come back from the provider in a minute; each is a question to it.
 const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
 
+/// How a key stands after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Requests that it may make at once.
+    pub remaining: u32,
+    /// Seconds until it may make a whole minute's at once again.
+    pub whole_in: u64,
+}
+
 /// Limits of this gateway process.
 pub struct Rates {
-    requests: DefaultKeyedRateLimiter<[u8; 32]>,
+    requests_per_minute: NonZeroU32,
+    requests: DefaultKeyedRateLimiter<[u8; 32], StateInformationMiddleware>,
     guesses: DefaultKeyedRateLimiter<entente_domain::AccountId>,
     all_guesses: DefaultDirectRateLimiter,
     sign_ins: DefaultDirectRateLimiter,
@@ -26,7 +37,8 @@ impl Rates {
     /// Limits with this many requests a minute and key.
     pub fn new(requests_per_minute: NonZeroU32) -> Self {
         Self {
-            requests: RateLimiter::keyed(Quota::per_minute(requests_per_minute)),
+            requests_per_minute,
+            requests: RateLimiter::keyed(Quota::per_minute(requests_per_minute)).with_middleware(),
             guesses: RateLimiter::keyed(Quota::per_minute(GUESSES_PER_MINUTE)),
             all_guesses: RateLimiter::direct(Quota::per_minute(ALL_GUESSES_PER_MINUTE)),
             sign_ins: RateLimiter::direct(Quota::per_minute(SIGN_INS_PER_MINUTE)),
@@ -34,9 +46,19 @@ impl Rates {
         }
     }
 
+    /// Requests that a key may make in a minute.
+    pub fn requests_per_minute(&self) -> u32 {
+        self.requests_per_minute.get()
+    }
+
     /// Counts a request of a key; the seconds to wait when there were too many.
-    pub fn request(&self, key: [u8; 32]) -> Result<(), u64> {
-        self.requests.check_key(&key).map_err(|no| no.wait_time_from(DefaultClock::default().now()).as_secs() + 1)
+    pub fn request(&self, key: [u8; 32]) -> Result<Standing, u64> {
+        let counted = self.requests.check_key(&key);
+        let state = counted.map_err(|no| no.wait_time_from(DefaultClock::default().now()).as_secs() + 1)?;
+        let remaining = state.remaining_burst_capacity();
+        let most = self.requests_per_minute.get();
+        let used = u64::from(most.saturating_sub(remaining));
+        Ok(Standing { remaining, whole_in: (used * 60).div_ceil(u64::from(most)) })
     }
 
     /// Counts a guess of a connect code; whether it may be made.

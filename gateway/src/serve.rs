@@ -3,7 +3,7 @@
 use crate::{
     destinations::{allow_list::AllowList, confinement::Limits, process::Workers, registry::Registry},
     gateway::Gateway,
-    http,
+    http::{self, documents::Documents},
     identities::Identities,
     rates::Rates,
     secrets::{self, KeyPlace, Secrets},
@@ -35,6 +35,7 @@ fn allow_many_open_files() {
 pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
     telemetry::start(&settings)?;
     allow_many_open_files();
+    let documents = Documents::read(&settings)?;
     let key_place = KeyPlace::of(&settings)?;
     // Everything in it is for the gateway alone.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
@@ -60,7 +61,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     tokio::spawn(async move { destinations.keep_up(stopping).await });
     tokio::spawn(subscriptions::keep_up(gateway.clone()));
     let runner = tokio::spawn(work::run(gateway.clone()));
-    let server = axum::serve(listener, http::router(gateway.clone()))
+    let server = axum::serve(listener, http::router(gateway.clone(), documents))
         .with_graceful_shutdown(gateway.stopping().clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
     let after = after_start.map(|run| tokio::spawn(run(gateway.clone())));

@@ -1,7 +1,7 @@
 //! Settings: defaults from `entente.toml`, then a file, then the environment. An unknown setting is an error.
 
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
 use entente_domain::sign_in::Lifetimes;
 use figment::{
@@ -34,6 +34,24 @@ impl TryFrom<String> for Networks {
         let parsed = networks.map(|network| {
             let parsed = network.parse::<IpNet>();
             parsed.map_err(|_| format!("`{network}` is not a network, such as 10.20.0.0/16"))
+        });
+        parsed.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Origins of pages, written with commas between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origins(pub Vec<HeaderValue>);
+
+impl TryFrom<String> for Origins {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let parsed = origins.map(|origin| match HeaderValue::from_str(origin) {
+            Ok(value) if is_origin(origin) => Ok(value),
+            _ => Err(format!("`{origin}` is not an origin, such as https://app.example or http://localhost:3000")),
         });
         parsed.collect::<Result<_, _>>().map(Self)
     }
@@ -120,6 +138,14 @@ pub struct Settings {
     pub upload_limit: u64,
     /// Per key.
     pub requests_per_minute: u32,
+    /// Whether the schema can be asked for.
+    pub introspection: bool,
+    /// Origins of pages that may ask from a browser.
+    pub cors_origins: Origins,
+    /// A file of documents by their SHA-256, or empty.
+    pub documents: String,
+    /// Only those documents are answered.
+    pub documents_only: bool,
     /// Bytes kept of what shows of people in comparisons.
     pub discover_memory: u64,
     /// 0: one for each core.
@@ -174,6 +200,9 @@ impl Settings {
         }
         if !self.consent_return_url.is_empty() && !is_web_address(&self.consent_return_url) {
             return refuse("consent_return_url", "it is a whole address, such as https://app.example/consented");
+        }
+        if self.documents_only && self.documents.is_empty() {
+            return refuse("documents_only", "it needs a file of `documents`");
         }
         if self.worker_memory < LEAST_MEMORY {
             return refuse("worker_memory", "it is at least 64 MiB");
@@ -270,6 +299,16 @@ impl Settings {
     }
 }
 
+/// Whether something is an origin as browsers write it: a scheme, a host and perhaps a port, nothing after it.
+fn is_origin(text: &str) -> bool {
+    let written = text.parse::<Uri>().ok().and_then(|uri| {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let is_plain = matches!(scheme, "http" | "https") && !authority.as_str().contains('@');
+        is_plain.then(|| format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+    });
+    written.as_deref() == Some(text)
+}
+
 /// Whether something is a whole address without a fragment, to which a query can be added.
 fn is_web_address(url: &str) -> bool {
     let address = url.parse::<Uri>();
@@ -318,6 +357,21 @@ mod tests {
             ("javascript:alert(1)", false),
         ] {
             assert_eq!(is_web_address(url), is_one, "{url}");
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        let parsed = |text: &str| Origins::try_from(text.to_owned()).map(|origins| origins.0.len());
+        for (text, count) in
+            [("", 0), ("https://app.luma.example", 1), ("https://app.luma.example, http://localhost:3000", 2)]
+        {
+            assert_eq!(parsed(text), Ok(count), "{text}");
+        }
+        for text in
+            ["*", "null", "app.luma.example", "https://app.luma.example/", "https://App.luma.example", "file:///a"]
+        {
+            assert!(parsed(text).is_err(), "{text}");
         }
     }
 

@@ -252,7 +252,7 @@ async fn exchange(gateway: &Gateway, openid: &OpenId, begun: &Begun, code: Strin
             RequestTokenError::Request(error) => provider(error),
             _ => provider("its tokens cannot be read"),
         })?;
-    let token = tokens.id_token().ok_or_else(|| NotSignedIn::TokenRefused("there is none"))?;
+    let token = tokens.id_token().ok_or(NotSignedIn::TokenRefused("there is none"))?;
     let verifier = client
         .id_token_verifier()
         .set_allowed_algs(ALGORITHMS)

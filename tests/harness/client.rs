@@ -46,7 +46,10 @@ impl Client {
         if !document.starts_with("subscription") {
             return self.ask(document, variables).await;
         }
-        let request = self.http.post(format!("{}/graphql", self.base)).bearer_auth(&self.token);
+        let mut request = self.http.post(format!("{}/graphql", self.base));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
         let body = json!({ "query": document, "variables": variables });
         let sent = request.header("accept", "text/event-stream").json(&body).send().await.unwrap();
         let mut events = sent.bytes_stream();

@@ -14,12 +14,12 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     /// Opens a socket and says nothing.
-    pub async fn open(base: &str) -> Self {
-        Self::open_with(base, &[]).await.unwrap()
+    pub async fn connect(base: &str) -> Self {
+        Self::connect_with(base, &[]).await.unwrap()
     }
 
     /// Opens a socket with these headers; `None` when it is refused.
-    async fn open_with(base: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
+    async fn connect_with(base: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
         let mut request = format!("{}/graphql", base.replacen("http", "ws", 1)).into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "graphql-transport-ws".parse().unwrap());
         for (name, value) in headers {
@@ -31,14 +31,14 @@ impl Socket {
 
     /// Opens a socket with these headers, as browsers do, which is acknowledged without a key; `None` when it is not.
     pub async fn of_browser(base: &str, headers: &[(&'static str, &str)]) -> Option<Self> {
-        let mut this = Self::open_with(base, headers).await?;
+        let mut this = Self::connect_with(base, headers).await?;
         this.say(&json!({ "type": "connection_init" })).await;
         this.hear().await.is_ok_and(|message| message["type"] == "connection_ack").then_some(this)
     }
 
     /// Opens a socket and signs in.
     pub async fn sign_in(base: &str, token: &str) -> Self {
-        let mut this = Self::open(base).await;
+        let mut this = Self::connect(base).await;
         let authorization = json!({ "Authorization": format!("Bearer {token}") });
         this.say(&json!({ "type": "connection_init", "payload": authorization })).await;
         let acknowledged = this.hear().await.expect("the socket is acknowledged");
@@ -48,8 +48,13 @@ impl Socket {
 
     /// Opens a socket, signs in and subscribes.
     pub async fn subscribe(base: &str, token: &str, document: &str, variables: Value) -> Self {
+        Self::open(base, token, &json!({ "query": document, "variables": variables })).await
+    }
+
+    /// The same with a whole request.
+    pub async fn open(base: &str, token: &str, payload: &Value) -> Self {
         let mut this = Self::sign_in(base, token).await;
-        this.ask(document, variables).await;
+        this.say(&json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
         this
     }
 

@@ -29,10 +29,10 @@ pub enum Act {
     ManageConnections,
     /// Destinations, sent audiences and activations.
     ManageDeliveries,
-    /// The account itself: its profile, its privacy level, and whatever is not among the others.
+    /// The account itself: its profile, its privacy level, its audit log, and whatever is not among the others.
     #[serde(rename = "MANAGE_ACCOUNT")]
     Manage,
-    /// Users, API keys, the audit log, deleting the account.
+    /// Users, API keys, deleting the account.
     Administer,
 }
 

@@ -7,6 +7,7 @@ use crate::graphql::{
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
+    cost::{list_size, sized, slicing_by},
     crosswalk::{Crosswalk, CrosswalkPage},
     data_connection::{DataConnection, DataConnectionPage},
     destination::{Destination, DestinationPage},
@@ -171,7 +172,10 @@ impl Account {
     }
 
     /// Its connections, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn connections(
         &self,
@@ -193,7 +197,10 @@ impl Account {
     }
 
     /// Its audiences, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn audiences(
         &self,
@@ -220,7 +227,10 @@ impl Account {
     }
 
     /// Its data connections, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn data_connections(
         &self,
         ctx: &Context<'_>,
@@ -236,7 +246,10 @@ impl Account {
     }
 
     /// Its crosswalks, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn crosswalks(
         &self,
         ctx: &Context<'_>,
@@ -252,7 +265,10 @@ impl Account {
     }
 
     /// Exposures and conversions that it loaded, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn event_data_sets(
         &self,
         ctx: &Context<'_>,
@@ -268,7 +284,10 @@ impl Account {
     }
 
     /// Its reports, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn reports(
         &self,
         ctx: &Context<'_>,
@@ -284,7 +303,10 @@ impl Account {
     }
 
     /// Its destinations, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn destinations(
         &self,
         ctx: &Context<'_>,
@@ -300,7 +322,10 @@ impl Account {
     }
 
     /// Audiences that it sent to others, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn sent_audiences(
         &self,
         ctx: &Context<'_>,
@@ -317,7 +342,10 @@ impl Account {
     }
 
     /// Audiences that others sent to it, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn received_audiences(
         &self,
         ctx: &Context<'_>,
@@ -334,7 +362,10 @@ impl Account {
     }
 
     /// Received audiences that it delivers or delivered, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn activations(
         &self,
         ctx: &Context<'_>,
@@ -350,7 +381,10 @@ impl Account {
     }
 
     /// Users who may act for it. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn members(
         &self,
         ctx: &Context<'_>,
@@ -367,7 +401,10 @@ impl Account {
     }
 
     /// Invitations that wait to be accepted, newest first. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn invitations(
         &self,
         ctx: &Context<'_>,
@@ -383,7 +420,10 @@ impl Account {
     }
 
     /// Keys that act for it, newest first. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn api_keys(
         &self,
         ctx: &Context<'_>,
@@ -399,7 +439,10 @@ impl Account {
     }
 
     /// Work that runs or ran for it, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn jobs(
         &self,
         ctx: &Context<'_>,
@@ -414,8 +457,11 @@ impl Account {
         Ok(JobPage::of(page, Job))
     }
 
-    /// Who did what to what and when, newest first. For ADMIN.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    /// Who did what to what and when, newest first. For ADMIN and MANAGER.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
@@ -425,7 +471,7 @@ impl Account {
         #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<AuditEntryPage> {
-        self.authorised(ctx, Act::Administer)?;
+        self.authorised(ctx, Act::Manage)?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let filter = filter.unwrap_or_default().filter().map_err(refused)?;
         let page = gateway(ctx).store().audit_of_account(self.0.id, filter, request).await.map_err(fault)?;

@@ -3,6 +3,7 @@
 use crate::{
     graphql::{
         access::{authorise, change, creation, gateway, loaders, now},
+        cost::{list_size, sized, slicing_by},
         delivery::{Delivery, DeliveryPage},
         destination::Destination,
         fault::{allow, fault, payload, refused},
@@ -127,7 +128,10 @@ impl Activation {
     }
 
     /// Its deliveries, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn deliveries(
         &self,
         ctx: &Context<'_>,

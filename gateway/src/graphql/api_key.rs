@@ -45,10 +45,10 @@ pub enum ApiKeyScope {
     ManageConnections,
     /// Destinations, sent audiences and activations.
     ManageDeliveries,
-    /// The account itself: its profile and its privacy level.
+    /// The account itself: its profile, its privacy level and its audit log.
     #[graphql(name = "MANAGE_ACCOUNT")]
     Manage,
-    /// Users, API keys and the audit log. It can let a user in who may do everything.
+    /// Users and API keys. It can let a user in who may do everything.
     Administer,
 }
 

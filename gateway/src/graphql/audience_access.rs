@@ -3,6 +3,7 @@
 use crate::graphql::{
     access::{connection_of, gateway},
     connection::Connection,
+    cost::list_size,
     fault::fault,
     id::{global, locals},
 };
@@ -65,7 +66,7 @@ impl ConnectionAccess {
     }
 
     /// The named connections; empty unless the kind is CUSTOM. At most 100.
-    #[graphql(complexity = "20 * child_complexity")]
+    #[graphql(complexity = "20 * child_complexity", directive = list_size::apply(20, None, None, false))]
     async fn connections(&self, ctx: &Context<'_>) -> Result<Vec<Connection>> {
         let named = self.named().iter().map(|id| connection_of(ctx, self.account, *id));
         let found = futures::future::try_join_all(named).await?;

@@ -3,6 +3,7 @@
 use crate::graphql::{
     access::{authorise, gateway, loaders},
     account::{PrivacyLevel, Role},
+    cost::{list_size, sized, slicing_by},
     fault::{fault, refused},
     id::global_as,
     loaders::load,
@@ -75,7 +76,10 @@ impl Collaborator {
     }
 
     /// Its first public audiences, newest first.
-    #[graphql(complexity = "page::cost(Some(first), None, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(Some(first), None, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first"]), sized(), false)
+    )]
     async fn public_audiences(
         &self,
         ctx: &Context<'_>,
@@ -97,7 +101,10 @@ pub struct CollaboratorQuery;
 impl CollaboratorQuery {
     /// Publishers and data partners with public audiences. Only advertisers, and agencies for their clients, browse it.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn directory(
         &self,
         ctx: &Context<'_>,

@@ -3,6 +3,7 @@
 use crate::graphql::{
     access::{Authorised, authorise, change, connection_of, creation, gateway, loaders, side},
     collaborator::{Collaborator, by_connect_code},
+    cost::{list_size, sized, slicing_by},
     fault::{allow, fault, payload, refused},
     id::{global, local, local_as},
     loaders::load,
@@ -204,7 +205,10 @@ impl Connection {
     }
 
     /// Its first projects, newest first.
-    #[graphql(complexity = "page::cost(Some(first), None, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(Some(first), None, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first"]), sized(), false)
+    )]
     async fn projects(
         &self,
         ctx: &Context<'_>,

@@ -3,6 +3,7 @@
 use crate::{
     graphql::{
         access::{actor_name, authorise, change, creation, gateway, loaders},
+        cost::{list_size, sized, slicing_by},
         fault::{allow, fault, payload, refused},
         id::{global, local},
         job::Job,
@@ -167,7 +168,10 @@ impl Crosswalk {
     }
 
     /// All loads, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn loads(
         &self,
         ctx: &Context<'_>,

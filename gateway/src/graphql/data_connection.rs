@@ -5,6 +5,7 @@ use crate::{
         access::{actor_name, authorise, change, creation, gateway, loaders},
         audience::{Audience, AudiencePage},
         audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
+        cost::{list_size, sized, slicing_by},
         fault::{allow, fault, payload, refused},
         id::{global, local},
         job::Job,
@@ -117,7 +118,7 @@ impl DataConnection {
     }
 
     /// Its 20 newest audiences; `audiences` of the account gives all of them.
-    #[graphql(complexity = "20 * child_complexity")]
+    #[graphql(complexity = "20 * child_complexity", directive = list_size::apply(20, None, None, false))]
     async fn audiences(&self, ctx: &Context<'_>) -> Result<AudiencePage> {
         let page = load(&loaders(ctx).audiences_of_data_connections, self.0.id).await?.unwrap_or_default();
         Ok(AudiencePage::of(page, Audience))
@@ -134,7 +135,10 @@ impl DataConnection {
     }
 
     /// All refreshes, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn refreshes(
         &self,
         ctx: &Context<'_>,

@@ -3,6 +3,7 @@
 use crate::{
     graphql::{
         access::gateway,
+        cost::{list_size, sized, slicing_by},
         fault::{fault, refused},
         id::global,
         page::{self, page},
@@ -90,7 +91,10 @@ impl Delivery {
     }
 
     /// Which rows the destination did not take, with its reasons; those that are kept.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn rejected_rows(
         &self,
         ctx: &Context<'_>,

@@ -4,6 +4,7 @@ use crate::{
     endpoint,
     graphql::{
         access::{authorise, change, creation, gateway, loaders, now, viewer},
+        cost::list_size,
         destination_consent::DestinationConsent,
         fault::{allow, fault, payload},
         id::{global, local},
@@ -352,7 +353,7 @@ pub struct DestinationQuery;
 #[Object]
 impl DestinationQuery {
     /// The destination types of this gateway, by id.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "10 * child_complexity", directive = list_size::apply(10, None, None, false))]
     async fn destination_types(&self, ctx: &Context<'_>) -> Result<Vec<DestinationType>> {
         viewer(ctx)?;
         Ok(gateway(ctx).destinations().types().into_iter().map(DestinationType).collect())

@@ -4,6 +4,7 @@ use crate::{
     discover::{DiscoverError, Discovery},
     graphql::{
         access::gateway,
+        cost::{cost, list_size, sized, slicing_by},
         fault::{fault, refused},
         id::{local_as, locals},
         match_key::{MatchKey, MatchKeyInput, keys},
@@ -244,7 +245,7 @@ pub struct Discover(Arc<Discovery>);
 #[Object]
 impl Discover {
     /// What a selection of mine and one of theirs have in common.
-    #[graphql(complexity = "COMPARISON + child_complexity")]
+    #[graphql(complexity = "COMPARISON + child_complexity", directive = cost::apply(COMPARISON.to_string()))]
     async fn compare(
         &self,
         #[graphql(desc = "Audiences of the viewing account; all when left out.")] mine: Option<SelectionInput>,
@@ -258,7 +259,11 @@ impl Discover {
 
     /// The five of their audiences most worth reaching, best first: against all of mine, by index where any shows one,
     /// otherwise by overlap. Fewer when fewer can be ranked.
-    #[graphql(complexity = "COMPARISON + 5 * child_complexity")]
+    #[graphql(
+        complexity = "COMPARISON + 5 * child_complexity",
+        directive = cost::apply(COMPARISON.to_string()),
+        directive = list_size::apply(5, None, None, false)
+    )]
     async fn relevant_audiences(&self) -> Result<Vec<RankedAudience>> {
         let visible = self.0.visible(None);
         let rated = self.0.rate(&Choice::All, visible).await.map_err(unanswered)?.map_err(refused)?;
@@ -268,7 +273,11 @@ impl Discover {
     }
 
     /// Each of their audiences against a selection of mine, newest first.
-    #[graphql(complexity = "COMPARISON + page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "COMPARISON + page::cost(first, last, child_complexity)",
+        directive = cost::apply(COMPARISON.to_string()),
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn overlaps(
         &self,

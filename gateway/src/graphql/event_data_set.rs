@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::{Authorised, actor_name, authorise, change, creation, gateway, loaders},
         conversion_event::{ConversionEvent, ConversionEventInput},
+        cost::{list_size, sized, slicing_by},
         event_columns::{ConversionColumns, ExposureColumns},
         fault::{allow, fault, payload, refused},
         id::{global, local},
@@ -145,7 +146,10 @@ impl EventDataSet {
     }
 
     /// The first 1,000 of these faults, in the order of the file.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn row_faults(
         &self,
         ctx: &Context<'_>,

@@ -128,11 +128,6 @@ pub fn access_changed() -> Error {
         .extend_with(|_, e| e.set("code", "ACCESS_CHANGED"))
 }
 
-/// What is said when a key asks too often.
-pub fn too_many_requests() -> Error {
-    Error::new("Too many requests with this key.").extend_with(|_, e| e.set("code", "RATE_LIMITED"))
-}
-
 /// Declares a mutation's payload: what it made, when it was made, and the refusals.
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? }) => {

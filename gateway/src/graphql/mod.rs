@@ -13,6 +13,7 @@ mod campaign;
 mod collaborator;
 mod connection;
 mod conversion_event;
+pub mod cost;
 mod crosswalk;
 mod data_connection;
 mod delivery;
@@ -98,18 +99,18 @@ const COMPLEXITY: usize = 100_000;
 /// Directives of one field.
 const DIRECTIVES: usize = 8;
 
-/// Builds the schema.
-pub fn schema() -> Schema {
-    async_graphql::Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
+/// Builds the schema. Without introspection it tells nothing of itself, by suggestions neither.
+pub fn schema(introspection: bool) -> Schema {
+    let schema = async_graphql::Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
         .limit_depth(DEPTH)
         .limit_complexity(COMPLEXITY)
-        .limit_directives(DIRECTIVES)
-        .finish()
+        .limit_directives(DIRECTIVES);
+    if introspection { schema.finish() } else { schema.disable_introspection().disable_suggestions().finish() }
 }
 
 /// The schema as text, as `schema.graphql` holds it.
 pub fn sdl() -> String {
-    schema().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    schema(true).sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
 }
 
 /// Gives an operation what its resolvers need; its loaders are its own.

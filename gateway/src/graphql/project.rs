@@ -5,6 +5,7 @@ use crate::graphql::{
     campaign::Campaign,
     collaborator::{Collaborator, collaborator},
     connection::Connection,
+    cost::{list_size, sized, slicing_by},
     discover::{self, Discover},
     event_data_set::{EventDataSet, EventDataSetPage},
     fault::{allow, fault, payload, refused},
@@ -155,14 +156,17 @@ impl Project {
     }
 
     /// Its campaigns; at most 50.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "10 * child_complexity", directive = list_size::apply(10, None, None, false))]
     async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
         let campaigns = load(&loaders(ctx).campaigns_of_projects, self.project.id).await?.unwrap_or_default();
         Ok(campaigns.into_iter().map(Campaign).collect())
     }
 
     /// Exposures and conversions that the viewing account loaded, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn event_data_sets(
         &self,
         ctx: &Context<'_>,
@@ -180,7 +184,10 @@ impl Project {
     }
 
     /// Reports of the viewing account, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn reports(
         &self,
         ctx: &Context<'_>,
@@ -222,7 +229,10 @@ impl Project {
     }
 
     /// Audiences that either side sent in it, newest first.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn sent_audiences(
         &self,
         ctx: &Context<'_>,

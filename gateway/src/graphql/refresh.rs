@@ -2,6 +2,7 @@
 
 use crate::graphql::{
     access::gateway,
+    cost::{list_size, sized, slicing_by},
     fault::{fault, refused},
     id::global,
     page::{self, page},
@@ -59,7 +60,10 @@ impl Refresh {
     }
 
     /// The first 1,000 of these faults, in the order of the file.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn row_faults(
         &self,
         ctx: &Context<'_>,

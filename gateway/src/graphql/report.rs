@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::{authorise, change, creation, gateway, loaders, project_of},
         campaign::Campaign,
+        cost::list_size,
         event_data_set::measurable,
         fault::{allow, fault, payload},
         id::{global, local, locals},
@@ -107,7 +108,7 @@ impl Report {
     }
 
     /// Its campaigns, without those that are gone.
-    #[graphql(complexity = "5 * child_complexity")]
+    #[graphql(complexity = "5 * child_complexity", directive = list_size::apply(5, None, None, false))]
     async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
         let loaders = loaders(ctx);
         let found = self.0.campaigns.iter().map(|id| load(&loaders.campaigns, *id));

@@ -6,6 +6,7 @@ use crate::{
         access::{authorise, change, connection_of, creation, gateway, loaders, may_read, now, project_of},
         collaborator::{Collaborator, collaborator},
         connection::Connection,
+        cost::{cost, list_size},
         discover::{COMPARISON, OverlapAnswer, partner_audiences, unanswered},
         fault::{allow, fault, payload},
         id::{global, local},
@@ -107,7 +108,7 @@ impl SentAudience {
     }
 
     /// The receiver's audiences that it is limited to, those that the sender still sees; none when it was sent whole.
-    #[graphql(complexity = "10 * child_complexity")]
+    #[graphql(complexity = "10 * child_complexity", directive = list_size::apply(10, None, None, false))]
     async fn within(&self, ctx: &Context<'_>) -> Result<Vec<PartnerAudience>> {
         let audiences = self.0.within.iter().map(|id| load(&loaders(ctx).audiences, *id));
         let found = futures::future::try_join_all(audiences).await?;
@@ -136,7 +137,7 @@ impl SentAudience {
     }
 
     /// How many people it reaches, as the sender may know it; null to the receiver.
-    #[graphql(complexity = "COMPARISON + child_complexity")]
+    #[graphql(complexity = "COMPARISON + child_complexity", directive = cost::apply(COMPARISON.to_string()))]
     async fn estimate(&self, ctx: &Context<'_>) -> Result<Option<OverlapAnswer>> {
         if !may_read(ctx, self.0.sender)? {
             return Ok(None);

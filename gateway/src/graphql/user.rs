@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::{change_outside_accounts, gateway, loaders, viewer},
         account::{Account, AccountPage, MemberRole},
+        cost::{list_size, sized, slicing_by},
         fault::{allow, fault, payload, refused},
         id::global,
         loaders::load,
@@ -90,7 +91,10 @@ impl Viewer {
     }
 
     /// The accounts that the viewer may act for.
-    #[graphql(complexity = "page::cost(first, last, child_complexity)")]
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
     async fn accounts(
         &self,
         ctx: &Context<'_>,

@@ -61,9 +61,9 @@ mod tests {
 
     #[test]
     fn a_cookie_counts_under_its_full_name() {
-        let read = |base_url, lines: &[&str]| {
+        let found = |base_url, lines: &[&str]| {
             let lines = lines.iter().map(|line| (header::COOKIE, line.parse().unwrap()));
-            super::read(&lines.collect(), SESSION, base_url)
+            read(&lines.collect(), SESSION, base_url)
         };
         for (base_url, lines, expected) in [
             ("https://entente.example", &["a=b; __Host-entente=es_x"][..], Some("es_x")),
@@ -74,7 +74,7 @@ mod tests {
             ("http://127.0.0.1:8080", &["entente=; =; ;;"], None),
             ("http://127.0.0.1:8080", &[], None),
         ] {
-            assert_eq!(read(base_url, lines).as_deref(), expected, "{lines:?}");
+            assert_eq!(found(base_url, lines).as_deref(), expected, "{lines:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     gateway::Gateway,
-    graphql::fault::{fault, session_ended, too_many_requests, unauthenticated},
+    graphql::fault::{fault, session_ended, unauthenticated},
     http::{
         cookies,
         same_origin::{Asked, HEADER, Use},
@@ -46,9 +46,6 @@ pub enum NotTaken {
         "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
     )]
     ByOthers,
-    /// It asks too often; the seconds to wait.
-    #[error("Too many requests with this key.")]
-    TooOften(u64),
     /// The database failed.
     #[error("a key could not be looked up: {0}")]
     Fault(#[from] entente_store::StoreError),
@@ -69,6 +66,14 @@ impl Credentials {
     pub fn from_header(value: &str) -> Self {
         let token = value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         token.map_or(Self::None, |(_, token)| Self::Bearer(secrets::token_hash(token.trim())))
+    }
+
+    /// What the gateway knows the token or the session by.
+    pub fn key(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::None => None,
+            Self::Bearer(hash) | Self::Session(hash, _) => Some(*hash),
+        }
     }
 
     /// The hash of the session's token.
@@ -94,13 +99,12 @@ impl Credentials {
 
     /// Who asks, and by what; nobody without a token and a session.
     pub async fn subscriber(&self, what: Use, gateway: &Gateway) -> Result<Option<Subscriber>, NotTaken> {
-        let (hash, by) = match self {
+        let by = match self {
             Self::None => return Ok(None),
-            Self::Bearer(hash) => (*hash, Credential::Token(*hash)),
-            Self::Session(hash, _) => (*hash, Credential::Session(*hash)),
+            Self::Bearer(hash) => Credential::Token(*hash),
+            Self::Session(hash, _) => Credential::Session(*hash),
         };
         self.may(what, gateway)?;
-        gateway.rates().request(hash).map_err(NotTaken::TooOften)?;
         let viewer = match by {
             Credential::Token(hash) => gateway.viewer(hash).await?.ok_or(NotTaken::KeyUnknown)?,
             Credential::Session(hash) => gateway.session(hash).await?.ok_or(NotTaken::SessionEnded)?,
@@ -116,10 +120,6 @@ impl IntoResponse for NotTaken {
                 (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], self.to_string()).into_response()
             }
             Self::ByOthers => (StatusCode::FORBIDDEN, self.to_string()).into_response(),
-            Self::TooOften(seconds) => {
-                let retry = [(header::RETRY_AFTER, seconds.to_string())];
-                (StatusCode::TOO_MANY_REQUESTS, retry, self.to_string()).into_response()
-            }
             Self::Fault(error) => {
                 tracing::error!(message = "a key could not be looked up", %error);
                 StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -135,7 +135,6 @@ impl NotTaken {
             Self::KeyUnknown => unauthenticated(),
             Self::SessionEnded => session_ended(),
             Self::ByOthers => Error::new(self.to_string()).extend_with(|_, e| e.set("code", "FORBIDDEN")),
-            Self::TooOften(_) => too_many_requests(),
             Self::Fault(_) => fault(self),
         }
     }

@@ -1,19 +1,26 @@
-//! GraphQL over HTTP (by its specification), and over server-sent events.
+//! GraphQL over HTTP (by its specification), over `graphql-transport-ws`, and over server-sent events.
 
 use crate::{
     gateway::Gateway,
     graphql::{
         answer::{Answer, answer, with_request_id},
+        cost::Asked,
         operation_data,
     },
-    http::{credentials::Credentials, request_id::RequestId, same_origin::Use},
+    http::{
+        credentials::Credentials,
+        documents::Documents,
+        graphql_request::{Refused, from_body, from_parameters},
+        request_id::RequestId,
+        same_origin::Use,
+    },
     subscriptions::{self, Subscriber, operation},
 };
-use async_graphql::{Request, Response, ServerError, Value, parser::types::OperationType};
+use async_graphql::{Request, Response, Value, parser::types::OperationType};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Query, State},
+    extract::{Query, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
 };
@@ -27,11 +34,6 @@ use tokio_util::sync::CancellationToken;
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
-
-/// What names and aliases a document may have; values belong into variables.
-pub const LONGEST_DOCUMENT: usize = 64 << 10;
-/// What is said of a longer one.
-pub const TOO_LONG: &str = "The document is longer than 64 KiB.";
 
 /// A client of a stream that takes nothing for this long has gone.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,10 +67,11 @@ fn wanted(headers: &HeaderMap) -> Option<Wanted> {
 /// POST: the request is the body, as JSON.
 pub async fn post(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
     credentials: Credentials,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
@@ -80,15 +83,16 @@ pub async fn post(
     if !is_json || !is_utf8 {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    match well_formed(&body) {
-        Ok(request) => respond_to(&gateway, request, credentials, wanted, request_id, false).await,
-        Err(message) => malformed(wanted, message, &request_id),
+    match body.map_err(Refused::from).and_then(|body| from_body(&body)) {
+        Ok(request) => respond_to(&gateway, &documents, request, credentials, wanted, request_id, false).await,
+        Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
 
 /// GET: the request is in the query string; mutations are refused.
 pub async fn get(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(request_id): Extension<RequestId>,
     credentials: Credentials,
     headers: HeaderMap,
@@ -96,53 +100,14 @@ pub async fn get(
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => respond_to(&gateway, request, credentials, wanted, request_id, true).await,
-        Err(message) => malformed(wanted, message, &request_id),
+        Ok(request) => respond_to(&gateway, &documents, request, credentials, wanted, request_id, true).await,
+        Err(refused) => refuse(wanted, refused, &request_id),
     }
-}
-
-/// A request as query parameters: `query`, `operationName`, and `variables` and `extensions` as JSON.
-fn from_parameters(mut parameters: HashMap<String, String>) -> Result<Request, &'static str> {
-    let mut fields = serde_json::Map::new();
-    for name in ["query", "operationName"] {
-        if let Some(text) = parameters.remove(name) {
-            fields.insert(name.to_owned(), text.into());
-        }
-    }
-    for name in ["variables", "extensions"] {
-        if let Some(text) = parameters.remove(name).filter(|t| !t.is_empty()) {
-            let value = serde_json::from_str(&text).map_err(|_| "`variables` and `extensions` are JSON.")?;
-            fields.insert(name.to_owned(), value);
-        }
-    }
-    request(serde_json::Value::Object(fields))
-}
-
-/// A request has a `query` and, if they are there, an `operationName`, `variables` and `extensions` of the right types.
-fn well_formed(body: &[u8]) -> Result<Request, &'static str> {
-    request(serde_json::from_slice(body).map_err(|_| "The body is not JSON.")?)
-}
-
-fn request(json: serde_json::Value) -> Result<Request, &'static str> {
-    let Some(fields) = json.as_object() else { return Err("The body is one JSON object.") };
-    match fields.get("query").and_then(serde_json::Value::as_str) {
-        None => return Err("`query` is missing or not a string."),
-        Some(document) if document.len() > LONGEST_DOCUMENT => return Err(TOO_LONG),
-        Some(_) => {}
-    }
-    if fields.get("operationName").is_some_and(|v| !v.is_string() && !v.is_null()) {
-        return Err("`operationName` is not a string.");
-    }
-    for field in ["variables", "extensions"] {
-        if fields.get(field).is_some_and(|v| !v.is_object() && !v.is_null()) {
-            return Err("`variables` and `extensions` are objects.");
-        }
-    }
-    serde_json::from_value(json).map_err(|_| "This is not a GraphQL request.")
 }
 
 async fn respond_to(
     gateway: &Arc<Gateway>,
+    documents: &Documents,
     mut request: Request,
     credentials: Credentials,
     wanted: Wanted,
@@ -154,6 +119,9 @@ async fn respond_to(
         Ok(subscriber) => subscriber,
         Err(not_taken) => return not_taken.into_response(),
     };
+    if let Err(refused) = documents.admit(&mut request) {
+        return refuse(wanted, refused, &request_id);
+    }
     let operation = operation_type(&mut request);
     if is_get && operation == Some(OperationType::Mutation) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
@@ -162,10 +130,10 @@ async fn respond_to(
         return event_stream(answers(gateway, request, subscriber, &request_id).await, gateway.stopping().clone());
     }
     if operation == Some(OperationType::Subscription) {
-        return malformed(wanted, "Subscribe by WebSocket or with `Accept: text/event-stream`.", &request_id);
+        let message = "Subscribe by WebSocket or with `Accept: text/event-stream`.";
+        return refuse(wanted, Refused::malformed(message), &request_id);
     }
-    let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), &request_id);
-    let response = with_request_id(gateway.schema().execute(request).await, &request_id);
+    let response = with_request_id(execute(gateway, request, subscriber, &request_id).await, &request_id);
     let never_ran =
         response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
     let status = match (wanted, never_ran) {
@@ -185,17 +153,26 @@ pub async fn answers(
     if operation_type(&mut request) == Some(OperationType::Subscription) {
         return subscriptions::subscribe(gateway, request, subscriber, id).await;
     }
+    stream::iter([answer(execute(gateway, request, subscriber, id).await, id)]).boxed()
+}
+
+/// The answer to a query or a mutation; the refusal of one that costs too much says what it costs.
+async fn execute(gateway: &Arc<Gateway>, request: Request, subscriber: Option<Subscriber>, id: &RequestId) -> Response {
+    let asked = Asked::of(&request);
     let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), id);
-    stream::iter([answer(gateway.schema().execute(request).await, id)]).boxed()
+    asked.explain(gateway.schema().execute(request).await).await
 }
 
 fn operation_type(request: &mut Request) -> Option<OperationType> {
     operation(request).map(|operation| operation.node.ty)
 }
 
-fn malformed(wanted: Wanted, message: &str, request_id: &RequestId) -> HttpResponse {
-    let response = Response::from_errors(vec![ServerError::new(message, None)]);
-    respond(StatusCode::BAD_REQUEST, wanted, &with_request_id(response, request_id), true)
+fn refuse(wanted: Wanted, refused: Refused, request_id: &RequestId) -> HttpResponse {
+    let status = match (wanted, refused.status) {
+        (Wanted::GraphqlResponse, StatusCode::OK) => StatusCode::BAD_REQUEST,
+        (_, status) => status,
+    };
+    respond(status, wanted, &refused.response(request_id), true)
 }
 
 fn respond(status: StatusCode, wanted: Wanted, response: &Response, never_ran: bool) -> HttpResponse {

@@ -2,13 +2,17 @@
 
 mod auth;
 mod cookies;
+mod cors;
 pub mod credentials;
+pub mod documents;
 pub mod graphiql;
 mod graphql;
+mod graphql_request;
 mod oauth;
 mod page;
 mod patient;
 mod probes;
+mod rate_limit;
 pub mod rejected_rows;
 pub mod request_id;
 pub mod same_origin;
@@ -17,12 +21,13 @@ mod websocket;
 
 use crate::{consent, gateway::Gateway, sign_in};
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, FromRequestParts, Request},
     middleware,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post, put},
 };
+use documents::Documents;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -30,15 +35,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 const GRAPHQL_BODY: usize = 2 << 20;
 
 /// All routes.
-pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new()
+pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
+    let with_key = Router::new()
         .route("/graphql", post(graphql::post).get(graphql_get).layer(DefaultBodyLimit::max(GRAPHQL_BODY)))
+        .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
+        .layer(Extension(Arc::new(documents)))
+        .layer(middleware::from_fn_with_state(gateway.clone(), rate_limit::limit));
+    let router = with_key
         .route(
             "/uploads/{upload}/{token}",
             put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()),
         )
         .route("/accounts/{account}/{picture}", get(uploads::picture))
-        .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
         .route(consent::CALLBACK, get(oauth::callback))
         .route("/auth/sign-in", get(auth::sign_in))
         .route(sign_in::CALLBACK, get(auth::callback))
@@ -48,27 +56,29 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/metrics", get(probes::metrics))
         .route("/", get(|| async { Redirect::temporary("/graphiql") }))
         .merge(graphiql::routes())
-        .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn(request_id::identify))
-        .with_state(gateway)
+        .layer(CatchPanicLayer::new());
+    let origins = &gateway.settings.cors_origins;
+    let router = if origins.0.is_empty() { router } else { router.layer(cors::layer(origins)) };
+    router.layer(middleware::from_fn(request_id::identify)).with_state(gateway)
 }
 
 /// A GET of the GraphQL address is a query, or the upgrade to a WebSocket.
 async fn graphql_get(
     state: axum::extract::State<Arc<Gateway>>,
-    id: axum::Extension<request_id::RequestId>,
+    documents: Extension<Arc<Documents>>,
+    id: Extension<request_id::RequestId>,
     credentials: credentials::Credentials,
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
     if !parts.headers.contains_key(axum::http::header::UPGRADE) {
         return match axum::extract::Query::try_from_uri(&parts.uri) {
-            Ok(query) => graphql::get(state, id, credentials, parts.headers, query).await,
+            Ok(query) => graphql::get(state, documents, id, credentials, parts.headers, query).await,
             Err(refused) => refused.into_response(),
         };
     }
     match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => websocket::upgrade(state, id, credentials, upgrade).await,
+        Ok(upgrade) => websocket::upgrade(state, documents, id, credentials, upgrade).await,
         Err(refused) => refused.into_response(),
     }
 }

@@ -25,7 +25,8 @@ impl RequestId {
     }
 }
 
-const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The header field of a request's id.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What of a path may be logged: addresses of uploads are secret.
 fn first_segment(path: &str) -> String {

@@ -1,18 +1,20 @@
 //! `graphql-transport-ws`: any number of operations over one WebSocket.
 
 use super::{
-    graphql::{LONGEST_DOCUMENT, PATIENCE, TOO_LONG, answers},
+    graphql::{PATIENCE, answers},
     patient::Patient,
 };
 use crate::{
     gateway::Gateway,
-    graphql::answer::{Answer, error_answer},
+    graphql::answer::{Answer, answer, error_answer},
     http::{
         credentials::{Credentials, NotTaken},
+        documents::Documents,
+        graphql_request::Refused,
+        rate_limit::RATE_LIMITED,
         request_id::RequestId,
         same_origin::Use,
     },
-    subscriptions::Subscriber,
 };
 use async_graphql::{Data, Error, ErrorExtensions, Executor, Request, Response};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
@@ -49,6 +51,7 @@ const LONGEST_REASON: usize = 123;
 /// `authorization` or `Authorization`.
 pub async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
+    Extension(documents): Extension<Arc<Documents>>,
     Extension(id): Extension<RequestId>,
     credentials: Credentials,
     upgrade: WebSocketUpgrade,
@@ -67,7 +70,10 @@ pub async fn upgrade(
         .max_frame_size(LARGEST_MESSAGE)
         .read_buffer_size(READ_AT_ONCE)
         .write_buffer_size(0)
-        .on_upgrade(move |socket| serve(socket, protocol, gateway, id, credentials).instrument(span))
+        .on_upgrade(move |socket| {
+            let room = Arc::new(Semaphore::new(MOST_OPERATIONS));
+            serve(socket, protocol, Operations { gateway, documents, id, room }, credentials).instrument(span)
+        })
         .into_response()
 }
 
@@ -77,26 +83,20 @@ async fn protocol() -> Option<GraphQLProtocol> {
     GraphQLProtocol::from_request_parts(&mut asks.into_parts().0, &()).await.ok()
 }
 
-async fn serve(
-    socket: WebSocket,
-    protocol: GraphQLProtocol,
-    gateway: Arc<Gateway>,
-    id: RequestId,
-    credentials: Credentials,
-) {
+async fn serve(socket: WebSocket, protocol: GraphQLProtocol, operations: Operations, credentials: Credentials) {
     let (sink, messages) = socket.split();
     let mut sink =
         Patient::new(sink.with(|message| future::ok::<_, axum::Error>(with_short_reason(message))), PATIENCE);
-    let stopping = gateway.stopping().clone();
+    let stopping = operations.gateway.stopping().clone();
     let initialised = CancellationToken::new();
     let messages = messages.take_until(over(stopping.clone(), initialised.clone()));
-    let operations = Operations { gateway: gateway.clone(), id, room: Arc::new(Semaphore::new(MOST_OPERATIONS)) };
-    GraphQLWebSocket::new_with_pair(&mut sink, messages, operations, protocol)
+    GraphQLWebSocket::new_with_pair(&mut sink, messages, operations.clone(), protocol)
         .keepalive_timeout(None::<Duration>)
         .on_connection_init(move |payload| async move {
             let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
             let credentials = header.map_or(credentials, Credentials::from_header);
-            credentials.subscriber(Use::Socket, &gateway).await.map_err(NotTaken::into_error)?;
+            operations.count(&credentials).map_err(|refused| refused.message)?;
+            credentials.subscriber(Use::Socket, &operations.gateway).await.map_err(NotTaken::into_error)?;
             initialised.cancel();
             let mut data = Data::default();
             data.insert(credentials);
@@ -144,23 +144,30 @@ fn with_short_reason(message: Message) -> Message {
 #[derive(Clone)]
 struct Operations {
     gateway: Arc<Gateway>,
+    documents: Arc<Documents>,
     id: RequestId,
     room: Arc<Semaphore>,
 }
 
 impl Operations {
-    /// Who asks, when the operation may begin. It is looked up anew for each: the key may count no longer.
-    async fn begin(&self, request: &Request, credentials: &Credentials) -> Result<Option<Subscriber>, Error> {
-        if request.query.len() > LONGEST_DOCUMENT {
-            return Err(Error::new(TOO_LONG));
+    /// Counts an operation for its key.
+    fn count(&self, credentials: &Credentials) -> Result<(), Refused> {
+        match credentials.key().map(|key| self.gateway.rates().request(key)) {
+            Some(Err(_)) => Err(RATE_LIMITED),
+            _ => Ok(()),
         }
-        credentials.subscriber(Use::Socket, &self.gateway).await.map_err(NotTaken::into_error)
     }
 
-    async fn answers(self, request: Request, credentials: Credentials) -> BoxStream<'static, Answer> {
-        match self.begin(&request, &credentials).await {
+    /// Counts an operation and looks at its document, as over HTTP. Who asks is looked up anew for each: the key may count
+    /// no longer.
+    async fn answers(self, mut request: Request, credentials: Credentials) -> BoxStream<'static, Answer> {
+        let admitted = self.count(&credentials).and_then(|()| self.documents.admit(&mut request));
+        if let Err(refused) = admitted {
+            return stream::iter([answer(refused.response(&self.id), &self.id)]).boxed();
+        }
+        match credentials.subscriber(Use::Socket, &self.gateway).await {
             Ok(subscriber) => answers(&self.gateway, request, subscriber, &self.id).await,
-            Err(error) => stream::iter([error_answer(error, &self.id)]).boxed(),
+            Err(not_taken) => stream::iter([error_answer(not_taken.into_error(), &self.id)]).boxed(),
         }
     }
 }

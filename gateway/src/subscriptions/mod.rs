@@ -15,6 +15,7 @@ use crate::{
     gateway::Gateway,
     graphql::{
         answer::{Answer, answer, error_answer},
+        cost::Asked,
         fault::{refused, unauthenticated},
         operation_data,
     },
@@ -103,7 +104,7 @@ pub async fn subscribe(
     };
     let access = gateway.live_credentials().watch(by, &viewer);
     let question = Question::of(&mut request);
-    let begun = Arc::new(OnceLock::new());
+    let (asked, begun) = (Asked::of(&request), Arc::new(OnceLock::new()));
     let begin = operation_data(request, gateway, Some(viewer.clone()), id).data(Step::Begin(begun.clone()));
     let mut results = gateway.schema().execute_stream(begin);
     let answers = match (results.next().await, begun.get(), question) {
@@ -113,6 +114,10 @@ pub async fn subscribe(
         }
         (None, None, _) => stream::iter([error_answer(one_field(), id)]).boxed(),
         (first, _, _) => {
+            let first = match first {
+                Some(response) => Some(asked.explain(response).await),
+                None => None,
+            };
             let id = id.clone();
             stream::iter(first).chain(results).map(move |response| answer(response, &id)).boxed()
         }
