@@ -94,15 +94,14 @@ impl Extension for Priced {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::graphql::{discover, page, sdl};
 
     #[test]
     fn the_directives_say_what_is_counted() {
-        let sdl = super::super::sdl();
-        let usual =
-            format!("@listSize(assumedSize: {}, slicingArguments: [\"first\", \"last\"]", super::super::page::USUAL);
+        let sdl = sdl();
+        let usual = format!("@listSize(assumedSize: {}, slicingArguments: [\"first\", \"last\"]", page::USUAL);
         assert!(sdl.contains(&usual), "{usual}");
-        let comparison = format!("@cost(weight: \"{}\")", super::super::discover::COMPARISON);
+        let comparison = format!("@cost(weight: \"{}\")", discover::COMPARISON);
         assert!(sdl.contains(&comparison), "{comparison}");
     }
 }
