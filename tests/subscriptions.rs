@@ -1,7 +1,7 @@
 //! Events: durable, in order, once.
 
 use crate::{
-    harness::{Gateway, Kind, Socket, on_both_databases},
+    harness::{Client, Gateway, Kind, Socket, on_both_databases},
     stories::{Party, settings},
 };
 use futures::StreamExt;
@@ -100,5 +100,108 @@ on_both_databases! {
             let answer = socket.next().await.unwrap();
             assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
         }
+    }
+}
+
+on_both_databases! {
+    /// A cursor older than what is kept says so; the oldest that is not goes on from there.
+    async fn a_cursor_that_is_too_old_is_expired(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        luma.connect(&tv_tube, "RECIPIENT").await;
+        gateway.database().execute(gateway.data(), "DELETE FROM events WHERE number <= 2");
+        for (after, expired) in [("ZTA", true), ("ZTE", true), ("ZTI", false), ("ZTM", false)] {
+            let variables = json!({ "a": luma.account, "after": after });
+            let mut socket = Socket::subscribe(&gateway.url, &luma.client.token, EVENTS, variables).await;
+            let answer = socket.next().await.unwrap();
+            if !expired {
+                assert!(answer.get("errors").is_none(), "{after}: {answer}");
+                continue;
+            }
+            let error = &answer["errors"][0];
+            assert_eq!(error["extensions"]["code"], "CURSOR_EXPIRED", "{after}: {answer}");
+            assert!(error["message"].as_str().unwrap().ends_with("subscribe without `after`."), "{error}");
+            assert_eq!(socket.next().await, None);
+        }
+    }
+}
+
+async fn answers(gateway: &Gateway) -> u64 {
+    let metrics = gateway.anonymous().get("/metrics").await.text().await.unwrap();
+    let line = metrics.lines().find(|l| l.starts_with("entente_subscription_answers_total"));
+    line.map_or(0, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
+}
+
+on_both_databases! {
+    /// Who may see the same and asks the same is answered together, whatever its cursor and its key; who may not, or asks
+    /// something else, is not.
+    async fn an_event_is_answered_once_for_all_who_ask_the_same(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        let connection = luma.invite(&tv_tube).await;
+        let admin = luma.api_key(json!({ "role": "ADMIN" })).await.1;
+        let analyst = luma.api_key(json!({ "role": "ANALYST" })).await.1;
+        let other_document = EVENTS.replace("cursor", "at cursor");
+        let asking = [(&luma.client, EVENTS, 20), (&admin, EVENTS, 20), (&analyst, EVENTS, 5), (&admin, &other_document, 5)];
+        let mut groups = vec![];
+        for (client, document, count) in asking {
+            let mut sockets = vec![];
+            for n in 0..count {
+                let after = (n % 2 == 0).then_some("ZTA");
+                let variables = json!({ "a": luma.account, "after": after });
+                let mut socket = Socket::subscribe(&gateway.url, &client.token, document, variables).await;
+                if after.is_some() {
+                    assert_eq!(event(&socket.next().await.unwrap()).0, "INVITED");
+                }
+                sockets.push(socket);
+            }
+            groups.push(sockets);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let before = answers(&gateway).await;
+        tv_tube.accept_invite(&connection).await;
+        for sockets in &mut groups {
+            let mut payloads = vec![];
+            for socket in sockets {
+                payloads.push(socket.next().await.unwrap());
+                assert_eq!(event(payloads.last().unwrap()).0, "INVITE_ACCEPTED");
+            }
+            assert!(payloads.windows(2).all(|pair| pair[0] == pair[1]), "{payloads:?}");
+        }
+        assert_eq!(answers(&gateway).await - before, 3, "documents and roles, not subscribers");
+    }
+}
+
+on_both_databases! {
+    /// What a key is limited to holds for what it follows: by the same document it shares no answer with who may see more.
+    async fn a_service_key_shares_nothing_with_an_admin(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        let connection = luma.invite(&tv_tube).await;
+        let service = json!({ "role": "ADMIN", "purpose": "SERVICE" });
+        let services = [luma.api_key(service.clone()).await.1, luma.api_key(service).await.1];
+        // No event leads to what only an ADMIN may read; over the same socket it is asked for by a query.
+        let members = "query($a: ID!) { account(id: $a) { members { totalCount } } }";
+        let mut followers = vec![];
+        for (client, forbidden) in [(&luma.client, false), (&services[0], true), (&services[1], true)] {
+            let mut socket = Socket::sign_in(&gateway.url, &client.token).await;
+            socket.ask(members, json!({ "a": luma.account })).await;
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"] == "FORBIDDEN", forbidden, "{answer}");
+            assert_eq!(answer["data"]["account"]["members"]["totalCount"] == 1, !forbidden, "{answer}");
+            assert_eq!(socket.next().await, None);
+            socket.ask(EVENTS, json!({ "a": luma.account, "after": "ZTA" })).await;
+            assert_eq!(event(&socket.next().await.unwrap()).0, "INVITED");
+            followers.push(socket);
+        }
+        let before = answers(&gateway).await;
+        tv_tube.accept_invite(&connection).await;
+        for socket in &mut followers {
+            assert_eq!(event(&socket.next().await.unwrap()).0, "INVITE_ACCEPTED");
+        }
+        assert_eq!(answers(&gateway).await - before, 2, "one for the ADMIN, one for both keys");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
-    rates::Rates, secrets::Secrets, settings::Settings, sign_in::Remembered, turns::Turns,
+    rates::Rates, secrets::Secrets, settings::Settings, sign_in::Remembered, subscriptions, turns::Turns,
 };
 use chrono::TimeDelta;
 use entente_domain::{
@@ -33,6 +33,8 @@ pub struct Gateway {
     preparing: Turns,
     destinations: Arc<Registry>,
     rates: Rates,
+    hub: subscriptions::Hub,
+    live_credentials: subscriptions::LiveCredentials,
     provider: Remembered,
     metrics: PrometheusHandle,
     stopping: CancellationToken,
@@ -62,6 +64,8 @@ impl Gateway {
             preparing: Turns::new(PREPARED_AT_ONCE),
             destinations,
             rates,
+            hub: subscriptions::Hub::default(),
+            live_credentials: subscriptions::LiveCredentials::default(),
             provider: Remembered::default(),
             metrics,
             stopping: CancellationToken::new(),
@@ -107,6 +111,16 @@ impl Gateway {
     /// Limits of requests and guesses.
     pub fn rates(&self) -> &Rates {
         &self.rates
+    }
+
+    /// What subscribers share.
+    pub fn hub(&self) -> &subscriptions::Hub {
+        &self.hub
+    }
+
+    /// The keys and sessions by which somebody subscribes.
+    pub fn live_credentials(&self) -> &subscriptions::LiveCredentials {
+        &self.live_credentials
     }
 
     /// What the provider says of itself at which people sign in.

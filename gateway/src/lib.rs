@@ -21,6 +21,7 @@ mod serve;
 mod settings;
 mod sign_in;
 mod sources;
+mod subscriptions;
 mod telemetry;
 mod trial;
 mod turns;

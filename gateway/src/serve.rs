@@ -8,7 +8,7 @@ use crate::{
     rates::Rates,
     secrets::{self, KeyPlace, Secrets},
     settings::Settings,
-    telemetry, work,
+    subscriptions, telemetry, work,
 };
 use entente_store::Store;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -59,6 +59,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     announce(&gateway, new_operator_token.as_deref());
     let (destinations, stopping) = (gateway.destinations().clone(), gateway.stopping().clone());
     tokio::spawn(async move { destinations.keep_up(stopping).await });
+    tokio::spawn(subscriptions::keep_up(gateway.clone()));
     let runner = tokio::spawn(work::run(gateway.clone()));
     let server = axum::serve(listener, http::router(gateway.clone(), documents))
         .with_graceful_shutdown(gateway.stopping().clone().cancelled_owned());

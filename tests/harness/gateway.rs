@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -21,8 +22,8 @@ pub struct Gateway {
     process: Option<Child>,
     pub url: String,
     operator: String,
-    data: TempDir,
-    database: Database,
+    data: Arc<TempDir>,
+    database: Arc<Database>,
     options: Options,
 }
 
@@ -36,12 +37,26 @@ impl Gateway {
             process: None,
             url: String::new(),
             operator: String::new(),
-            data: tempfile::tempdir().unwrap(),
-            database: Database::new(kind),
+            data: Arc::new(tempfile::tempdir().unwrap()),
+            database: Arc::new(Database::new(kind)),
             options,
         };
         gateway.start_again();
         gateway
+    }
+
+    /// Another gateway on the same PostgreSQL and data folder.
+    pub fn beside(&self) -> Self {
+        let mut other = Self {
+            process: None,
+            url: String::new(),
+            operator: self.operator.clone(),
+            data: self.data.clone(),
+            database: self.database.clone(),
+            options: self.options.clone(),
+        };
+        other.start_again();
+        other
     }
 
     /// What an operator backs up of a gateway that is stopped, and restores elsewhere: database, key and identities. The
@@ -58,8 +73,8 @@ impl Gateway {
             process: None,
             url: String::new(),
             operator: String::new(),
-            database: self.database.copy(self.data.path(), data.path()),
-            data,
+            database: Arc::new(self.database.copy(self.data.path(), data.path())),
+            data: Arc::new(data),
             options: self.options.clone(),
         }
     }
@@ -159,10 +174,12 @@ impl Gateway {
         self.process.as_ref().map(Child::id)
     }
 
-    /// Lets time pass for the program, which must not run meanwhile.
+    /// Lets time pass for the program, by the clock that says what time it is; what it waits for takes as long as ever.
     pub fn pass(&self, time: Duration) {
         let passed = std::fs::read_to_string(self.clock_path()).map_or(0, |text| text.parse().unwrap());
-        std::fs::write(self.clock_path(), (passed + time.as_millis()).to_string()).unwrap();
+        let next = self.clock_path().with_extension("next");
+        std::fs::write(&next, (passed + time.as_millis()).to_string()).unwrap();
+        std::fs::rename(next, self.clock_path()).unwrap();
     }
 
     pub fn database(&self) -> &Database {

@@ -108,8 +108,49 @@ impl Viewer {
         Ok(role)
     }
 
+    /// Whether the viewer still has all memberships of before, each with its role, and the same limits. Memberships may have
+    /// come.
+    pub fn keeps(&self, before: &Self) -> bool {
+        let has = |(account, role): &(AccountId, MemberRole)| self.role_in(*account) == Some(*role);
+        self.limits == before.limits && before.memberships.iter().all(has)
+    }
+
     /// Whether the viewer is the gateway's operator.
     pub fn is_operator(&self) -> bool {
         self.actor == Actor::Operator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memberships_are_kept_with_their_roles_and_limits() {
+        let (luma, tv_tube) = (AccountId::new(), AccountId::new());
+        let admin = (luma, MemberRole::Admin);
+        let viewer = |memberships, limits| Viewer { actor: Actor::Gateway, memberships, limits };
+        for (has, had, keeps) in [
+            (vec![admin], vec![admin], true),
+            (vec![(tv_tube, MemberRole::Admin), admin], vec![admin], true),
+            (vec![admin], vec![], true),
+            (vec![(luma, MemberRole::Manager)], vec![admin], false),
+            (vec![admin], vec![(luma, MemberRole::Analyst)], false),
+            (vec![admin], vec![admin, (tv_tube, MemberRole::Analyst)], false),
+            (vec![], vec![admin], false),
+        ] {
+            let (now, before) = (viewer(has, None), viewer(had, None));
+            assert_eq!(now.keeps(&before), keeps, "{now:?}, {before:?}");
+        }
+        let data = Some(vec![Act::ManageData]);
+        for (has, had, keeps) in [
+            (data.clone(), data.clone(), true),
+            (None, data.clone(), false),
+            (data.clone(), None, false),
+            (Some(vec![Act::ManageData, Act::Administer]), data, false),
+        ] {
+            let (now, before) = (viewer(vec![admin], has), viewer(vec![admin], had));
+            assert_eq!(now.keeps(&before), keeps, "{now:?}, {before:?}");
+        }
     }
 }

@@ -10,12 +10,13 @@ use crate::{
         job::Job,
         subject,
     },
+    subscriptions::{LOOK_AGAIN, Start, Step, begin, woken},
 };
 use async_graphql::{Context, Enum, Error, ErrorExtensions, ID, Object, Result, Subscription};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, JobId, Refusal,
+    JobId, Refusal,
     access::Act,
     event::{
         AccountEventKind as DomainAccountEventKind, ConnectionEvent as DomainConnectionEvent, Event, Happening, Subject,
@@ -23,13 +24,8 @@ use entente_domain::{
 };
 use entente_store::{JobState, Stream as EventStream, Wakeup};
 use futures::{Stream, stream};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
-
-/// Events that are read at once.
-const BATCH: usize = 100;
-/// How long a subscriber sleeps when nothing wakes it; another gateway on the same database does not.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
 
 /// What happened to a connection.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -208,17 +204,12 @@ impl Subscriptions {
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] account_id: ID,
         #[graphql(desc = "The cursor of the last event that was received.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<ConnectionEvent>> + use<>> {
-        let events = events(ctx, &account_id, after, EventStream::Connection).await?;
-        Ok(futures::StreamExt::filter_map(events, |event| async {
-            match event {
-                Ok(event) => match event.happening {
-                    Happening::Connection(kind) => Some(Ok(ConnectionEvent { event, kind })),
-                    Happening::Account(_) => None,
-                },
-                Err(error) => Some(Err(error)),
-            }
-        }))
+    ) -> Result<impl Stream<Item = ConnectionEvent> + use<>> {
+        let event = event(ctx, &account_id, after, EventStream::Connection).await?;
+        Ok(stream::iter(event.and_then(|event| match event.happening {
+            Happening::Connection(kind) => Some(ConnectionEvent { event, kind }),
+            Happening::Account(_) => None,
+        })))
     }
 
     /// Changes of everything else of an account. With `after`, first everything that happened since; without, from now
@@ -228,17 +219,12 @@ impl Subscriptions {
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] account_id: ID,
         #[graphql(desc = "The cursor of the last event that was received.")] after: Option<String>,
-    ) -> Result<impl Stream<Item = Result<AccountEvent>> + use<>> {
-        let events = events(ctx, &account_id, after, EventStream::Account).await?;
-        Ok(futures::StreamExt::filter_map(events, |event| async {
-            match event {
-                Ok(event) => match event.happening {
-                    Happening::Account(kind) => Some(Ok(AccountEvent { event, kind })),
-                    Happening::Connection(_) => None,
-                },
-                Err(error) => Some(Err(error)),
-            }
-        }))
+    ) -> Result<impl Stream<Item = AccountEvent> + use<>> {
+        let event = event(ctx, &account_id, after, EventStream::Account).await?;
+        Ok(stream::iter(event.and_then(|event| match event.happening {
+            Happening::Account(kind) => Some(AccountEvent { event, kind }),
+            Happening::Connection(_) => None,
+        })))
     }
 
     /// A job, now and each time that it has moved on; ends with the job.
@@ -249,6 +235,9 @@ impl Subscriptions {
         #[graphql(desc = "The job.")] job_id: ID,
     ) -> Result<impl Stream<Item = Result<Job>> + use<>> {
         let account = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?.account;
+        if let Step::Begin(begun) = step(ctx)? {
+            begin(begun, None)?;
+        }
         let id = local::<JobId>(&job_id, "jobId").map_err(refused)?;
         let gateway = gateway(ctx).clone();
         let wakeups = gateway.store().wakeups();
@@ -281,25 +270,24 @@ impl JobFollower {
                 return Some((Ok(Job(job)), (!over).then_some(this)));
             }
             let id = this.id;
-            if !woken(&this.gateway, &mut this.wakeups, |w| *w == Wakeup::Job(id)).await {
-                return None;
-            }
+            woken(&mut this.wakeups, LOOK_AGAIN, |wakeup| wakeup == Wakeup::Job(id)).await;
         }
     }
 }
 
-/// The events of an account, those that are stored and then those to come.
-async fn events(
-    ctx: &Context<'_>,
-    account: &ID,
-    after: Option<String>,
-    stream: EventStream,
-) -> Result<impl Stream<Item = Result<Event>> + use<>> {
+fn step<'a>(ctx: &Context<'a>) -> Result<&'a Step> {
+    ctx.data_opt::<Step>().ok_or_else(|| fault("a subscription without a step"))
+}
+
+/// The event to answer; none when the subscription begins, for which it is put down where.
+async fn event(ctx: &Context<'_>, account: &ID, after: Option<String>, stream: EventStream) -> Result<Option<Event>> {
     let account = authorise(ctx, account, Act::Read)?.map_err(refused)?.account;
-    let gateway = gateway(ctx).clone();
-    let wakeups = gateway.store().wakeups();
-    let range = gateway.store().event_range(account).await.map_err(fault)?;
-    let last = match after {
+    let begun = match step(ctx)? {
+        Step::Answer(event) => return Ok(Some(*event)),
+        Step::Begin(begun) => begun,
+    };
+    let range = gateway(ctx).store().event_range(account).await.map_err(fault)?;
+    let after = match after {
         None => range.latest,
         Some(text) => {
             let number = parse_cursor(&text).filter(|n| *n <= range.latest);
@@ -311,58 +299,8 @@ async fn events(
             number
         }
     };
-    let follower = Follower { gateway, wakeups, account, stream, last, ready: VecDeque::new() };
-    Ok(stream::unfold(Some(follower), Follower::step))
-}
-
-struct Follower {
-    gateway: Arc<Gateway>,
-    wakeups: Receiver<Wakeup>,
-    account: AccountId,
-    stream: EventStream,
-    last: i64,
-    ready: VecDeque<Event>,
-}
-
-impl Follower {
-    async fn step(this: Option<Self>) -> Option<(Result<Event>, Option<Self>)> {
-        let mut this = this?;
-        loop {
-            if let Some(event) = this.ready.pop_front() {
-                this.last = event.number;
-                return Some((Ok(event), Some(this)));
-            }
-            let more = this.gateway.store().events_after(this.account, this.last, BATCH, Some(this.stream)).await;
-            match more {
-                Ok(events) if !events.is_empty() => this.ready = events.into(),
-                Ok(_) => {
-                    let account = this.account;
-                    if !woken(&this.gateway, &mut this.wakeups, |w| *w == Wakeup::Events(account)).await {
-                        return None;
-                    }
-                }
-                Err(error) => return Some((Err(fault(error)), None)),
-            }
-        }
-    }
-}
-
-/// Waits for a wake-up that matters, or until it is time to look again; false when the gateway stops.
-async fn woken(gateway: &Gateway, wakeups: &mut Receiver<Wakeup>, matters: impl Fn(&Wakeup) -> bool) -> bool {
-    let wait = async {
-        loop {
-            match wakeups.recv().await {
-                Ok(wakeup) if !matters(&wakeup) => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => return,
-                Err(RecvError::Closed) => std::future::pending().await,
-            }
-        }
-    };
-    tokio::select! {
-        () = gateway.stopping().cancelled() => false,
-        () = wait => true,
-        () = tokio::time::sleep(LOOK_AGAIN) => true,
-    }
+    begin(begun, Some(Start { account, stream, after, latest: range.latest }))?;
+    Ok(None)
 }
 
 fn cursor(number: i64) -> String {

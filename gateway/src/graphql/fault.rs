@@ -110,6 +110,24 @@ pub fn unauthenticated() -> Error {
         .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
 }
 
+/// What ends a subscription when its key does not count any more.
+pub fn key_ended() -> Error {
+    Error::new("This key was revoked or replaced, or has expired. Subscribe with another one, from your last cursor.")
+        .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
+}
+
+/// What ends a subscription when its session does not count any more, and what is said of one that does not.
+pub fn session_ended() -> Error {
+    Error::new("This session has ended. Sign in again, and subscribe from your last cursor.")
+        .extend_with(|_, e| e.set("code", "UNAUTHENTICATED"))
+}
+
+/// What ends a subscription when its key may do something else than at its begin.
+pub fn access_changed() -> Error {
+    Error::new("What this key may do has changed. Subscribe again, from your last cursor.")
+        .extend_with(|_, e| e.set("code", "ACCESS_CHANGED"))
+}
+
 /// Declares a mutation's payload: what it made, when it was made, and the refusals.
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty),* $(,)? }) => {

@@ -1,5 +1,5 @@
 //! Loaders: what nested fields ask for one by one is read from the database in one statement. They live as long as one
-//! operation and cache nothing, so that each event of a subscription is read afresh.
+//! operation, which each event of a subscription is, and cache nothing.
 
 use crate::graphql::{
     access::now,

@@ -4,6 +4,7 @@ mod access;
 pub mod account;
 mod account_mutation;
 mod activation;
+pub mod answer;
 mod api_key;
 mod audience;
 mod audience_access;

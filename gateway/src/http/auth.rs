@@ -74,8 +74,8 @@ pub async fn sign_out(
     credentials: Credentials,
 ) -> Response {
     if let Some(hash) = credentials.session() {
-        if let Err(refused) = credentials.may(Use::Act, &gateway) {
-            return refused.into_response();
+        if let Err(not_taken) = credentials.may(Use::Act, &gateway) {
+            return not_taken.into_response();
         }
         let ended = match gateway.session(hash).await {
             Ok(Some(viewer)) => sign_in::sign_out(&gateway, viewer.actor, hash, &request_id).await,

@@ -2,12 +2,15 @@
 
 use crate::{
     gateway::Gateway,
+    graphql::fault::{fault, session_ended, unauthenticated},
     http::{
         cookies,
         same_origin::{Asked, HEADER, Use},
     },
     secrets,
+    subscriptions::{Credential, Subscriber},
 };
+use async_graphql::{Error, ErrorExtensions};
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
@@ -27,6 +30,25 @@ pub enum Credentials {
     Bearer([u8; 32]),
     /// The cookie of a browser that is signed in, and what shows where the request comes from.
     Session([u8; 32], Asked),
+}
+
+/// Why credentials are not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// The token does not count.
+    #[error("This key is unknown, revoked or expired.")]
+    KeyUnknown,
+    /// The session does not count any more.
+    #[error("This session has ended. Sign in again.")]
+    SessionEnded,
+    /// A page of others may have made the browser ask.
+    #[error(
+        "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
+    )]
+    ByOthers,
+    /// The database failed.
+    #[error("a key could not be looked up: {0}")]
+    Fault(#[from] entente_store::StoreError),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -63,46 +85,58 @@ impl Credentials {
     }
 
     /// Refuses what a page of others may have made a browser ask.
-    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), AnotherPage> {
+    pub fn may(&self, what: Use, gateway: &Gateway) -> Result<(), NotTaken> {
         match self {
-            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => Err(AnotherPage),
+            Self::Session(_, asked) if !asked.may(what, &gateway.base_url) => Err(NotTaken::ByOthers),
             _ => Ok(()),
         }
     }
 
-    /// Who asks: nobody without a token and a session. One that does not count is answered with 401, a session that is used
-    /// by a page of others with 403.
-    pub async fn viewer(&self, what: Use, gateway: &Gateway) -> Result<Option<Viewer>, Response> {
-        let Some(hash) = self.key() else { return Ok(None) };
-        self.may(what, gateway).map_err(IntoResponse::into_response)?;
-        let (found, unknown) = match self {
-            Self::Session(..) => (gateway.session(hash).await, "This session has ended. Sign in again."),
-            _ => (gateway.viewer(hash).await, "This key is unknown, revoked or expired."),
+    /// Who asks: nobody without a token and a session.
+    pub async fn viewer(&self, what: Use, gateway: &Gateway) -> Result<Option<Viewer>, NotTaken> {
+        Ok(self.subscriber(what, gateway).await?.map(|subscriber| subscriber.viewer))
+    }
+
+    /// Who asks, and by what; nobody without a token and a session.
+    pub async fn subscriber(&self, what: Use, gateway: &Gateway) -> Result<Option<Subscriber>, NotTaken> {
+        let by = match self {
+            Self::None => return Ok(None),
+            Self::Bearer(hash) => Credential::Token(*hash),
+            Self::Session(hash, _) => Credential::Session(*hash),
         };
-        match found {
-            Ok(Some(viewer)) => Ok(Some(viewer)),
-            Ok(None) => {
-                let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
-                Err((StatusCode::UNAUTHORIZED, scheme, unknown).into_response())
+        self.may(what, gateway)?;
+        let viewer = match by {
+            Credential::Token(hash) => gateway.viewer(hash).await?.ok_or(NotTaken::KeyUnknown)?,
+            Credential::Session(hash) => gateway.session(hash).await?.ok_or(NotTaken::SessionEnded)?,
+        };
+        Ok(Some(Subscriber { viewer, by }))
+    }
+}
+
+impl IntoResponse for NotTaken {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::KeyUnknown | Self::SessionEnded => {
+                (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], self.to_string()).into_response()
             }
-            Err(error) => {
+            Self::ByOthers => (StatusCode::FORBIDDEN, self.to_string()).into_response(),
+            Self::Fault(error) => {
                 tracing::error!(message = "a key could not be looked up", %error);
-                Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
             }
         }
     }
 }
 
-/// A session that a page of others may have used. Answered with 403.
-#[derive(Clone, Copy, Debug)]
-pub struct AnotherPage;
-
-impl IntoResponse for AnotherPage {
-    fn into_response(self) -> Response {
-        let message = format!(
-            "A request with a session's cookie must be JSON, and come from a page of the gateway or have the header {HEADER}."
-        );
-        (StatusCode::FORBIDDEN, message).into_response()
+impl NotTaken {
+    /// The same, where a WebSocket is open already.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::KeyUnknown => unauthenticated(),
+            Self::SessionEnded => session_ended(),
+            Self::ByOthers => Error::new(self.to_string()).extend_with(|_, e| e.set("code", "FORBIDDEN")),
+            Self::Fault(_) => fault(self),
+        }
     }
 }
 

@@ -2,33 +2,41 @@
 
 use crate::{
     gateway::Gateway,
-    graphql::{Schema, cost::Asked, operation_data},
+    graphql::{
+        answer::{Answer, answer, with_request_id},
+        cost::Asked,
+        operation_data,
+    },
     http::{
         credentials::Credentials,
         documents::Documents,
         graphql_request::{Refused, from_body, from_parameters},
-        rate_limit::RATE_LIMITED,
         request_id::RequestId,
         same_origin::Use,
     },
+    subscriptions::{self, Subscriber, operation},
 };
-use async_graphql::{Data, Executor, Request, Response, Value, parser::types::OperationType};
-use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use async_graphql::{Request, Response, Value, parser::types::OperationType};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Query, State, WebSocketUpgrade, rejection::BytesRejection},
+    extract::{Query, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response as HttpResponse, Sse, sse},
 };
-use entente_domain::access::Viewer;
 use entente_identity::Waits;
-use futures::{Stream, StreamExt, stream::BoxStream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// A client of a stream that takes nothing for this long has gone.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a client wants the answer as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +84,7 @@ pub async fn post(
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
     match body.map_err(Refused::from).and_then(|body| from_body(&body)) {
-        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, false).await,
+        Ok(request) => respond_to(&gateway, &documents, request, credentials, wanted, request_id, false).await,
         Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
@@ -92,12 +100,12 @@ pub async fn get(
 ) -> HttpResponse {
     let Some(wanted) = wanted(&headers) else { return StatusCode::NOT_ACCEPTABLE.into_response() };
     match from_parameters(parameters) {
-        Ok(request) => answer(&gateway, &documents, request, credentials, wanted, request_id, true).await,
+        Ok(request) => respond_to(&gateway, &documents, request, credentials, wanted, request_id, true).await,
         Err(refused) => refuse(wanted, refused, &request_id),
     }
 }
 
-async fn answer(
+async fn respond_to(
     gateway: &Arc<Gateway>,
     documents: &Documents,
     mut request: Request,
@@ -107,9 +115,9 @@ async fn answer(
     is_get: bool,
 ) -> HttpResponse {
     let _waits = Waits::new();
-    let viewer = match credentials.viewer(Use::Act, gateway).await {
-        Ok(viewer) => viewer,
-        Err(refused) => return refused,
+    let subscriber = match credentials.subscriber(Use::Act, gateway).await {
+        Ok(subscriber) => subscriber,
+        Err(not_taken) => return not_taken.into_response(),
     };
     if let Err(refused) = documents.admit(&mut request) {
         return refuse(wanted, refused, &request_id);
@@ -118,17 +126,14 @@ async fn answer(
     if is_get && operation == Some(OperationType::Mutation) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")]).into_response();
     }
-    let request = operation_data(request, gateway, viewer, &request_id);
     if wanted == Wanted::EventStream {
-        return event_stream(results(gateway.schema(), request), request_id);
+        return event_stream(answers(gateway, request, subscriber, &request_id).await, gateway.stopping().clone());
     }
     if operation == Some(OperationType::Subscription) {
         let message = "Subscribe by WebSocket or with `Accept: text/event-stream`.";
         return refuse(wanted, Refused::malformed(message), &request_id);
     }
-    let asked = Asked::of(&request);
-    let response = asked.explain(gateway.schema().execute(request).await).await;
-    let response = with_request_id(response, &request_id);
+    let response = with_request_id(execute(gateway, request, subscriber, &request_id).await, &request_id);
     let never_ran =
         response.data == Value::Null && response.errors.iter().all(|e| e.path.is_empty()) && response.is_err();
     let status = match (wanted, never_ran) {
@@ -138,15 +143,28 @@ async fn answer(
     respond(status, wanted, &response, never_ran)
 }
 
-fn operation_type(request: &mut Request) -> Option<OperationType> {
-    use async_graphql::parser::types::DocumentOperations;
-    let name = request.operation_name.clone();
-    match &request.parsed_query().ok()?.operations {
-        DocumentOperations::Single(operation) => Some(operation.node.ty),
-        DocumentOperations::Multiple(operations) => {
-            operations.iter().find(|(n, _)| Some(n.as_str()) == name.as_deref()).map(|(_, o)| o.node.ty)
-        }
+/// The answers to an operation, whatever its type.
+pub async fn answers(
+    gateway: &Arc<Gateway>,
+    mut request: Request,
+    subscriber: Option<Subscriber>,
+    id: &RequestId,
+) -> BoxStream<'static, Answer> {
+    if operation_type(&mut request) == Some(OperationType::Subscription) {
+        return subscriptions::subscribe(gateway, request, subscriber, id).await;
     }
+    stream::iter([answer(execute(gateway, request, subscriber, id).await, id)]).boxed()
+}
+
+/// The answer to a query or a mutation; the refusal of one that costs too much says what it costs.
+async fn execute(gateway: &Arc<Gateway>, request: Request, subscriber: Option<Subscriber>, id: &RequestId) -> Response {
+    let asked = Asked::of(&request);
+    let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), id);
+    asked.explain(gateway.schema().execute(request).await).await
+}
+
+fn operation_type(request: &mut Request) -> Option<OperationType> {
+    operation(request).map(|operation| operation.node.ty)
 }
 
 fn refuse(wanted: Wanted, refused: Refused, request_id: &RequestId) -> HttpResponse {
@@ -155,21 +173,6 @@ fn refuse(wanted: Wanted, refused: Refused, request_id: &RequestId) -> HttpRespo
         (_, status) => status,
     };
     respond(status, wanted, &refused.response(request_id), true)
-}
-
-/// All answers to a request; the refusal of one that costs too much says what it costs.
-fn results(schema: &Schema, request: Request) -> BoxStream<'static, Response> {
-    let mut asked = Some(Asked::of(&request));
-    let results = schema.execute_stream(request).then(move |response| {
-        let asked = asked.take();
-        async move {
-            match asked {
-                Some(asked) => asked.explain(response).await,
-                None => response,
-            }
-        }
-    });
-    results.boxed()
 }
 
 fn respond(status: StatusCode, wanted: Wanted, response: &Response, never_ran: bool) -> HttpResponse {
@@ -192,111 +195,27 @@ fn without_data(response: &Response) -> serde_json::Result<String> {
     Ok(body.to_string())
 }
 
-fn with_request_id(mut response: Response, request_id: &RequestId) -> Response {
-    for error in &mut response.errors {
-        error.extensions.get_or_insert_default().set("requestId", request_id.as_str());
-    }
-    response
-}
-
-/// One `next` event for each result and `complete` at the end (GraphQL over SSE, distinct connections mode).
-fn event_stream(results: BoxStream<'static, Response>, request_id: RequestId) -> HttpResponse {
-    let next = results.map(move |r| {
-        let data = serde_json::to_string(&with_request_id(r, &request_id)).unwrap_or_default();
-        Ok::<_, Infallible>(sse::Event::default().event("next").data(data))
+/// One `next` event for each answer and `complete` at the end (GraphQL over SSE, distinct connections mode); without it when
+/// the gateway stops, after which a client that reconnects goes on elsewhere.
+fn event_stream(mut answers: BoxStream<'static, Answer>, stopping: CancellationToken) -> HttpResponse {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        loop {
+            let answer = tokio::select! {
+                () = stopping.cancelled() => return,
+                () = sender.closed() => return,
+                answer = answers.next() => answer,
+            };
+            let is_last = answer.is_none();
+            let event = match answer {
+                Some(answer) => sse::Event::default().event("next").data(answer.json()),
+                None => sse::Event::default().event("complete").data(""),
+            };
+            if sender.send_timeout(Ok::<_, Infallible>(event), PATIENCE).await.is_err() || is_last {
+                return;
+            }
+        }
     });
-    let complete = futures::stream::once(async { Ok(sse::Event::default().event("complete").data("")) });
-    Sse::new(next.chain(complete)).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(12))).into_response()
-}
-
-/// GET with an upgrade: `graphql-transport-ws`. The key or the session comes with the upgrade, or the key in the
-/// `connection_init` payload, as `authorization` or `Authorization`.
-pub async fn websocket(
-    State(gateway): State<Arc<Gateway>>,
-    Extension(documents): Extension<Arc<Documents>>,
-    Extension(request_id): Extension<RequestId>,
-    credentials: Credentials,
-    protocol: GraphQLProtocol,
-    upgrade: WebSocketUpgrade,
-) -> HttpResponse {
-    if let Err(refused) = credentials.may(Use::Socket, &gateway) {
-        return refused.into_response();
-    }
-    upgrade
-        .protocols(["graphql-transport-ws"])
-        .max_message_size(1 << 20)
-        .on_upgrade(move |socket| async move {
-            let executor = PerOperation { gateway: gateway.clone(), documents, request_id };
-            GraphQLWebSocket::new(socket, executor, protocol)
-                .keepalive_timeout(None::<Duration>)
-                .on_connection_init(move |payload| async move {
-                    let header = ["authorization", "Authorization"].iter().find_map(|k| payload.get(k)?.as_str());
-                    let credentials = header.map_or(credentials, Credentials::from_header);
-                    if let Some(Err(_)) = credentials.key().map(|key| gateway.rates().request(key)) {
-                        return Err(RATE_LIMITED.message.into());
-                    }
-                    let viewer = credentials.viewer(Use::Socket, &gateway).await;
-                    let viewer = viewer.map_err(|_| crate::graphql::fault::unauthenticated())?;
-                    let mut data = Data::default();
-                    data.insert(SocketViewer { viewer, key: credentials.key() });
-                    Ok(data)
-                })
-                .serve()
-                .await;
-        })
-        .into_response()
-}
-
-/// Who opened the socket, and the key that its operations count for.
-#[derive(Clone, Default)]
-struct SocketViewer {
-    viewer: Option<Viewer>,
-    key: Option<[u8; 32]>,
-}
-
-/// Gives each operation of a socket its own loaders, so that nothing loaded outlives it.
-#[derive(Clone)]
-struct PerOperation {
-    gateway: Arc<Gateway>,
-    documents: Arc<Documents>,
-    request_id: RequestId,
-}
-
-impl PerOperation {
-    /// Counts an operation and looks at its document, as over HTTP.
-    fn admit(&self, request: &mut Request, key: Option<[u8; 32]>) -> Result<(), Refused> {
-        match key.map(|key| self.gateway.rates().request(key)) {
-            Some(Err(_)) => Err(RATE_LIMITED),
-            _ => self.documents.admit(request),
-        }
-    }
-}
-
-impl Executor for PerOperation {
-    async fn execute(&self, mut request: Request) -> Response {
-        if let Err(refused) = self.admit(&mut request, None) {
-            return refused.response(&self.request_id);
-        }
-        let request = operation_data(request, &self.gateway, None, &self.request_id);
-        with_request_id(self.gateway.schema().execute(request).await, &self.request_id)
-    }
-
-    fn execute_stream(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        let who = session
-            .as_ref()
-            .and_then(|data| data.get(&std::any::TypeId::of::<SocketViewer>()))
-            .and_then(|v| v.downcast_ref::<SocketViewer>())
-            .cloned()
-            .unwrap_or_default();
-        if let Err(refused) = self.admit(&mut request, who.key) {
-            let response = refused.response(&self.request_id);
-            return futures::stream::once(async { response }).boxed();
-        }
-        let request = operation_data(request, &self.gateway, who.viewer, &self.request_id);
-        with_ids(results(self.gateway.schema(), request), self.request_id.clone()).boxed()
-    }
-}
-
-fn with_ids(results: impl Stream<Item = Response>, request_id: RequestId) -> impl Stream<Item = Response> {
-    results.map(move |r| with_request_id(r, &request_id))
+    let keep_alive = sse::KeepAlive::new().interval(Duration::from_secs(12));
+    Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response()
 }

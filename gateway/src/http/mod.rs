@@ -10,12 +10,14 @@ mod graphql;
 mod graphql_request;
 mod oauth;
 mod page;
+mod patient;
 mod probes;
 mod rate_limit;
 pub mod rejected_rows;
 pub mod request_id;
 pub mod same_origin;
 pub mod uploads;
+mod websocket;
 
 use crate::{consent, gateway::Gateway, sign_in};
 use axum::{
@@ -75,12 +77,8 @@ async fn graphql_get(
             Err(refused) => refused.into_response(),
         };
     }
-    let protocol = match async_graphql_axum::GraphQLProtocol::from_request_parts(&mut parts, &()).await {
-        Ok(protocol) => protocol,
-        Err(status) => return status.into_response(),
-    };
     match axum::extract::WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => graphql::websocket(state, documents, id, credentials, protocol, upgrade).await,
+        Ok(upgrade) => websocket::upgrade(state, documents, id, credentials, upgrade).await,
         Err(refused) => refused.into_response(),
     }
 }

@@ -47,7 +47,7 @@ pub async fn download(
             let refusal = refusal(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message);
             return ([(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response();
         }
-        Err(response) => return response,
+        Err(not_taken) => return not_taken.into_response(),
     };
     let unknown = || refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such delivery.");
     let Ok(id) = delivery.parse::<DeliveryId>() else { return unknown() };

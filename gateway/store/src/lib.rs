@@ -13,6 +13,7 @@
 mod change;
 mod columns;
 mod error;
+mod hearing;
 mod model;
 mod page;
 mod store;

@@ -1,7 +1,7 @@
 //! What PostgreSQL needs of its own.
 
 use crate::{StoreError, postgres::queries::QueryResult};
-use diesel::sql_types::Text;
+use diesel::sql_types::{Array, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, TransactionManager};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
@@ -29,7 +29,7 @@ pub const IDS_AND_VERSIONS: &str = "string_agg(audiences.id || ' ' || audiences.
 /// Ids of parents, as they are bound.
 pub struct Parents(pub Vec<String>);
 /// The column type of such ids.
-pub type ParentsSql = diesel::sql_types::Array<Text>;
+pub type ParentsSql = Array<Text>;
 
 impl Parents {
     pub fn new(ids: Vec<String>) -> Self {
@@ -76,6 +76,25 @@ pub async fn lock_writers(conn: &mut Conn) -> QueryResult<()> {
 pub async fn lock_migrations(conn: &mut Conn) -> Result<(), StoreError> {
     diesel::sql_query(format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).execute(conn).await?;
     Ok(())
+}
+
+/// Tells all gateways which accounts have new events, once the transaction is committed.
+pub async fn notify(conn: &mut Conn, accounts: Vec<String>) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_notify('entente_events', id) FROM unnest($1) AS accounts (id)")
+        .bind::<Array<Text>, _>(accounts)
+        .execute(conn)
+        .await
+        .map(|_| ())
+}
+
+/// Has a connection hear what [`notify`] tells.
+pub async fn hear(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("LISTEN entente_events").execute(conn).await.map(|_| ())
+}
+
+/// Asks the server whether it is still there.
+pub async fn is_there(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("SELECT 1").execute(conn).await.map(|_| ())
 }
 
 /// Counts the statements of a connection.

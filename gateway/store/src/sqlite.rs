@@ -94,6 +94,11 @@ pub async fn lock_migrations(_conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Tells other gateways which accounts have new events. A file has one gateway.
+pub async fn notify(_conn: &mut Conn, _accounts: Vec<String>) -> QueryResult<()> {
+    Ok(())
+}
+
 /// Counts the statements of a connection.
 pub fn count_statements(conn: &mut Conn, counter: impl diesel::connection::Instrumentation) {
     conn.set_instrumentation(counter);

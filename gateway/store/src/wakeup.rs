@@ -1,5 +1,5 @@
-//! What waits is woken after a commit. A hint only: on PostgreSQL another gateway may have written, so that who waits
-//! also looks again each second.
+//! What waits is woken after a commit: by this process, and by other gateways on the same PostgreSQL for events. A hint
+//! only; what there is stands in the tables.
 
 use entente_domain::{AccountId, JobId};
 
@@ -8,6 +8,8 @@ use entente_domain::{AccountId, JobId};
 pub enum Wakeup {
     /// An account has new events.
     Events(AccountId),
+    /// Any account may have new events: for a while nothing was heard of other gateways.
+    AllEvents,
     /// There are jobs to run.
     Jobs,
     /// A job has moved on.

@@ -1,7 +1,7 @@
 //! Events: numbered without gaps within their account.
 
 use super::{
-    super::{Conn, insert_all},
+    super::{Conn, insert_all, notify},
     Read,
     schema::{event_counters, events},
 };
@@ -71,7 +71,7 @@ pub async fn append(conn: &mut Conn, new: &[NewEvent], at: Timestamp) -> Read<()
     for event in new {
         by_account.entry(event.account).or_default().push(event);
     }
-    for (account, list) in by_account {
+    for (account, list) in &by_account {
         let count = list.len() as i64;
         let last: i64 = diesel::insert_into(event_counters::table)
             .values((event_counters::account_id.eq(account.to_string()), event_counters::last_number.eq(count)))
@@ -84,6 +84,9 @@ pub async fn append(conn: &mut Conn, new: &[NewEvent], at: Timestamp) -> Read<()
         let first = last - count + 1;
         let rows = list.iter().zip(first..).map(|(e, n)| EventRow::new(e, n, at)).collect::<Read<Vec<_>>>()?;
         insert_all!(conn, events::table, rows);
+    }
+    if !by_account.is_empty() {
+        notify(conn, columns::texts(by_account.keys().copied())).await?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use entente_domain::{
     access::{Actor, Viewer},
     sign_in::{Identified, Identifying},
 };
+use std::collections::HashMap;
 
 /// Notes that a browser came back from the provider; whether it is the first that came back so.
 pub async fn come_back(conn: &mut Conn, state_hash: [u8; 32], until: Timestamp) -> Read<bool> {
@@ -86,23 +87,55 @@ pub async fn begin(conn: &mut Conn, new: NewSession) -> Changed<()> {
     Ok(Done::now(Outcome::of(())))
 }
 
+/// A session's token, its user, when it began, when it was last seen, and an account that the user may act for, with
+/// its role.
+type Row = (String, String, Timestamp, Timestamp, Option<String>, Option<String>);
+
+/// The rows of sessions that have not ended.
+macro_rules! rows {
+    ($now:expr) => {
+        sessions::table
+            .left_join(members::table.on(members::user_id.eq(sessions::user_id)))
+            .filter(sessions::expires_at.gt($now))
+            .select((
+                sessions::token_hash,
+                sessions::user_id,
+                sessions::created_at,
+                sessions::last_seen_at,
+                members::account_id.nullable(),
+                members::role.nullable(),
+            ))
+    };
+}
+
 /// A session with the accounts that its user may act for. One statement.
 pub async fn by_token_hash(conn: &mut Conn, token_hash: [u8; 32], now: Timestamp) -> Read<Option<Session>> {
-    type Row = (String, Timestamp, Timestamp, Option<String>, Option<String>);
-    let rows: Vec<Row> = sessions::table
-        .left_join(members::table.on(members::user_id.eq(sessions::user_id)))
-        .filter(sessions::token_hash.eq(columns::hash(&token_hash)))
-        .filter(sessions::expires_at.gt(now))
-        .select((
-            sessions::user_id,
-            sessions::created_at,
-            sessions::last_seen_at,
-            members::account_id.nullable(),
-            members::role.nullable(),
-        ))
-        .load(conn)
-        .await?;
-    let Some((user, created_at, last_seen_at, ..)) = rows.as_slice().first() else { return Ok(None) };
+    let rows: Vec<Row> = rows!(now).filter(sessions::token_hash.eq(columns::hash(&token_hash))).load(conn).await?;
+    session(&rows)
+}
+
+/// Those of some sessions that have not ended, with the accounts that their users may act for. One statement.
+pub async fn by_token_hashes(
+    conn: &mut Conn,
+    hashes: Vec<[u8; 32]>,
+    now: Timestamp,
+) -> Read<HashMap<[u8; 32], Session>> {
+    let mut rows: Vec<Row> =
+        rows!(now).filter(sessions::token_hash.eq_any(hashes.iter().map(columns::hash))).load(conn).await?;
+    rows.sort_unstable();
+    let texts: HashMap<String, [u8; 32]> = hashes.into_iter().map(|hash| (columns::hash(&hash), hash)).collect();
+    let mut found = HashMap::with_capacity(texts.len());
+    for rows in rows.chunk_by(|one, other| one.0 == other.0) {
+        if let (Some(hash), Some(session)) = (rows.first().and_then(|row| texts.get(&row.0)), session(rows)?) {
+            found.insert(*hash, session);
+        }
+    }
+    Ok(found)
+}
+
+/// What the rows of one session tell of.
+fn session(rows: &[Row]) -> Read<Option<Session>> {
+    let Some((_, user, created_at, last_seen_at, ..)) = rows.first() else { return Ok(None) };
     let memberships = memberships(rows.iter().map(|(.., account, role)| (account.as_deref(), role.as_deref())))?;
     let viewer = Viewer { actor: Actor::User(columns::id(user)?), memberships, limits: None };
     Ok(Some(Session { viewer, created_at: *created_at, last_seen_at: *last_seen_at }))

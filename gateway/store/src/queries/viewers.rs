@@ -9,6 +9,7 @@ use entente_domain::{
     access::{Act, Actor, MemberRole, Viewer},
     api_key,
 };
+use std::collections::HashMap;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = token_holders)]
@@ -31,16 +32,53 @@ impl HolderRow {
     }
 }
 
+/// The rows of tokens that count.
+macro_rules! holders {
+    ($now:expr) => {
+        token_holders::table
+            .filter(token_holders::revoked_at.is_null())
+            .filter(token_holders::expires_at.is_null().or(token_holders::expires_at.gt($now)))
+    };
+}
+
 /// The holder of a token, with the accounts that it may act for. One statement.
 pub async fn by_token_hash(conn: &mut Conn, hash: [u8; 32], now: Timestamp) -> Read<Option<Viewer>> {
-    let rows: Vec<HolderRow> = token_holders::table
+    let rows: Vec<HolderRow> = holders!(now)
         .filter(token_holders::token_hash.eq(columns::hash(&hash)))
-        .filter(token_holders::revoked_at.is_null())
-        .filter(token_holders::expires_at.is_null().or(token_holders::expires_at.gt(now)))
         .select(HolderRow::as_select())
         .load(conn)
         .await?;
-    let Some(first) = rows.as_slice().first() else { return Ok(None) };
+    viewer(&rows)
+}
+
+/// The holders of those tokens that count. One statement.
+pub async fn by_token_hashes(
+    conn: &mut Conn,
+    hashes: Vec<[u8; 32]>,
+    now: Timestamp,
+) -> Read<HashMap<[u8; 32], Viewer>> {
+    let rows: Vec<(String, HolderRow)> = holders!(now)
+        .filter(token_holders::token_hash.eq_any(hashes.iter().map(columns::hash)))
+        .select((token_holders::token_hash, HolderRow::as_select()))
+        .load(conn)
+        .await?;
+    let mut of_tokens: HashMap<String, Vec<HolderRow>> = HashMap::new();
+    for (hash, row) in rows {
+        of_tokens.entry(hash).or_default().push(row);
+    }
+    let mut viewers = HashMap::with_capacity(of_tokens.len());
+    for hash in hashes {
+        let rows = of_tokens.get(&columns::hash(&hash)).map_or(&[][..], Vec::as_slice);
+        if let Some(viewer) = viewer(rows)? {
+            viewers.insert(hash, viewer);
+        }
+    }
+    Ok(viewers)
+}
+
+/// Whom the rows of one token tell of.
+fn viewer(rows: &[HolderRow]) -> Read<Option<Viewer>> {
+    let Some(first) = rows.first() else { return Ok(None) };
     let holder = || first.holder_id.as_deref().ok_or(StoreError::Unreadable("token"));
     let actor = match first.kind.as_str() {
         "user" => Actor::User(columns::id(holder()?)?),

@@ -19,7 +19,7 @@ mod sessions;
 mod sources;
 mod users;
 
-use crate::{StoreError, Wakeup, postgres, sqlite};
+use crate::{StoreError, Wakeup, hearing::Hearing, postgres, sqlite};
 use async_recursion::async_recursion as boxed;
 use std::sync::{
     Arc,
@@ -39,6 +39,8 @@ const WAITING_WAKEUPS: usize = 4_096;
 pub struct Store {
     database: Database,
     wakeups: broadcast::Sender<Wakeup>,
+    /// Of other gateways; there are none beside one on SQLite.
+    hearing: Option<Arc<Hearing>>,
     statements: Arc<AtomicU64>,
 }
 
@@ -57,7 +59,9 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let wakeups = broadcast::Sender::new(WAITING_WAKEUPS);
         let statements = Arc::new(AtomicU64::new(0));
+        let mut hearing = None;
         let database = if is_postgres(url) {
+            hearing = Some(Arc::new(Hearing::of(url, wakeups.clone())));
             let opened = postgres::database::Database::open(url, statements.clone(), wakeups.clone());
             Database::Postgres(opened.await?)
         } else {
@@ -65,7 +69,7 @@ impl Store {
             let opened = sqlite::database::Database::open(path, statements.clone(), wakeups.clone());
             Database::Sqlite(opened.await?)
         };
-        Ok(Self { database, wakeups, statements })
+        Ok(Self { database, wakeups, hearing, statements })
     }
 
     /// Opens a database as [`Store::open`] does, but makes none where there is none.
@@ -78,9 +82,24 @@ impl Store {
         Self::open(url).await
     }
 
-    /// Receives a hint after each commit of this process. Who lags or runs beside other gateways looks again each second.
+    /// Receives a hint after each commit of this process, and of other gateways' events while they are heard. Who lags
+    /// looks at everything; who waits for what is not heard looks again each second.
     pub fn wakeups(&self) -> broadcast::Receiver<Wakeup> {
         self.wakeups.subscribe()
+    }
+
+    /// Hears of other gateways' events for as long as this is polled.
+    #[boxed]
+    pub async fn hear_others(&self) {
+        match &self.hearing {
+            Some(hearing) => hearing.keep_up().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether all that is written is heard of now.
+    pub fn hears_all(&self) -> bool {
+        self.hearing.as_ref().is_none_or(|hearing| hearing.is_up())
     }
 
     /// SQL statements that were executed since the store was opened.

@@ -7,6 +7,7 @@ use entente_domain::{
     Timestamp, UserId,
     sign_in::{Identified, Identifying},
 };
+use std::collections::HashMap;
 
 impl Store {
     /// Notes that a browser came back from the provider; whether it is the first that came back so. The note is kept until
@@ -46,6 +47,17 @@ impl Store {
     #[boxed]
     pub async fn session(&self, token_hash: [u8; 32], now: Timestamp) -> Result<Option<Session>, StoreError> {
         read!(self, |conn| queries::sessions::by_token_hash(conn, token_hash, now))
+    }
+
+    /// Those of some sessions that have not ended, with the accounts that their users may act for; they may have been idle for
+    /// too long. At most 1,000 at once.
+    #[boxed]
+    pub async fn sessions(
+        &self,
+        token_hashes: Vec<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<HashMap<[u8; 32], Session>, StoreError> {
+        read!(self, |conn| queries::sessions::by_token_hashes(conn, token_hashes, now))
     }
 
     /// Notes that a session was seen. Call it once a minute at most.

@@ -13,6 +13,16 @@ impl Store {
         read!(self, |conn| queries::viewers::by_token_hash(conn, hash, now))
     }
 
+    /// The holders of those tokens that are neither unknown nor expired nor revoked; at most 1,000 at once.
+    #[boxed]
+    pub async fn viewers_by_token_hashes(
+        &self,
+        hashes: Vec<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<HashMap<[u8; 32], Viewer>, StoreError> {
+        read!(self, |conn| queries::viewers::by_token_hashes(conn, hashes, now))
+    }
+
     /// Makes a user with a token. Refused with `AlreadyExists` when the e-mail address is taken.
     #[boxed]
     pub async fn create_user(&self, change: Change, user: User, token_hash: [u8; 32]) -> Answer<Created<UserId>> {

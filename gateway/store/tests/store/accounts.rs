@@ -9,6 +9,7 @@ use entente_domain::{
     api_key::{self, Purpose},
 };
 use entente_store::{ApiKey, Change, Member, Outcome, Picture, User};
+use std::collections::BTreeSet;
 
 async fn a_token_is_found_in_one_statement(db: Database) {
     let by = Change { account: None, ..change(AccountId::new(), "createUser") };
@@ -44,6 +45,9 @@ async fn a_token_is_found_in_one_statement(db: Database) {
     assert_eq!(holder([2; 32], 100).await, None, "it has expired");
     assert!(holder([3; 32], 0).await.unwrap().is_operator());
     assert_eq!(holder([4; 32], 0).await, None);
+    let all = db.store.viewers_by_token_hashes(vec![[1; 32], [2; 32], [3; 32], [4; 32]], at(100)).await.unwrap();
+    assert_eq!(all.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from([[1; 32], [3; 32]]));
+    assert_eq!(all[&[1; 32]], viewer);
 
     db.store.touch_api_key(key.id, at(50)).await.unwrap();
     assert_eq!(db.store.api_keys_by_ids(&[key.id]).await.unwrap()[&key.id].last_used_at, Some(at(50)));

@@ -7,7 +7,7 @@ use entente_domain::{
     account::Role,
     event::{AccountEventKind, NewEvent, Subject},
 };
-use entente_store::{LoadedAccount, Outcome, Stream};
+use entente_store::{LoadedAccount, Outcome, Store, Stream, Wakeup};
 
 async fn numbers_have_no_gaps(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
@@ -69,4 +69,43 @@ async fn streams_and_retention(db: Database) {
     assert_eq!(db.store.event_range(luma).await.unwrap(), entente_store::EventRange { oldest: 3, latest: 2 });
 }
 
-on_both!(numbers_have_no_gaps, streams_and_retention);
+/// A store beside another one on the same PostgreSQL hears what that one writes, also after its connection was cut. A
+/// file has one store.
+async fn others_are_heard(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let tv = account(&db, "TV Tube", Role::Publisher).await;
+    if !db.url.starts_with("postgres") {
+        assert!(db.store.hears_all());
+        return;
+    }
+    let other = Store::open(&db.url).await.unwrap();
+    assert!(!other.hears_all());
+    let mut wakeups = other.wakeups();
+    let hearing = tokio::spawn({
+        let other = other.clone();
+        async move { other.hear_others().await }
+    });
+    assert_eq!(wakeups.recv().await.unwrap(), Wakeup::AllEvents);
+    assert!(other.hears_all());
+    invite(&db, luma, tv).await;
+    let heard = [wakeups.recv().await.unwrap(), wakeups.recv().await.unwrap()];
+    assert!(heard.contains(&Wakeup::Events(luma)) && heard.contains(&Wakeup::Events(tv)), "{heard:?}");
+
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE query LIKE 'LISTEN%' AND datname = current_database()";
+    db.execute(cut).await.unwrap();
+    assert_eq!(wakeups.recv().await.unwrap(), Wakeup::AllEvents, "it says that it hears nothing");
+    assert_eq!(wakeups.recv().await.unwrap(), Wakeup::AllEvents, "it hears again");
+    let rule = |loaded: &LoadedAccount| {
+        let next = entente_domain::account::Account { version: loaded.account.version + 1, ..loaded.account.clone() };
+        let event = NewEvent::of_account(next.id, AccountEventKind::AccountUpdated, Subject::Account(next.id));
+        Ok(Outcome::of(next).events([event]))
+    };
+    let refused = |_: &LoadedAccount| Err(Refusal::new(entente_domain::Code::Invalid, "No."));
+    db.store.change_account(change(tv, "updateAccount"), tv, Box::new(refused)).await.unwrap().unwrap_err();
+    done(db.store.change_account(change(luma, "updateAccount"), luma, Box::new(rule)).await);
+    assert_eq!(wakeups.recv().await.unwrap(), Wakeup::Events(luma));
+    hearing.abort();
+}
+
+on_both!(numbers_have_no_gaps, streams_and_retention, others_are_heard);

@@ -11,6 +11,7 @@ use entente_domain::{
     sign_in::{self, Identifying},
 };
 use entente_store::{Change, Identity, Member, NewSession, Outcome, User};
+use std::collections::HashMap;
 
 fn outside() -> Change {
     Change { account: None, ..change(AccountId::new(), "signIn") }
@@ -71,7 +72,7 @@ async fn a_session_acts_for_its_user_until_it_ends(db: Database) {
         Ok(Outcome::of(m.iter().cloned().chain([member]).collect()))
     };
     done(db.store.change_members(change(luma, "setMember"), luma, Box::new(joins)).await);
-    let (token, idle) = (hash(), hash());
+    let (token, idle, over) = (hash(), hash(), hash());
     for token_hash in [token, idle] {
         let new = NewSession { token_hash, user: ada, created_at: at(0), expires_at: at(1_000) };
         done(db.store.begin_session(outside(), new).await);
@@ -81,6 +82,15 @@ async fn a_session_acts_for_its_user_until_it_ends(db: Database) {
     assert_eq!(db.store.statements() - before, 1);
     assert_eq!((session.viewer.actor, session.viewer.role_in(luma)), (Actor::User(ada), Some(MemberRole::Analyst)));
     assert!(db.store.viewer_by_token_hash(token, at(5)).await.unwrap().is_none(), "it is no key");
+    done(
+        db.store
+            .begin_session(outside(), NewSession { token_hash: over, user: ada, created_at: at(0), expires_at: at(5) })
+            .await,
+    );
+    let before = db.store.statements();
+    let several = db.store.sessions(vec![token, idle, over, hash()], at(5)).await.unwrap();
+    assert_eq!(db.store.statements() - before, 1);
+    assert_eq!(several, HashMap::from([(token, session.clone()), (idle, session)]));
     db.store.touch_session(token, at(500)).await.unwrap();
     let session = db.store.session(token, at(999)).await.unwrap().unwrap();
     assert_eq!((session.created_at, session.last_seen_at), (at(0), at(500)));
