@@ -31,6 +31,7 @@ mod killed_deliveries;
 mod limits;
 mod measuring;
 mod members;
+mod observability;
 mod people;
 mod permissions;
 mod plugin_versions;

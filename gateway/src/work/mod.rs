@@ -16,13 +16,14 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, traces};
 use chrono::TimeDelta;
 use entente_domain::{access::Actor, event::Subject};
 use entente_store::{Change, Job, JobPool, StoreError, Wakeup};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// A job that is not renewed for this long is somebody else's.
 const LEASE: TimeDelta = TimeDelta::seconds(45);
@@ -144,6 +145,11 @@ impl Pool {
     }
 }
 
+/// All kinds of jobs.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    POOLS.iter().flat_map(|pool| pool.kinds.iter().copied())
+}
+
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
         rebuild::KIND => rebuild::run(task).await,
@@ -220,16 +226,33 @@ async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
     let task = Task { gateway: gateway.clone(), job: job.clone(), owner: owner.clone(), stop: stop.clone() };
     let started = std::time::Instant::now();
     let renewing = tokio::spawn(renew(gateway.clone(), job.id, owner.clone(), stop.clone()));
-    let ended = match tokio::spawn(work_on(task)).await {
+    let span = traces::job(&job);
+    let ended = match tokio::spawn(work_on(task).instrument(span.clone())).await {
         Ok(ended) => ended,
         Err(_) => Err(Fault::new("the job panicked")),
     };
     renewing.abort();
     let took_ms = started.elapsed().as_millis() as u64;
     tracing::info!(message = "a job ended", job = %job.id, kind = job.kind, took_ms, ended = ?ended);
-    metrics::counter!("entente_jobs_total", "kind" => job.kind.clone()).increment(1);
+    let how = how(&ended);
+    if matches!(how, "failed" | "fault") {
+        span.record("otel.status_code", "ERROR");
+    }
+    metrics::counter!("entente_jobs_total", "kind" => job.kind.clone(), "ended" => how).increment(1);
+    metrics::histogram!("entente_job_seconds", "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
     if let Err(error) = settle(&gateway, &job, &owner, ended).await {
         tracing::error!(message = "the end of a job could not be written down", job = %job.id, %error);
+    }
+}
+
+/// How a job ended, as figures tell it.
+fn how(ended: &Result<Ended, Fault>) -> &'static str {
+    match ended {
+        Ok(Ended::Done) => "done",
+        Ok(Ended::Failed(_)) => "failed",
+        Ok(Ended::HandedBack) => "handed back",
+        Ok(Ended::Later(_)) => "waits",
+        Ok(Ended::PutOff(_)) | Err(_) => "fault",
     }
 }
 

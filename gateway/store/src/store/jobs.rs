@@ -36,6 +36,12 @@ impl Store {
         }
     }
 
+    /// How many jobs wait to be worked on, by kind; those of a later time as well.
+    #[boxed]
+    pub async fn waiting_jobs(&self) -> Result<HashMap<String, u64>, StoreError> {
+        read!(self, |conn| queries::jobs::waiting(conn))
+    }
+
     /// Keeps a job for longer. False when it is no longer held: then the worker stops.
     #[boxed]
     pub async fn renew_job(

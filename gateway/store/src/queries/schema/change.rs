@@ -91,6 +91,7 @@ diesel::table! {
         subject_kind -> Nullable<Text>,
         subject_id -> Nullable<Text>,
         payload -> Text,
+        trace_parent -> Nullable<Text>,
         state -> Text,
         run_at -> Instant,
         attempts -> BigInt,
