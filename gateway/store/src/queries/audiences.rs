@@ -159,6 +159,7 @@ pub async fn change(
         return Err(of_one(Refusal::not_found("audience"), first).into());
     }
     let outcome = rule(&present)?;
+    free_names(conn, &present, &outcome.value).await?;
     for next in &outcome.value {
         let place = ids.iter().position(|id| *id == next.id).unwrap_or_default();
         let Some(before) = present.iter().find(|p| p.id == next.id) else { continue };
@@ -170,6 +171,19 @@ pub async fn change(
         swapped(unless_taken(written, || of_one(taken(&next.name), place))?)?;
     }
     Ok(Done::now(outcome))
+}
+
+/// Names that audiences lose are free for others of the same change.
+async fn free_names(conn: &mut Conn, before: &[Audience], after: &[Audience]) -> Read<()> {
+    let is_renamed = |next: &&Audience| !before.iter().any(|b| b.id == next.id && b.name == next.name);
+    let renamed: Vec<_> = after.iter().filter(is_renamed).map(|a| a.id).collect();
+    if renamed.len() > 1 {
+        diesel::update(audiences::table.filter(audiences::id.eq_any(columns::texts(renamed))))
+            .set(audiences::name.eq(audiences::id))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn require_free_name(conn: &mut Conn, audience: &Audience, place: usize) -> Result<(), crate::error::Stop> {
