@@ -14,7 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const NOUNS: [(&str, &str); 20] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
-    ("Account", "account createAccount updateAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress"),
+    (
+        "Account",
+        "account createAccount updateAccount deleteAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress",
+    ),
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),

@@ -14,6 +14,7 @@ pub mod connection;
 pub mod conversion_event;
 pub mod crosswalk;
 pub mod data_connection;
+pub mod deletion;
 pub mod delivery;
 pub mod destination_settings;
 pub mod discover;

@@ -16,6 +16,7 @@ mod conversion_event;
 pub mod cost;
 mod crosswalk;
 mod data_connection;
+mod deletion;
 mod delivery;
 mod destination;
 mod destination_consent;

@@ -2,6 +2,7 @@
 //! taken over.
 
 pub mod deliver;
+pub mod erase;
 mod generation;
 mod leftovers;
 pub mod load_crosswalk;
@@ -129,7 +130,7 @@ struct Pool {
 const POOLS: [Pool; 2] = [
     Pool {
         name: "counting",
-        kinds: &[rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
+        kinds: &[erase::KIND, rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
         places: 4,
         per_share: usize::MAX,
     },
@@ -152,6 +153,7 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
+        erase::KIND => erase::run(task).await,
         rebuild::KIND => rebuild::run(task).await,
         refresh::KIND => refresh::run(task).await,
         load_crosswalk::KIND => load_crosswalk::run(task).await,

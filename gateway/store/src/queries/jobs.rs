@@ -152,6 +152,18 @@ pub async fn cancel_about(conn: &mut Conn, subjects: Vec<String>, now: Timestamp
     Ok(())
 }
 
+/// Cancels what has not begun of the jobs of an account.
+pub async fn cancel_of_account(conn: &mut Conn, account: AccountId, now: Timestamp) -> Read<()> {
+    let waiting = jobs::table
+        .filter(jobs::account_id.eq(account.to_string()))
+        .filter(jobs::state.eq(columns::name(&JobState::Queued)?));
+    diesel::update(waiting)
+        .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// How many jobs are in each state, for the metrics.
 pub async fn counts(conn: &mut Conn) -> Read<Vec<(JobState, u64)>> {
     let rows: Vec<(String, i64)> =

@@ -1,5 +1,6 @@
 //! The queries, one file per noun. This file is compiled for each database: `super::Conn` is its connection.
 
+pub mod account_deletion;
 pub mod accounts;
 pub mod activations;
 pub mod api_keys;
@@ -15,6 +16,7 @@ pub mod connections;
 pub mod consents;
 pub mod crosswalks;
 pub mod data_connections;
+pub mod deletions;
 pub mod deliveries;
 pub mod destinations;
 pub mod event_data_sets;

@@ -40,6 +40,7 @@ diesel::table! {
         request_id -> Text,
         outcome -> Text,
         code -> Nullable<Text>,
+        details -> Nullable<Text>,
     }
 }
 
