@@ -1,4 +1,5 @@
 import type { CodegenConfig } from "@graphql-codegen/cli";
+import { addTypenameSelectionDocumentTransform } from "@graphql-codegen/client-preset";
 
 const config: CodegenConfig = {
   schema: "../../../schema.graphql",
@@ -6,6 +7,8 @@ const config: CodegenConfig = {
   generates: {
     "src/__generated__/": {
       preset: "client",
+      // As the cache asks for them, so that a document that is sent by its hash alone is answered with them.
+      documentTransforms: [addTypenameSelectionDocumentTransform],
       presetConfig: { fragmentMasking: false, persistedDocuments: { hashAlgorithm: "sha256" } },
       config: {
         scalars: { Date: "string", DateTime: "string", JSON: "unknown", SafeInt: "number" },
