@@ -10,7 +10,7 @@ export default defineConfig({
   server: {
     proxy: {
       "/graphql": { target: gateway, ws: true },
-      "/auth": gateway,
+      "^/(accounts|auth|deliveries|oauth|uploads)/": gateway,
     },
   },
 });

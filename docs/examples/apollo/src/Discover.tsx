@@ -82,5 +82,7 @@ function inWords(answer: AnswerFragment): string {
       return `fewer than ${answer.threshold}`;
     case "Unavailable":
       return `unavailable: ${answer.reason}`;
+    default:
+      return "an answer that this page does not know";
   }
 }

@@ -30,6 +30,6 @@ export function Answer(props: { answer: Answer_answer$key }) {
     case "Unavailable":
       return `unavailable: ${answer.reason}`;
     default:
-      return null;
+      return "an answer that this page does not know";
   }
 }

@@ -87,5 +87,7 @@ function inWords(answer: ResultOf<typeof ANSWER>): string {
       return `fewer than ${answer.threshold}`;
     case "Unavailable":
       return `unavailable: ${answer.reason}`;
+    default:
+      return "an answer that this page does not know";
   }
 }
