@@ -111,7 +111,8 @@ pub fn schema(introspection: bool) -> Schema {
 
 /// The schema as text, as `schema.graphql` holds it.
 pub fn sdl() -> String {
-    schema(true).sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    schema(true).sdl_with_options(options.include_specified_by())
 }
 
 /// Gives an operation what its resolvers need; its loaders are its own.

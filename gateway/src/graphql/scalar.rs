@@ -10,7 +10,7 @@ pub struct SafeInt(pub u64);
 const LIMIT: u64 = 1 << 53;
 
 /// A whole number below 2^53, which every JSON reader keeps exactly.
-#[Scalar(name = "SafeInt", specified_by_url = "https://scalars.graphql.org/")]
+#[Scalar(name = "SafeInt")]
 impl ScalarType for SafeInt {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {

@@ -142,9 +142,11 @@ fn named(request: &mut Request) -> Result<Option<Hash>, Refused> {
     Ok(Some(hash.ok_or(MALFORMED)?))
 }
 
+/// Reads the digits of a SHA-256, also as the identifier of a document that GraphQL over HTTP makes of them.
 fn parse_hash(text: &str) -> Option<Hash> {
     let mut hash = Hash::default();
-    hex::decode_to_slice(text, &mut hash).ok().map(|()| hash)
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    hex::decode_to_slice(digits, &mut hash).ok().map(|()| hash)
 }
 
 /// The documents of a file, each by its hash.
@@ -272,9 +274,11 @@ mod tests {
         let named = |name: &str, document: &str| serde_json::json!({ name: document }).to_string();
         let good = "{ viewer { kind } }";
         assert_eq!(refusal(named(&hex::encode(hash(good)), good)), Ok(1));
+        assert_eq!(refusal(named(&format!("sha256:{}", hex::encode(hash(good))), good)), Ok(1));
         for (text, says) in [
             ("[]".to_owned(), "not one JSON object"),
             (named("1", good), "is not the SHA-256"),
+            (named(&format!("sha1:{}", hex::encode(hash(good))), good), "is not the SHA-256"),
             (named(&hex::encode(hash("{")), "{"), "not a GraphQL document"),
         ] {
             assert!(refusal(text).unwrap_err().contains(says), "{says}");

@@ -1,0 +1,72 @@
+import { ApolloProvider, useQuery } from "@apollo/client/react";
+import { useMemo, useState } from "react";
+import { graphql } from "./__generated__";
+import { isSignedOut, openClient } from "./client";
+import { Connections } from "./Connections";
+import { keepKey, readKey, signOut } from "./session";
+import { SignIn } from "./SignIn";
+
+const VIEWER = graphql(`
+  query Viewer {
+    viewer {
+      accounts(first: 100) {
+        nodes {
+          id
+          name
+          role
+        }
+      }
+    }
+  }
+`);
+
+export function App() {
+  const [key, setKey] = useState(readKey);
+  const [starts, setStarts] = useState(0);
+  const client = useMemo(() => openClient(key, () => setStarts((before) => before + 1)), [key, starts]);
+
+  function signIn(key: string) {
+    keepKey(key);
+    setKey(key);
+  }
+
+  return (
+    <ApolloProvider client={client}>
+      <h1>Entente with Apollo Client</h1>
+      <Accounts
+        key={`${key} ${starts}`}
+        hasKey={key !== null}
+        onKey={signIn}
+        onSignOut={() => signOut().then(() => location.reload())}
+      />
+    </ApolloProvider>
+  );
+}
+
+function Accounts(props: { hasKey: boolean; onKey: (key: string) => void; onSignOut: () => void }) {
+  const { data, error } = useQuery(VIEWER);
+  const [chosen, setChosen] = useState<string>();
+  if (isSignedOut(error)) {
+    return <SignIn reason={props.hasKey ? "This key is unknown, revoked or expired." : ""} onKey={props.onKey} />;
+  }
+  if (error) return <p role="alert">{error.message}</p>;
+  if (!data) return <p>Loading …</p>;
+  const accounts = data.viewer.accounts.nodes;
+  const account = accounts.find(({ id }) => id === chosen) ?? accounts[0];
+  return (
+    <>
+      <p>
+        Acting for{" "}
+        <select value={account?.id} onChange={(event) => setChosen(event.target.value)}>
+          {accounts.map(({ id, name, role }) => (
+            <option key={id} value={id}>
+              {name} ({role})
+            </option>
+          ))}
+        </select>{" "}
+        <button onClick={props.onSignOut}>Sign out</button>
+      </p>
+      {account && <Connections key={account.id} account={account.id} />}
+    </>
+  );
+}

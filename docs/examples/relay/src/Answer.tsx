@@ -1,0 +1,35 @@
+import { graphql, useFragment } from "react-relay";
+import type { Answer_answer$key } from "./__generated__/Answer_answer.graphql";
+
+/** What a comparison says. */
+export function Answer(props: { answer: Answer_answer$key }) {
+  const answer = useFragment(
+    graphql`
+      fragment Answer_answer on OverlapAnswer {
+        __typename
+        ... on Overlap {
+          identities
+          standardError
+          percentage
+        }
+        ... on BelowThreshold {
+          threshold
+        }
+        ... on Unavailable {
+          reason
+        }
+      }
+    `,
+    props.answer,
+  );
+  switch (answer.__typename) {
+    case "Overlap":
+      return `${answer.identities.toLocaleString()} identities ± ${Math.round(answer.standardError)} (${answer.percentage.toFixed(1)} %)`;
+    case "BelowThreshold":
+      return `fewer than ${answer.threshold}`;
+    case "Unavailable":
+      return `unavailable: ${answer.reason}`;
+    default:
+      return "an answer that this page does not know";
+  }
+}

@@ -1,0 +1,93 @@
+import type { ResultOf } from "gql.tada";
+import { useQuery } from "urql";
+import { graphql } from "./graphql";
+
+const ANSWER = graphql(`
+  fragment Answer on OverlapAnswer {
+    __typename
+    ... on Overlap {
+      identities
+      standardError
+      percentage
+    }
+    ... on BelowThreshold {
+      threshold
+    }
+    ... on Unavailable {
+      reason
+    }
+  }
+`);
+
+const DISCOVER = graphql(
+  `
+    query Discover($account: ID!, $connection: ID!) {
+      connection(accountId: $account, id: $connection) {
+        id
+        projects(first: 1) {
+          nodes {
+            id
+            name
+            discover(accountId: $account) {
+              compare {
+                ...Answer
+              }
+              relevantAudiences {
+                rank
+                index
+                audience {
+                  id
+                  name
+                }
+                answer {
+                  ...Answer
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  `,
+  [ANSWER],
+);
+
+/** What the two sides of a connection have in common, by its newest project. */
+export function Discover({ account, connection }: { account: string; connection: string }) {
+  const [{ data, error }] = useQuery({ query: DISCOVER, variables: { account, connection } });
+  if (error) return <p role="alert">{error.message}</p>;
+  if (!data) return <p>Comparing …</p>;
+  const project = data.connection?.projects.nodes[0];
+  if (!project) return <p>Create a project in this connection first.</p>;
+  return (
+    <section>
+      <h2>Discover: {project.name}</h2>
+      <p>In common: {inWords(project.discover.compare)}</p>
+      <table>
+        <tbody>
+          {project.discover.relevantAudiences.map(({ rank, index, audience, answer }) => (
+            <tr key={audience.id}>
+              <td>{rank}</td>
+              <td>{audience.name}</td>
+              <td>{inWords(answer)}</td>
+              <td>{index === null ? "" : `index ${Math.round(index)}`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function inWords(answer: ResultOf<typeof ANSWER>): string {
+  switch (answer.__typename) {
+    case "Overlap":
+      return `${answer.identities.toLocaleString()} identities ± ${Math.round(answer.standardError)} (${answer.percentage.toFixed(1)} %)`;
+    case "BelowThreshold":
+      return `fewer than ${answer.threshold}`;
+    case "Unavailable":
+      return `unavailable: ${answer.reason}`;
+    default:
+      return "an answer that this page does not know";
+  }
+}
