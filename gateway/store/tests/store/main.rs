@@ -11,6 +11,7 @@ mod consents;
 mod crosswalks;
 mod database;
 mod deliveries;
+mod event_webhooks;
 mod events;
 mod invitations;
 mod jobs;
