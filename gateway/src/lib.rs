@@ -9,6 +9,7 @@ mod demo;
 pub mod destinations;
 mod discover;
 mod endpoint;
+mod event_webhooks;
 mod gateway;
 mod graphql;
 mod http;

@@ -20,7 +20,7 @@ mod delivery;
 mod destination;
 mod destination_consent;
 mod discover;
-mod event;
+pub mod event;
 mod event_columns;
 mod event_data_set;
 pub mod fault;
@@ -44,7 +44,7 @@ mod settings;
 mod settings_change;
 mod settings_draft;
 mod sourcing;
-mod subject;
+pub mod subject;
 mod upload;
 mod user;
 
