@@ -23,6 +23,7 @@ mod discover;
 pub mod event;
 mod event_columns;
 mod event_data_set;
+mod event_webhook;
 pub mod fault;
 pub mod id;
 mod invitation;
@@ -88,6 +89,7 @@ pub struct Mutation(
     destination_consent::DestinationConsentMutation,
     sent_audience::SentAudienceMutation,
     activation::ActivationMutation,
+    event_webhook::EventWebhookMutation,
 );
 
 /// The schema.
