@@ -22,6 +22,7 @@ mod delivery_control;
 mod destination_updates;
 mod documents;
 mod ended_subscriptions;
+mod event_webhooks;
 mod exactness;
 mod fairness;
 mod hostile_plugins;

@@ -13,9 +13,10 @@ const SECONDS: [f64; 17] =
 const SORT_IN: Duration = Duration::from_secs(5);
 
 /// What is counted, and what that is.
-const COUNTS: [(&str, &str); 10] = [
+const COUNTS: [(&str, &str); 11] = [
     ("entente_comparisons_total", "Comparisons in Discover, by answer: counted, or remembered from before"),
     ("entente_delivered_rows_total", "Rows that destinations took or rejected, by destination type and outcome"),
+    ("entente_event_webhook_attempts_total", "Attempts to tell event webhooks, by outcome"),
     ("entente_graphql_errors_total", "Errors of operations, by code"),
     ("entente_http_requests_total", "Requests, by route and status"),
     ("entente_jobs_total", "Jobs that ended or were put off, by kind and how they ended"),
@@ -56,6 +57,9 @@ pub fn record() -> Result<PrometheusHandle, BuildError> {
     TIMES.iter().for_each(|(name, what)| metrics::describe_histogram!(*name, metrics::Unit::Seconds, *what));
     STATES.iter().for_each(|(name, what)| metrics::describe_gauge!(*name, *what));
     PLAIN.iter().for_each(|name| metrics::counter!(*name).increment(0));
+    for outcome in ["taken", "not_taken"] {
+        metrics::counter!("entente_event_webhook_attempts_total", "outcome" => outcome).increment(0);
+    }
     Ok(figures)
 }
 

@@ -9,6 +9,7 @@ mod demo;
 pub mod destinations;
 mod discover;
 mod endpoint;
+mod event_webhooks;
 mod figures;
 mod gateway;
 mod graphql;

@@ -60,6 +60,10 @@ pub enum Kind {
     Upload,
     /// Destinations.
     Destination,
+    /// Addresses that are told of the account's events.
+    EventWebhook,
+    /// Events that they were not told of.
+    DeadLetter,
     /// Sent and received audiences to which access holds.
     SentAudience,
     /// Activations by the account that have access.
@@ -82,7 +86,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Account,
         Self::Connection,
         Self::SettingsDraft,
@@ -98,6 +102,8 @@ impl Kind {
         Self::Refresh,
         Self::Upload,
         Self::Destination,
+        Self::EventWebhook,
+        Self::DeadLetter,
         Self::SentAudience,
         Self::Activation,
         Self::Delivery,

@@ -20,6 +20,7 @@ pub mod destination_settings;
 pub mod discover;
 pub mod event;
 pub mod event_data;
+pub mod event_webhook;
 pub mod id;
 pub mod invitation;
 pub mod match_key;

@@ -13,6 +13,7 @@ use crate::graphql::{
     deletion::{self, DeletionPreview, PREVIEW},
     destination::{Destination, DestinationPage},
     event_data_set::{EventDataSet, EventDataSetPage},
+    event_webhook::{EventWebhook, EventWebhookPage},
     fault::{fault, refused},
     id::{global, local},
     invitation::{Invitation, InvitationPage},
@@ -438,6 +439,25 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().api_keys_of_account(self.0.id, request).await.map_err(fault)?;
         Ok(ApiKeyPage::of(page, ApiKey))
+    }
+
+    /// Addresses that are told of its events, newest first. For ADMIN and MANAGER.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
+    async fn event_webhooks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<EventWebhookPage> {
+        self.authorised(ctx, Act::ManageAccount)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().event_webhooks_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(EventWebhookPage::of(page, EventWebhook))
     }
 
     /// Work that runs or ran for it, newest first.

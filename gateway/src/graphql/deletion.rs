@@ -44,6 +44,10 @@ pub enum DeletionKind {
     Upload,
     /// Destinations.
     Destination,
+    /// Addresses that are told of the account's events.
+    EventWebhook,
+    /// Events that they were not told of.
+    DeadLetter,
     /// Sent and received audiences to which access holds.
     SentAudience,
     /// Activations by the account that have access.

@@ -3,6 +3,7 @@
 
 pub mod deliver;
 pub mod erase;
+pub mod event_webhook;
 mod generation;
 mod leftovers;
 pub mod load_crosswalk;
@@ -17,7 +18,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use crate::{gateway::Gateway, traces};
+use crate::{event_webhooks, gateway::Gateway, traces};
 use chrono::TimeDelta;
 use entente_domain::{access::Actor, event::Subject};
 use entente_store::{Change, Job, JobPool, StoreError, Wakeup};
@@ -45,6 +46,8 @@ pub enum Ended {
     HandedBack,
     /// It waits for something until then.
     Later(entente_domain::Timestamp),
+    /// It rests until it is woken, or until then.
+    Resting(entente_domain::Timestamp),
     /// It failed by a fault, and is to be tried again then.
     PutOff(entente_domain::Timestamp),
 }
@@ -125,9 +128,10 @@ struct Pool {
     per_share: usize,
 }
 
-/// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. All
-/// else counts, and would only slow each other down.
-const POOLS: [Pool; 2] = [
+/// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. So
+/// do event webhooks, each of which has one place at most and gives it back soon. All else counts, and would only slow each
+/// other down.
+const POOLS: [Pool; 3] = [
     Pool {
         name: "counting",
         kinds: &[erase::KIND, rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
@@ -135,6 +139,7 @@ const POOLS: [Pool; 2] = [
         per_share: usize::MAX,
     },
     Pool { name: "delivering", kinds: &[deliver::KIND], places: 64, per_share: 4 },
+    Pool { name: "telling", kinds: &[event_webhook::KIND], places: 64, per_share: usize::MAX },
 ];
 
 impl Pool {
@@ -160,6 +165,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         load_events::KIND => load_events::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
+        event_webhook::KIND => event_webhook::run(task).await,
         other => Err(Fault::new(format!("no such kind of job: {other}"))),
     }
 }
@@ -171,10 +177,11 @@ pub async fn run(gateway: Arc<Gateway>) -> Result<(), StoreError> {
         tracing::error!(message = "the clean-up at the start failed", %error);
     }
     tokio::spawn(sweep::hourly(gateway.clone()));
+    tokio::spawn(event_webhooks::keep_waking(gateway.clone()));
     let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
-    let [counting, delivering] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
-    let (counted, delivered) = tokio::join!(counting, delivering);
-    counted.and(delivered)
+    let [counting, delivering, telling] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
+    let (counted, delivered, told) = tokio::join!(counting, delivering, telling);
+    counted.and(delivered).and(told)
 }
 
 /// Does the jobs of a pool until the gateway stops.
@@ -253,7 +260,7 @@ fn how(ended: &Result<Ended, Fault>) -> &'static str {
         Ok(Ended::Done) => "done",
         Ok(Ended::Failed(_)) => "failed",
         Ok(Ended::HandedBack) => "handed back",
-        Ok(Ended::Later(_)) => "waits",
+        Ok(Ended::Later(_) | Ended::Resting(_)) => "waits",
         Ok(Ended::PutOff(_)) | Err(_) => "fault",
     }
 }
@@ -265,6 +272,7 @@ async fn settle(gateway: &Gateway, job: &Job, owner: &str, ended: Result<Ended, 
         Ok(Ended::Failed(reason)) => store.fail_job(job.id, owner, &reason, now).await,
         Ok(Ended::HandedBack) => store.hand_back_job(job.id, owner).await,
         Ok(Ended::Later(at)) => store.postpone_job(job.id, owner, at).await,
+        Ok(Ended::Resting(until)) => store.rest_job(job.id, owner, job.run_at, until).await,
         Ok(Ended::PutOff(at)) => store.retry_job_at(job.id, owner, at, None).await,
         Err(_) if gateway.stopping().is_cancelled() => store.hand_back_job(job.id, owner).await,
         Err(fault) if job.attempts >= ATTEMPTS => {

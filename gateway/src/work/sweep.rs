@@ -46,6 +46,7 @@ pub async fn hourly(gateway: Arc<Gateway>) {
 async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     let (store, now) = (gateway.store(), crate::clock::now());
     store.delete_old_events(now).await?;
+    store.delete_old_dead_letters(now).await?;
     store.delete_old_idempotency_keys(now).await?;
     store.delete_expired_consents(now).await?;
     store.delete_expired_sessions(now - gateway.settings.session_lifetimes().idle, now).await?;

@@ -9,6 +9,7 @@ mod consent;
 mod data_connection;
 mod delivery;
 mod destination;
+mod event_webhook;
 mod generation;
 mod job;
 mod member;
@@ -35,6 +36,7 @@ pub use delivery::{
     NewDelivery, NewRejectedRow, RejectedRow,
 };
 pub use destination::{DestinationSettings, LoadedDestination, NewSettings};
+pub use event_webhook::EventWebhookSecrets;
 pub use generation::{
     AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
 };

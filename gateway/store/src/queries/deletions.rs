@@ -6,8 +6,8 @@ use super::{
     Read, audiences as audience_rows, cascade, connections as connection_rows,
     schema::{
         accounts, activations, api_keys, audience_slots, audiences, audit, budgets, campaigns, connections, crosswalks,
-        data_connections, deliveries, destinations, event_data_sets, invitations, members, projects, refreshes,
-        reports, sent_audiences, settings_drafts, uploads,
+        data_connections, dead_letters, deliveries, destinations, event_data_sets, event_webhooks, invitations,
+        members, projects, refreshes, reports, sent_audiences, settings_drafts, uploads,
     },
 };
 use crate::{DeliveryStatus, columns};
@@ -141,7 +141,7 @@ async fn measured(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
     ])
 }
 
-/// What an account sourced, and where it delivers to.
+/// What an account sourced, where it delivers to, and what is told of its events: addresses may hold secrets, and are not named.
 async fn sourced(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
     let me = account.to_string();
     let connections = || data_connections::table.filter(data_connections::account_id.eq(me.clone()));
@@ -160,6 +160,8 @@ async fn sourced(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
         found!(conn, Kind::Refresh, refreshes::table.filter(refreshes::account_id.eq(me.clone()))),
         found!(conn, Kind::Upload, uploads::table.filter(uploads::account_id.eq(me.clone()))),
         found!(conn, Kind::Destination, places(), destinations::name),
+        found!(conn, Kind::EventWebhook, event_webhooks::table.filter(event_webhooks::account_id.eq(me.clone()))),
+        found!(conn, Kind::DeadLetter, dead_letters::table.filter(dead_letters::account_id.eq(me.clone()))),
     ])
 }
 

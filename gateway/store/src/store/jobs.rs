@@ -121,6 +121,23 @@ impl Store {
         Ok(held)
     }
 
+    /// Puts the job back into the queue: it rests until it is woken, or until a time. Where it was woken since it was leased,
+    /// to be run at `run_at`, it runs again. False when it is no longer held.
+    #[boxed]
+    pub async fn rest_job(
+        &self,
+        id: JobId,
+        owner: &str,
+        run_at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::rest(conn, id, owner, run_at, until))?;
+        self.wake(Wakeup::Job(id));
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
     /// Puts the job back into the queue after a fault, to be tried again at a time. False when it is no longer held.
     #[boxed]
     pub async fn retry_job_at(

@@ -3,6 +3,7 @@
 use crate::{
     database::{Database, done, on_both},
     deliveries::{activate, begin, destination, end, send},
+    event_webhooks::create_with_dead_letter,
     reports::{exposures, finished, scheduled},
     world::{
         account, api_key, at, campaign, change, command, connected, exact, hash, invite_as, project, save_draft,
@@ -109,6 +110,7 @@ async fn world(db: &Database, plan: &Plan) -> World {
         }
     }
     done(db.store.create_api_key(change(luma, "createApiKey"), api_key(luma), hash()).await);
+    create_with_dead_letter(db, luma).await;
     let source = db.store.audiences_by_ids(&audiences[0]).await.unwrap()[&audiences[0][0]].data_connection;
     World { luma, tv, connection, projects, source }
 }
@@ -146,6 +148,8 @@ fn rows(kind: Kind, me: AccountId) -> String {
         Kind::Refresh => format!("refreshes WHERE account_id = '{me}'"),
         Kind::Upload => "uploads WHERE expires_at > created_at".into(),
         Kind::Destination => "destinations".into(),
+        Kind::EventWebhook => "event_webhooks".into(),
+        Kind::DeadLetter => "dead_letters".into(),
         Kind::SentAudience => "sent_audiences WHERE revoked_at IS NULL".into(),
         Kind::Activation => format!("activations WHERE account_id = '{me}' AND status <> 'ACCESS_ENDED'"),
         Kind::Delivery => format!("deliveries WHERE account_id = '{me}'"),

@@ -13,6 +13,7 @@ mod crosswalks;
 mod database;
 mod deletions;
 mod deliveries;
+mod event_webhooks;
 mod events;
 mod invitations;
 mod jobs;
