@@ -336,6 +336,8 @@ mod tests {
             (Kind::Refresh, [DELETED, DELETED, DELETED, DELETED]),
             (Kind::Upload, [None, None, None, DELETED]),
             (Kind::Destination, [None, None, None, DELETED]),
+            (Kind::EventWebhook, [None, None, None, DELETED]),
+            (Kind::DeadLetter, [None, None, None, DELETED]),
             (Kind::SentAudience, [REVOKED, REVOKED, REVOKED, REVOKED]),
             (Kind::Activation, [ENDED, ENDED, ENDED, DELETED]),
             (Kind::Delivery, [DELIVERED, DELIVERED, DELIVERED, DELETED]),
