@@ -1,6 +1,7 @@
 //! Two companies that have one of each kind of object, by themselves and together.
 
 use crate::{
+    event_webhooks::CREATE as CREATE_EVENT_WEBHOOK,
     people::{self, Form},
     stories::{Party, settings},
 };
@@ -90,8 +91,11 @@ impl Party {
         });
         let crosswalk = text(&self.client.mutate(document, crosswalk).await["crosswalk"]["id"]);
         let audience = audiences["Running"].clone();
+        let webhook = json!({ "accountId": self.account, "url": "https://receiver.invalid/events", "paused": true });
+        let webhook = text(&self.client.mutate(CREATE_EVENT_WEBHOOK, webhook).await["eventWebhook"]["id"]);
         let ids = [self.account.clone(), data_connection, audience, key, user, job, upload, destination, crosswalk];
-        ids.into_iter().map(|id| (type_of(&id), id)).collect()
+        let ids = ids.into_iter().chain([webhook]);
+        ids.map(|id| (type_of(&id), id)).collect()
     }
 }
 

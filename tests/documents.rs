@@ -158,6 +158,27 @@ async fn from_nothing(operations: &Operations, operator: &Client) {
     let types = operations.press(&ada.client, "DestinationTypes", json!({})).await;
     assert_eq!((&types[0]["id"], &types[1]["id"]), (&json!("landing-zone"), &json!("webhook")));
     operations.press(&ada.client, "Zone", json!({ "me": ada.account })).await;
+    let variables = json!({ "me": ada.account, "name": "Luma" });
+    let gone = operations.press(&ada.client, "DeleteAccount", variables).await;
+    assert_eq!(gone["deletedAccountId"], json!(ada.account));
+}
+
+/// Edits audiences, and deletes a project after reading what goes with it.
+async fn tidy_up(operations: &Operations, luma: &Party, project: &str) {
+    let ids: Vec<_> = luma.audiences().await.into_values().collect();
+    let edited = operations.press(&luma.client, "EditAudiences", json!({ "me": luma.account, "audiences": ids })).await;
+    assert!(edited["audiences"][0]["categories"].as_array().unwrap().contains(&json!("Spring")), "{edited}");
+    let variables = json!({ "me": luma.account, "project": project });
+    let shown = operations.press(&luma.client, "WhatGoes", variables.clone()).await["deletionPreview"].clone();
+    assert_eq!(shown["allowed"], true, "{shown}");
+    operations.press(&luma.client, "DeleteProject", variables.clone()).await;
+    let went = operations.press(&luma.client, "WhatWent", variables).await;
+    let entry = &went["auditLog"]["nodes"][0];
+    assert_eq!(entry["action"], "deleteProject");
+    let counts = |parts: &Value| parts.as_array().unwrap().iter().map(|p| p["count"].clone()).collect::<Vec<_>>();
+    for of in ["goes", "stays"] {
+        assert_eq!(counts(&entry["deletion"][of]), counts(&shown[of]), "{of}");
+    }
 }
 
 /// A crosswalk from CRM ids to addresses.
@@ -292,6 +313,7 @@ async fn every_step_runs_as_it_is_written() {
     measure(&operations, &demo, &luma, &tv_tube, &project, &files).await;
     change(&operations, &luma, &tv_tube, &connection).await;
     brand_to_brand(&operations, &fit, &luma, &files).await;
+    tidy_up(&operations, &luma, &project).await;
     let run = operations.run.lock().unwrap().clone();
     let left: Vec<_> = operations.documents.keys().filter(|name| !run.contains(*name)).collect();
     assert!(left.is_empty(), "not run: {left:?}");

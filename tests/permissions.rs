@@ -11,10 +11,13 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of the roots, by what they are about. A field that is not here does not get past the test.
-const NOUNS: [(&str, &str); 20] = [
+const NOUNS: [(&str, &str); 21] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
-    ("Account", "account createAccount updateAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress"),
+    (
+        "Account",
+        "account createAccount updateAccount deleteAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress",
+    ),
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),
@@ -39,6 +42,11 @@ const NOUNS: [(&str, &str); 20] = [
          beginDestinationConsent",
     ),
     ("Sent audience", "sendAudience revokeSentAudience"),
+    (
+        "Event webhook",
+        "createEventWebhook updateEventWebhook rotateEventWebhookSecret replayEventWebhook replayDeadLetter \
+         deleteEventWebhook",
+    ),
     ("Activation", "activateAudience pauseActivation resumeActivation cancelActivation deleteActivation"),
 ];
 

@@ -161,8 +161,9 @@ on_both_databases! {
     async fn somebody_signs_in_asks_and_signs_out(kind: Kind) {
         let Some(provider) = openid() else { return };
         let gateway = start(kind, provider, &[("ENTENTE_OIDC_NEW_USERS", "true")]).await;
-        let mut ada = Browser::new();
-        let signed_in = ada.sign_in(&gateway, provider, "ada", "Ada@luma.example", true).await;
+        // The provider is one for all tests, and her address changes.
+        let (mut ada, sub) = (Browser::new(), format!("ada-{}", uuid::Uuid::now_v7()));
+        let signed_in = ada.sign_in(&gateway, provider, &sub, "Ada@luma.example", true).await;
         assert_eq!((signed_in.status.as_u16(), &signed_in.headers[LOCATION]), (303, &"/graphiql".parse().unwrap()));
         let cookies: Vec<_> = signed_in.headers.get_all(SET_COOKIE).iter().map(|c| c.to_str().unwrap()).collect();
         let attributes = "; HttpOnly; SameSite=Lax; Path=/; Max-Age=43200";
@@ -178,7 +179,7 @@ on_both_databases! {
 
         // The same person is the same user, whatever the address is by now.
         let mut elsewhere = Browser::new();
-        elsewhere.sign_in(&gateway, provider, "ada", "ada@tvtube.example", true).await;
+        elsewhere.sign_in(&gateway, provider, &sub, "ada@tvtube.example", true).await;
         let answer = elsewhere.query(&gateway, VIEWER).await;
         assert_eq!(answer.json()["data"]["viewer"]["user"], user);
         assert_eq!(answer.json()["data"]["viewer"]["accounts"]["totalCount"], 1);

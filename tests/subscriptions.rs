@@ -1,7 +1,7 @@
 //! Events: durable, in order, once.
 
 use crate::{
-    harness::{Client, Gateway, Kind, Socket, on_both_databases},
+    harness::{Gateway, Kind, Socket, on_both_databases},
     stories::{Party, settings},
 };
 use futures::StreamExt;

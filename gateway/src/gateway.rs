@@ -1,8 +1,9 @@
 //! The gateway: everything that a request or a job needs, in one place.
 
 use crate::{
-    destinations::registry::Registry, discover::audiences::KnownAudiences, graphql::Schema, identities::Identities,
-    rates::Rates, secrets::Secrets, settings::Settings, sign_in::Remembered, subscriptions, turns::Turns,
+    destinations::registry::Registry, discover::audiences::KnownAudiences, event_webhooks, graphql::Schema,
+    identities::Identities, rates::Rates, secrets::Secrets, settings::Settings, sign_in::Remembered, subscriptions,
+    turns::Turns,
 };
 use chrono::TimeDelta;
 use entente_domain::{
@@ -35,6 +36,7 @@ pub struct Gateway {
     rates: Rates,
     hub: subscriptions::Hub,
     live_credentials: subscriptions::LiveCredentials,
+    event_webhooks: event_webhooks::Client,
     provider: Remembered,
     metrics: PrometheusHandle,
     stopping: CancellationToken,
@@ -66,6 +68,7 @@ impl Gateway {
             rates,
             hub: subscriptions::Hub::default(),
             live_credentials: subscriptions::LiveCredentials::default(),
+            event_webhooks: event_webhooks::Client::default(),
             provider: Remembered::default(),
             metrics,
             stopping: CancellationToken::new(),
@@ -121,6 +124,11 @@ impl Gateway {
     /// The keys and sessions by which somebody subscribes.
     pub fn live_credentials(&self) -> &subscriptions::LiveCredentials {
         &self.live_credentials
+    }
+
+    /// The client of all event webhooks.
+    pub fn event_webhooks(&self) -> &event_webhooks::Client {
+        &self.event_webhooks
     }
 
     /// What the provider says of itself at which people sign in.

@@ -2,6 +2,7 @@
 
 use crate::{
     destinations::{allow_list::AllowList, confinement::Limits, process::Workers, registry::Registry},
+    figures,
     gateway::Gateway,
     http::{self, documents::Documents},
     identities::Identities,
@@ -33,13 +34,14 @@ fn allow_many_open_files() {
 
 /// Runs the gateway until it is told to stop.
 pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outcome {
-    telemetry::start(&settings)?;
+    let telemetry = telemetry::start(&settings)?;
     allow_many_open_files();
     let documents = Documents::read(&settings)?;
     let key_place = KeyPlace::of(&settings)?;
     // Everything in it is for the gateway alone.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data)?;
     let store = Store::open(&settings.database()).await?;
+    store.log_slow_statements(Duration::from_millis(settings.slow_statement_ms));
     let secrets = Secrets::open(&key_place, &store).await?;
     let chained = store.chain_earlier_audit().await?;
     if chained > 0 {
@@ -50,7 +52,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     let base_url = settings.base_url(listener.local_addr()?);
     let new_operator_token = operator_token(&store).await?;
     let destinations = Arc::new(destination_types(&settings).await?);
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    let metrics = figures::record()?;
     let rates = Rates::new(NonZeroU32::new(settings.requests_per_minute).unwrap_or(NonZeroU32::MIN));
     let identities = Identities::new(&settings, &secrets);
     let gateway = Gateway::new(settings, base_url, store, secrets, identities, destinations, rates, metrics);
@@ -60,6 +62,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     let (destinations, stopping) = (gateway.destinations().clone(), gateway.stopping().clone());
     tokio::spawn(async move { destinations.keep_up(stopping).await });
     tokio::spawn(subscriptions::keep_up(gateway.clone()));
+    tokio::spawn(figures::keep_up(gateway.metrics().clone(), gateway.stopping().clone()));
     let runner = tokio::spawn(work::run(gateway.clone()));
     let server = axum::serve(listener, http::router(gateway.clone(), documents))
         .with_graceful_shutdown(gateway.stopping().clone().cancelled_owned());
@@ -81,6 +84,7 @@ pub async fn serve(settings: Settings, after_start: Option<AfterStart>) -> Outco
     tracing::info!("stopping");
     gateway.stopping().cancel();
     let (worked, _) = tokio::join!(tokio::time::timeout(GRACE, runner), tokio::time::timeout(GRACE, server));
+    telemetry.end().await;
     match worked {
         Ok(Ok(Err(sealed))) => Err(format!("{sealed} by now: it was rotated. Start the gateway again").into()),
         _ => Ok(()),

@@ -150,6 +150,8 @@ pub struct Settings {
     pub discover_memory: u64,
     /// 0: one for each core.
     pub identity_threads: usize,
+    /// Statements are logged that take at least so long.
+    pub slow_statement_ms: u64,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What is logged.

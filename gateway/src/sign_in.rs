@@ -6,14 +6,15 @@
 use crate::{
     gateway::Gateway,
     http::request_id::RequestId,
+    outgoing,
     secrets::{new_token, purpose::OF_SIGN_INS, token_hash},
     settings::OpenId,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use entente_destination::{
-    DestinationError, Operator,
-    http::{Http, Options, Plain, Retry, endpoint},
+    DestinationError,
+    http::{Http, Plain, endpoint},
 };
 use entente_domain::{
     Refusal, Timestamp, UserId,
@@ -24,7 +25,6 @@ use entente_domain::{
 };
 use entente_store::{Change, Identity, NewSession, Outcome, StoreError, User};
 use futures::{FutureExt, future::BoxFuture};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use openidconnect::{
     AsyncHttpClient, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
     CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl,
@@ -239,7 +239,7 @@ async fn exchange(gateway: &Gateway, openid: &OpenId, begun: &Begun, code: Strin
     // Anew, since the keys may have been changed.
     let metadata = discover(openid).await?;
     let client = client(gateway, openid, metadata)?;
-    let asking = Asking(http()?);
+    let asking = Asking(outgoing::client(PATIENCE).map_err(provider)?);
     let tokens = client
         .exchange_code(AuthorizationCode::new(code))
         .map_err(|_| provider("it names no token endpoint"))?
@@ -358,7 +358,7 @@ async fn remembered(gateway: &Gateway, openid: &OpenId) -> Result<CoreProviderMe
 /// What the provider says of itself, and its keys.
 async fn discover(openid: &OpenId) -> Result<CoreProviderMetadata, NotSignedIn> {
     let issuer = IssuerUrl::new(openid.issuer.clone()).map_err(provider)?;
-    let asking = Asking(http()?);
+    let asking = Asking(outgoing::client(PATIENCE).map_err(provider)?);
     let discovered = CoreProviderMetadata::discover_async(issuer, &asking).boxed().await;
     discovered.map_err(|error| match error {
         DiscoveryError::Request(error) => provider(error),
@@ -381,13 +381,6 @@ fn client(gateway: &Gateway, openid: &OpenId, metadata: CoreProviderMetadata) ->
     let client = CoreClient::from_provider_metadata(metadata, ClientId::new(id), Some(ClientSecret::new(secret)));
     let auth_type = if in_header { AuthType::BasicAuth } else { AuthType::RequestBody };
     Ok(client.set_redirect_uri(back).set_auth_type(auth_type))
-}
-
-/// The operator has named the provider, so it is reached wherever it is; by plain HTTP on this machine alone.
-fn http() -> Result<Http, NotSignedIn> {
-    let networks = vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
-    let options = Options { timeout: PATIENCE, retry: Retry::NEVER, ..Options::default() };
-    Http::new(&Operator { networks, ..Operator::default() }, options).map_err(provider)
 }
 
 /// How the provider is asked.

@@ -101,6 +101,12 @@ impl Gateway {
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Starts the program on what is there, with other settings.
+    pub fn start_again_with(&mut self, options: Options) {
+        self.options = options;
+        self.start_again();
+    }
+
     /// Starts the program on what is there.
     pub fn start_again(&mut self) {
         let mut process = self.command().arg("serve").stdout(Stdio::piped()).spawn().unwrap();

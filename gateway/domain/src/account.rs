@@ -154,6 +154,25 @@ pub fn raise_privacy_level(account: &Account, level: PrivacyLevel, now: Timestam
     Ok(Account { privacy_level: level, version: account.version + 1, updated_at: now, ..account.clone() })
 }
 
+/// What is left of an account that is deleted: its name, role and region, for the records of those who dealt with it.
+pub fn deleted(account: &Account, now: Timestamp) -> Account {
+    let profile = Profile {
+        name: account.profile.name.clone(),
+        description: String::new(),
+        industry: String::new(),
+        contact_email: String::new(),
+    };
+    Account { profile, match_keys: Vec::new(), version: account.version + 1, updated_at: now, ..account.clone() }
+}
+
+/// Checks that whoever deletes an account knows which one it is.
+pub fn confirmed(account: &Account, name: &str) -> Result<(), Refusal> {
+    if name.trim() == account.profile.name {
+        return Ok(());
+    }
+    Err(Refusal::invalid("accountName", "Write the name of the account that is to be deleted."))
+}
+
 fn checked_keys(keys: Vec<AccountMatchKey>) -> Result<Vec<AccountMatchKey>, Refusal> {
     keys.into_iter()
         .map(|mut k| {

@@ -132,19 +132,68 @@ impl Audience {
     }
 }
 
-/// What may be changed about an audience; what is `None` stays.
+/// What may be changed about audiences; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct AudienceChange {
-    /// A new name; its coins stay with its first one.
-    pub name: Option<String>,
+    /// New names; their coins stay with their first ones.
+    pub names: NewNames,
     /// A new description.
     pub description: Option<String>,
     /// Categories, as they should be.
     pub categories: Option<Vec<String>>,
+    /// Categories to add to what each has.
+    pub add_categories: Vec<String>,
+    /// Categories to take from what each has.
+    pub remove_categories: Vec<String>,
     /// New access.
     pub access: Option<ConnectionAccess>,
     /// New visibility, figure by figure.
     pub visibility: VisibilityChange,
+}
+
+/// New names of audiences, which are unique in their account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NewNames {
+    /// All keep theirs.
+    #[default]
+    None,
+    /// The only audience gets this one.
+    One(String),
+    /// Each gets its own, in the order in which the audiences were named.
+    Each(Vec<String>),
+}
+
+impl NewNames {
+    /// Checks that there is a name for each audience.
+    fn checked(&self, order: &[AudienceId]) -> Result<(), Refusal> {
+        match self {
+            Self::One(_) if order.len() != 1 => {
+                Err(Refusal::invalid("name", "Names are unique, so that only one audience can get this one."))
+            }
+            Self::Each(names) if names.len() != order.len() => {
+                Err(Refusal::invalid("names", "One name for each audience, in their order."))
+            }
+            Self::Each(_) => match (0..order.len()).find(|at| order[..*at].contains(&order[*at])) {
+                Some(at) => Err(of_one(Refusal::invalid("names", "This audience would get two names."), at)),
+                None => Ok(()),
+            },
+            Self::None | Self::One(_) => Ok(()),
+        }
+    }
+
+    /// The name of the audience that was named at this place, checked.
+    fn at(&self, place: usize) -> Result<Option<String>, Refusal> {
+        match self {
+            Self::None => Ok(None),
+            Self::One(name) => text("name", name, 1, 200).map(Some),
+            Self::Each(names) => names.get(place).map(|name| text(&format!("names.{place}"), name, 1, 200)).transpose(),
+        }
+    }
+}
+
+/// A refusal of one of the audiences that were named, by its place.
+pub fn of_one(refusal: Refusal, place: usize) -> Refusal {
+    refusal.at(&format!("audienceIds.{place}"))
 }
 
 /// Figures to show or to hide; what is `None` stays.
@@ -192,38 +241,68 @@ pub fn checked_access(
     Ok(ConnectionAccess::Custom(named))
 }
 
-/// Changes many audiences of an account alike, all or none. `active` is how many active audiences the account has.
+/// Changes many audiences of an account alike, all or none. `order` is how they were named, which refusals of one of them go by;
+/// `active` is how many active audiences the account has.
 pub fn update_many(
     audiences: &[Audience],
-    change: &AudienceChange,
+    order: &[AudienceId],
+    change: AudienceChange,
     active: u64,
     by: &str,
     now: Timestamp,
 ) -> Result<Vec<Audience>, Refusal> {
-    if change.name.is_some() && audiences.len() != 1 {
-        return Err(Refusal::invalid("name", "Names are unique, so that only one audience can get this one."));
-    }
+    change.names.checked(order)?;
     if change.visibility.audience_index == Some(true) && active < INDEX_NEEDS {
         let message = format!("An audience index needs at least {INDEX_NEEDS} active audiences; you have {active}.");
         return Err(Refusal::new(Code::WrongState, message).at("visibility.audienceIndex"));
     }
-    audiences.iter().map(|audience| update(audience, change.clone(), by, now)).collect()
+    let change = change.checked()?;
+    let place = |audience: &Audience| order.iter().position(|id| *id == audience.id).unwrap_or_default();
+    audiences.iter().map(|audience| update(audience, place(audience), &change, by, now)).collect()
 }
 
-/// Changes an audience.
-pub fn update(audience: &Audience, change: AudienceChange, by: &str, now: Timestamp) -> Result<Audience, Refusal> {
+impl AudienceChange {
+    /// Checks what all audiences get alike.
+    fn checked(self) -> Result<Self, Refusal> {
+        if self.categories.is_some() && !(self.add_categories.is_empty() && self.remove_categories.is_empty()) {
+            let message = "Either all categories as they should be, or those to add and to remove.";
+            return Err(Refusal::invalid("categories", message));
+        }
+        Ok(Self {
+            description: self.description.map(|d| text("description", &d, 0, 2_000)).transpose()?,
+            categories: self.categories.map(|c| categories_at("categories", c)).transpose()?,
+            add_categories: categories_at("addCategories", self.add_categories)?,
+            remove_categories: categories_at("removeCategories", self.remove_categories)?,
+            ..self
+        })
+    }
+}
+
+/// Changes the audience that was named at this place.
+fn update(
+    audience: &Audience,
+    place: usize,
+    change: &AudienceChange,
+    by: &str,
+    now: Timestamp,
+) -> Result<Audience, Refusal> {
     let mut next = audience.clone();
-    if let Some(name) = change.name {
-        next.name = text("name", &name, 1, 200)?;
+    if let Some(name) = change.names.at(place)? {
+        next.name = name;
     }
-    if let Some(description) = change.description {
-        next.description = text("description", &description, 0, 2_000)?;
+    if let Some(description) = &change.description {
+        next.description.clone_from(description);
     }
-    if let Some(categories) = change.categories {
-        next.categories = checked_categories(categories)?;
+    if let Some(categories) = &change.categories {
+        next.categories.clone_from(categories);
     }
-    if let Some(access) = change.access {
-        next.access = access;
+    next.categories.retain(|c| !change.remove_categories.contains(c));
+    if !change.add_categories.is_empty() {
+        next.categories.extend(change.add_categories.iter().cloned());
+        next.categories = checked_categories(next.categories).map_err(|refusal| of_one(refusal, place))?;
+    }
+    if let Some(access) = &change.access {
+        next.access = access.clone();
     }
     next.visibility = change.visibility.of(next.visibility);
     next.version += 1;
@@ -234,12 +313,15 @@ pub fn update(audience: &Audience, change: AudienceChange, by: &str, now: Timest
 
 /// Checks categories: at most 20, each 1 to 60 characters, without repeats.
 pub fn checked_categories(categories: Vec<String>) -> Result<Vec<String>, Refusal> {
-    if categories.len() > 20 {
-        return Err(Refusal::invalid("categories", "At most 20 categories."));
-    }
-    let mut categories =
-        categories.iter().map(|c| text("categories", c, 1, 60)).collect::<Result<Vec<_>, Refusal>>()?;
+    categories_at("categories", categories)
+}
+
+fn categories_at(field: &str, categories: Vec<String>) -> Result<Vec<String>, Refusal> {
+    let mut categories = categories.iter().map(|c| text(field, c, 1, 60)).collect::<Result<Vec<_>, Refusal>>()?;
     categories.sort_unstable();
     categories.dedup();
+    if categories.len() > 20 {
+        return Err(Refusal::invalid(field, "At most 20 categories."));
+    }
     Ok(categories)
 }

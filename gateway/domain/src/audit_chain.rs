@@ -48,6 +48,9 @@ pub struct Entry {
     pub outcome: String,
     /// Why not.
     pub code: Option<String>,
+    /// What else is kept of it, as JSON: what a deletion took with it and what it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
 
 impl Entry {
@@ -57,7 +60,7 @@ impl Entry {
     }
 
     /// What is hashed. Each value is written as its length in bytes, a colon and itself, a missing one as `-`: no two
-    /// lists of values are written alike.
+    /// lists of values are written alike. Details come last and only where there are some, since earlier entries had none.
     fn canonical(&self, previous: &str, sequence: i64) -> Vec<u8> {
         let (sequence, at) = (sequence.to_string(), written(self.at));
         let values = [
@@ -77,7 +80,7 @@ impl Entry {
             self.code.as_deref(),
         ];
         let mut bytes = Vec::with_capacity(512);
-        for value in values {
+        for value in values.into_iter().chain(self.details.as_deref().map(Some)) {
             match value {
                 Some(value) => {
                     bytes.extend_from_slice(value.len().to_string().as_bytes());
@@ -273,6 +276,7 @@ mod tests {
             request_id: "request".into(),
             outcome: "ALLOWED".into(),
             code: None,
+            details: None,
         }
     }
 
@@ -297,6 +301,8 @@ mod tests {
         assert_eq!(canonical, expected);
         let hash = entry("an entry").hash(FIRST, 12);
         assert_eq!(hash, hex::encode(Sha256::digest(expected.as_bytes())));
+        let detailed = Entry { details: Some("{}".into()), ..entry("an entry") };
+        assert_eq!(String::from_utf8(detailed.canonical(FIRST, 12)).unwrap(), expected + "2:{}");
     }
 
     #[test]
@@ -371,11 +377,11 @@ mod tests {
 
     fn any_entry() -> impl Strategy<Value = (String, i64, Entry)> {
         let required = (value(), value(), value(), value(), value());
-        let missing = (optional(), optional(), optional(), optional(), optional());
+        let missing = (optional(), optional(), optional(), optional(), optional(), optional());
         (value(), 1..200_i64, 0..3_i64, required, missing).prop_map(
             |(previous, sequence, micros, required, missing)| {
                 let (id, actor_kind, action, request_id, outcome) = required;
-                let (account_id, actor_id, subject_kind, subject_id, code) = missing;
+                let (account_id, actor_id, subject_kind, subject_id, code, details) = missing;
                 let at = entry("").at + TimeDelta::microseconds(micros);
                 let entry = Entry {
                     id,
@@ -389,6 +395,7 @@ mod tests {
                     request_id,
                     outcome,
                     code,
+                    details,
                 };
                 (previous, sequence, entry)
             },
@@ -418,12 +425,13 @@ mod tests {
         fn the_form_is_read_as_it_was_written((previous, sequence, entry) in any_entry()) {
             let values = read(&entry.canonical(&previous, sequence));
             let some = |text: &str| Some(text.to_owned());
-            let expected = vec![
+            let mut expected = vec![
                 some(FORM), some(&previous), some(&sequence.to_string()), some(&entry.id), entry.account_id.clone(),
                 some(&written(entry.at)), some(&entry.actor_kind), entry.actor_id.clone(), some(&entry.action),
                 entry.subject_kind.clone(), entry.subject_id.clone(), some(&entry.request_id), some(&entry.outcome),
                 entry.code.clone(),
             ];
+            expected.extend(entry.details.clone().map(Some));
             prop_assert_eq!(values, expected);
             let at: Timestamp = written(entry.at).parse().unwrap();
             prop_assert_eq!(at, entry.at);

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
-    ProjectId, ReportId, SentAudienceId, Timestamp,
+    EventWebhookId, ProjectId, ReportId, SentAudienceId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +128,8 @@ pub enum Subject {
     Activation(ActivationId),
     /// Exposures or conversions.
     EventDataSet(EventDataSetId),
+    /// An event webhook.
+    EventWebhook(EventWebhookId),
     /// A report.
     Report(ReportId),
 }

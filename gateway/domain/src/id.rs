@@ -75,6 +75,8 @@ ids! {
     DeliveryId,
     /// Exposures or conversions, loaded from a file.
     EventDataSetId,
+    /// An address that is told of an account's events.
+    EventWebhookId,
     /// A campaign summary or an attribution report.
     ReportId,
     /// Work that runs later.

@@ -3,10 +3,10 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 use entente_domain::{
-    AccountId, AudienceId, Code, ConnectionId, DataConnectionId, MatchKey, MatchKeyKind,
+    AccountId, AudienceId, Code, ConnectionId, DataConnectionId, MatchKey, MatchKeyKind, Refusal,
     account::Role,
     audience::{
-        Audience, AudienceChange, AudienceStatus, ConnectionAccess, MetadataVisibility, VisibilityChange,
+        Audience, AudienceChange, AudienceStatus, ConnectionAccess, MetadataVisibility, NewNames, VisibilityChange,
         checked_access, update_many,
     },
     connection::{self, Command, Connection},
@@ -45,6 +45,21 @@ fn invite(owner: AccountId, recipient: AccountId) -> Connection {
     connection::invite(ConnectionId::new(), owner, recipient, "", None, now()).unwrap().0
 }
 
+fn edit_at(
+    audiences: &[Audience],
+    change: AudienceChange,
+    active: u64,
+    by: &str,
+    at: entente_domain::Timestamp,
+) -> Result<Vec<Audience>, Refusal> {
+    let order: Vec<_> = audiences.iter().map(|a| a.id).collect();
+    update_many(audiences, &order, change, active, by, at)
+}
+
+fn edit(audiences: &[Audience], change: AudienceChange) -> Result<Vec<Audience>, Refusal> {
+    edit_at(audiences, change, 0, "x", now())
+}
+
 #[test]
 fn many_are_edited_alike() {
     let change = AudienceChange {
@@ -54,7 +69,7 @@ fn many_are_edited_alike() {
         ..AudienceChange::default()
     };
     let later = now() + TimeDelta::hours(1);
-    let edited = update_many(&[audience("Runners"), audience("Cyclists")], &change, 0, "user ada", later).unwrap();
+    let edited = edit_at(&[audience("Runners"), audience("Cyclists")], change, 0, "user ada", later).unwrap();
     for (audience, name) in edited.iter().zip(["Runners", "Cyclists"]) {
         assert_eq!(audience.name, name);
         assert_eq!(audience.categories, ["running", "sport"]);
@@ -64,13 +79,61 @@ fn many_are_edited_alike() {
     }
 }
 
+fn field(refusal: Refusal) -> (Code, String) {
+    (refusal.code, refusal.field.join("."))
+}
+
 #[test]
-fn a_name_is_given_to_one_audience_only() {
-    let change = AudienceChange { name: Some("Runners of 2026".into()), ..AudienceChange::default() };
-    let one = update_many(&[audience("Runners")], &change, 0, "x", now()).unwrap();
-    assert_eq!(one[0].name, "Runners of 2026");
-    let refused = update_many(&[audience("Runners"), audience("Cyclists")], &change, 0, "x", now()).unwrap_err();
-    assert_eq!((refused.code, refused.field), (Code::Invalid, vec!["name".to_owned()]));
+fn each_audience_gets_a_name_of_its_own() {
+    let (runners, cyclists) = (audience("Runners"), audience("Cyclists"));
+    let order = [cyclists.id, runners.id];
+    let both = [runners, cyclists];
+    let named =
+        |names| update_many(&both, &order, AudienceChange { names, ..AudienceChange::default() }, 0, "x", now());
+    let each = |names: &[&str]| NewNames::Each(names.iter().map(|n| (*n).to_owned()).collect());
+    let edited = named(each(&["C", " R "])).unwrap();
+    assert_eq!(edited.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), ["R", "C"]);
+    for (names, at) in [
+        (NewNames::One("Both".into()), "name"),
+        (each(&["C"]), "names"),
+        (each(&["C", "R", "S"]), "names"),
+        (each(&["C", ""]), "names.1"),
+        (each(&["\u{202e}C", "R"]), "names.0"),
+    ] {
+        assert_eq!(field(named(names.clone()).unwrap_err()), (Code::Invalid, at.to_owned()), "{names:?}");
+    }
+    let change = AudienceChange { names: each(&["A", "B"]), ..AudienceChange::default() };
+    let twice = update_many(&both[..1], &[both[0].id; 2], change, 0, "x", now()).unwrap_err();
+    assert_eq!(field(twice), (Code::Invalid, "audienceIds.1".to_owned()));
+    let change = AudienceChange { names: NewNames::One("Runners of 2026".into()), ..AudienceChange::default() };
+    assert_eq!(edit(&both[..1], change).unwrap()[0].name, "Runners of 2026");
+}
+
+#[test]
+fn categories_are_added_to_what_each_has_and_taken_from_it() {
+    let with = |categories: Vec<String>| Audience { categories, ..audience("Runners") };
+    let texts = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+    let audiences = [with(texts(&["health", "sport"])), with(vec![])];
+    let change = |add: &[&str], remove: &[&str]| AudienceChange {
+        add_categories: texts(add),
+        remove_categories: texts(remove),
+        ..AudienceChange::default()
+    };
+    for (add, remove, expected) in [
+        (&["sport", " news "][..], &[][..], [&["health", "news", "sport"][..], &["news", "sport"]]),
+        (&[], &["sport", "none"], [&["health"], &[]]),
+        (&["sport"], &["sport"], [&["health", "sport"], &["sport"]]),
+    ] {
+        let edited = edit(&audiences, change(add, remove)).unwrap();
+        assert_eq!(edited.iter().map(|a| a.categories.clone()).collect::<Vec<_>>(), expected);
+    }
+    let full = with((0..20).map(|n| format!("category {n}")).collect());
+    let refused = edit(&[audience("Cyclists"), full.clone()], change(&["one more"], &[])).unwrap_err();
+    assert_eq!(field(refused), (Code::Invalid, "audienceIds.1".to_owned()));
+    edit(std::slice::from_ref(&full), change(&["one more"], &["category 0"])).unwrap();
+    let either = AudienceChange { categories: Some(vec![]), ..change(&["news"], &[]) };
+    assert_eq!(field(edit(&[full], either).unwrap_err()), (Code::Invalid, "categories".to_owned()));
+    assert_eq!(field(edit(&audiences, change(&[""], &[])).unwrap_err()), (Code::Invalid, "addCategories".to_owned()));
 }
 
 #[test]
@@ -82,7 +145,7 @@ fn an_index_needs_three_active_audiences_when_it_is_asked_for() {
     for (shown, active, allowed) in
         [(Some(true), 2, false), (Some(true), 3, true), (Some(false), 0, true), (None, 0, true)]
     {
-        let edited = update_many(&[audience("Runners")], &show(shown), active, "x", now());
+        let edited = edit_at(&[audience("Runners")], show(shown), active, "x", now());
         assert_eq!(edited.is_ok(), allowed, "{shown:?} with {active}");
     }
 }

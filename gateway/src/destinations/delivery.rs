@@ -10,11 +10,12 @@ use entente_destination::{Delivery, DestinationError, Operator, Progress, Refres
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::backoff::{Backoff, RetryPolicy, bounded};
 use super::confinement::Reach;
 use super::contract::{Launcher, Opening, Worker, WorkerError, WorkerFault};
+use crate::traces;
 
 /// How long a call may go on after the delivery was cancelled.
 const GRACE: Duration = Duration::from_secs(5);
@@ -383,7 +384,7 @@ impl<'a> Run<'a> {
             return Ok(Step::Again(Duration::ZERO));
         };
         if !self.is_open {
-            let opened = worker.open(&self.opening).await;
+            let opened = worker.open(&self.opening).instrument(traces::call("open")).await;
             self.keep_renewed().await?;
             self.delivered.batches = opened?;
             self.is_open = true;
@@ -396,7 +397,7 @@ impl<'a> Run<'a> {
     async fn write(&mut self, sequence: u64) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
         let key = format!("{}-{sequence}", self.opening.delivery.key_prefix);
-        let written = worker.write(sequence, &key).await;
+        let written = worker.write(sequence, &key).instrument(traces::call("write")).await;
         if written.is_err() {
             self.keep_renewed().await?;
         }
@@ -421,7 +422,7 @@ impl<'a> Run<'a> {
 
     async fn end(&mut self) -> Result<Step, Failure> {
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
-        let progress = worker.poll().await;
+        let progress = worker.poll().instrument(traces::call("poll")).await;
         if progress.is_err() {
             self.keep_renewed().await?;
         }
@@ -449,7 +450,7 @@ impl<'a> Run<'a> {
             return self.pause(pause);
         }
         let Some(worker) = &mut self.worker else { return Ok(Step::Again(Duration::ZERO)) };
-        let finished = worker.finish().await;
+        let finished = worker.finish().instrument(traces::call("finish")).await;
         self.keep_renewed().await?;
         finished?;
         Ok(Step::Finished)

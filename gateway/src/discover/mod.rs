@@ -10,6 +10,7 @@ use crate::{
     gateway::Gateway,
     identities::IdentitiesError,
     secrets::{SecretsError, coin_purpose},
+    traces,
 };
 use entente_domain::{
     AccountId, ConnectionId, GenerationId, MatchKey, PrivacyLevel, Refusal, Timestamp,
@@ -27,6 +28,7 @@ use entente_identity::{
 use entente_store::StoreError;
 use question::{Question, Tally};
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// How often a comparison is begun again because an account switched to a new generation meanwhile.
 const ATTEMPTS: usize = 5;
@@ -230,7 +232,8 @@ impl Discovery {
             if let Some(counts) = question.remembered() {
                 return Ok(counts);
             }
-            match self.gateway.identities().compute(self.mine.account, move || question.answer()).await? {
+            let counted = self.gateway.identities().compute(self.mine.account, move || question.answer());
+            match counted.instrument(traces::counting()).await? {
                 Ok(counts) => return Ok(counts),
                 // A generation that is replaced goes.
                 Err(fault) => match self.current_generations().await? {

@@ -7,11 +7,13 @@ use crate::graphql::{
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
-    cost::{list_size, sized, slicing_by},
+    cost::{cost, list_size, sized, slicing_by},
     crosswalk::{Crosswalk, CrosswalkPage},
     data_connection::{DataConnection, DataConnectionPage},
+    deletion::{self, DeletionPreview, PREVIEW},
     destination::{Destination, DestinationPage},
     event_data_set::{EventDataSet, EventDataSetPage},
+    event_webhook::{EventWebhook, EventWebhookPage},
     fault::{fault, refused},
     id::{global, local},
     invitation::{Invitation, InvitationPage},
@@ -31,6 +33,7 @@ use entente_domain::{
     DataConnectionId,
     access::{Act, MemberRole as DomainMemberRole},
     account::{Account as Row, Role as DomainRole},
+    deletion::{Target, account_may_go},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
 use entente_store::{AudienceFilter, ConnectionFilter, PageRequest, SentAudienceFilter};
@@ -438,6 +441,25 @@ impl Account {
         Ok(ApiKeyPage::of(page, ApiKey))
     }
 
+    /// Addresses that are told of its events, newest first. For ADMIN and MANAGER.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
+    async fn event_webhooks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<EventWebhookPage> {
+        self.authorised(ctx, Act::ManageAccount)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().event_webhooks_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(EventWebhookPage::of(page, EventWebhook))
+    }
+
     /// Work that runs or ran for it, newest first.
     #[graphql(
         complexity = "page::cost(first, last, child_complexity)",
@@ -455,6 +477,15 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().jobs_of_account(self.0.id, &[], request).await.map_err(fault)?;
         Ok(JobPage::of(page, Job))
+    }
+
+    /// What deleting it would do now. For ADMIN.
+    #[graphql(complexity = "PREVIEW + child_complexity", directive = cost::apply(PREVIEW.to_string()))]
+    async fn deletion_preview(&self, ctx: &Context<'_>) -> Result<DeletionPreview> {
+        self.authorised(ctx, Act::Administer)?;
+        let running = gateway(ctx).store().running_deliveries(self.0.id).await.map_err(fault)?;
+        let refusal = account_may_go(running).err();
+        deletion::preview(ctx, Target::Account(self.0.id), self.0.id, refusal).await
     }
 
     /// Who did what to what and when, newest first. For ADMIN and MANAGER.

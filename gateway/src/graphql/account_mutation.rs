@@ -1,4 +1,4 @@
-//! Creating and editing accounts.
+//! Creating, editing and deleting accounts.
 
 use crate::{
     graphql::{
@@ -10,17 +10,19 @@ use crate::{
         picture,
     },
     secrets,
+    work::erase,
 };
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entente_domain::{
-    AccountId, Code, Refusal, UserId,
+    AccountId, Code, Refusal, Timestamp, UserId,
     access::{Act, Actor},
     account::{self, AccountChange, NewAccount, Profile},
     connect_code::ConnectCode,
+    deletion::{account_may_go, ended_with_account},
     event::{AccountEventKind, NewEvent, Subject},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
-use entente_store::{AccountSecrets, Outcome};
+use entente_store::{AccountSecrets, DeletedAccount, LoadedDeletion, Outcome};
 
 /// Creates an account; the user who does becomes its ADMIN.
 #[derive(InputObject)]
@@ -85,6 +87,23 @@ struct RaisePrivacyLevelInput {
 struct RefreshConnectCodeInput {
     /// The account.
     account_id: ID,
+}
+
+/// Deletes an account.
+#[derive(InputObject)]
+struct DeleteAccountInput {
+    /// The account.
+    account_id: ID,
+    /// Its name, so that nobody deletes another one by mistake.
+    account_name: String,
+}
+
+payload! {
+    /// What was deleted, or why nothing was.
+    DeleteAccountPayload {
+        /// The id of the account that is gone.
+        deleted_account_id: ID,
+    }
 }
 
 payload! {
@@ -229,6 +248,37 @@ impl AccountMutation {
         let account = load(&loaders(ctx).accounts, id).await?.map(Account);
         Ok(RefreshConnectCodePayload { account, user_errors: vec![] })
     }
+
+    /// Deletes an account for good, with all that only it could read; `deletionPreview` says what that is. Its connections end;
+    /// what it delivered and was delivered of it stays. Refused with WRONG_STATE while a delivery to one of its destinations is
+    /// under way. For ADMIN.
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: DeleteAccountInput,
+    ) -> Result<DeleteAccountPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::Administer)?);
+        let (id, name) = (authorised.account, input.account_name);
+        let change = change(ctx, authorised, "deleteAccount", Some(Subject::Account(id)))?;
+        let (at, secrets) = (change.now, new_secrets(ctx, id)?);
+        let rule = move |loaded: &LoadedDeletion| deleted(loaded, &name, at);
+        allow!(gateway(ctx).store().delete_account(change, id, secrets, Box::new(rule)).await.map_err(fault)?);
+        Ok(DeleteAccountPayload { deleted_account_id: Some(super::id::global(id)), user_errors: vec![] })
+    }
+}
+
+/// What is left of an account and its connections, which the other sides are told.
+fn deleted(loaded: &LoadedDeletion, name: &str, at: Timestamp) -> Result<Outcome<DeletedAccount>, Refusal> {
+    account::confirmed(&loaded.account, name)?;
+    account_may_go(loaded.running_deliveries)?;
+    let id = loaded.account.id;
+    let ended = loaded.live.iter().map(|connection| ended_with_account(connection, id, at));
+    let ended = ended.collect::<Result<Vec<_>, _>>()?;
+    let events: Vec<_> = ended.iter().flat_map(|(next, event)| NewEvent::of_connection(next, *event)).collect();
+    let connections = ended.into_iter().map(|(next, _)| next).collect();
+    let left = DeletedAccount { account: account::deleted(&loaded.account, at), connections };
+    let to_others = events.into_iter().filter(|event| event.account != id);
+    Ok(Outcome::of(left).events(to_others).job(erase::job(id, at)))
 }
 
 /// A signed-in user becomes ADMIN of what it creates; the operator says who does.

@@ -5,7 +5,7 @@ use crate::graphql::{
     audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
     data_connection::DataConnection,
     fault::{allow, fault, payload},
-    id::{global, locals},
+    id::{global, local},
     loaders::load,
     match_key::MatchKey,
     page::page,
@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     AudienceId, MatchKey as DomainMatchKey, Refusal,
     access::Act,
-    audience::{self, Audience as Row, AudienceChange, AudienceStatus as DomainStatus},
+    audience::{self, Audience as Row, AudienceChange, AudienceStatus as DomainStatus, NewNames, of_one},
     event::{AccountEventKind, NewEvent, Subject},
 };
 use entente_store::Outcome;
@@ -151,10 +151,18 @@ struct UpdateAudiencesInput {
     audience_ids: Vec<ID>,
     /// A new name, of 1 to 200 characters; only for one audience.
     name: Option<String>,
+    /// New names, each of 1 to 200 characters: one for each audience, in their order.
+    names: Option<Vec<String>>,
     /// A new description, of up to 2,000 characters.
     description: Option<String>,
     /// Categories, as they should be: at most 20, each of 1 to 60 characters.
     categories: Option<Vec<String>>,
+    /// Categories to add to those that each has.
+    #[graphql(default)]
+    add_categories: Vec<String>,
+    /// Categories to take from those that each has.
+    #[graphql(default)]
+    remove_categories: Vec<String>,
     /// Who may see them by name.
     access: Option<ConnectionAccessInput>,
     /// Which figures about them others may see.
@@ -164,7 +172,7 @@ struct UpdateAudiencesInput {
 payload! {
     /// The audiences, or why none was edited.
     UpdateAudiencesPayload {
-        /// As they are now.
+        /// As they are now, in the order in which they were named.
         audiences: Vec<Audience>,
     }
 }
@@ -175,7 +183,8 @@ pub struct AudienceMutation;
 
 #[Object]
 impl AudienceMutation {
-    /// Edits many audiences at once, all or none. For ADMIN and MANAGER.
+    /// Edits many audiences at once, all or none. A refusal of one of them names it in `field` by its place: `audienceIds`, `3`.
+    /// For ADMIN and MANAGER.
     async fn update_audiences(
         &self,
         ctx: &Context<'_>,
@@ -185,16 +194,20 @@ impl AudienceMutation {
         if input.audience_ids.is_empty() || input.audience_ids.len() > MOST {
             return Ok(Refusal::invalid("audienceIds", format!("Between 1 and {MOST} audiences.")).into());
         }
-        let ids = allow!(locals::<AudienceId>(&input.audience_ids, "audienceIds"));
+        let ids = input.audience_ids.iter().enumerate();
+        let ids = ids.map(|(place, id)| local(id, "audienceIds").map_err(|refusal| of_one(refusal, place)));
+        let ids = allow!(ids.collect::<Result<Vec<AudienceId>, Refusal>>());
         let account = authorised.account;
         let access = match input.access {
             Some(access) => Some(allow!(access.checked(ctx, account).await?)),
             None => None,
         };
         let changes = AudienceChange {
-            name: input.name,
+            names: allow!(new_names(input.name, input.names)),
             description: input.description,
             categories: input.categories,
+            add_categories: input.add_categories,
+            remove_categories: input.remove_categories,
             access,
             visibility: input.visibility.unwrap_or_default().into(),
         };
@@ -206,14 +219,25 @@ impl AudienceMutation {
         let store = gateway(ctx).store();
         let counts = store.active_audience_counts(&[account], change.now).await.map_err(fault)?;
         let active = counts.get(&account).copied().unwrap_or(0);
-        let (at, by) = (change.now, actor_name(change.actor));
+        let (at, by, order) = (change.now, actor_name(change.actor), ids.clone());
         let rule = move |audiences: &[Row]| {
-            let next = audience::update_many(audiences, &changes, active, &by, at)?;
+            let next = audience::update_many(audiences, &order, changes, active, &by, at)?;
             let events: Vec<_> = next.iter().map(updated).collect();
             Ok(Outcome::of(next).events(events))
         };
-        let updated = allow!(store.change_audiences(change, account, ids, Box::new(rule)).await.map_err(fault)?);
+        let places = ids.clone();
+        let mut updated = allow!(store.change_audiences(change, account, ids, Box::new(rule)).await.map_err(fault)?);
+        updated.sort_by_key(|audience| places.iter().position(|id| *id == audience.id));
         Ok(UpdateAudiencesPayload { audiences: Some(updated.into_iter().map(Audience).collect()), user_errors: vec![] })
+    }
+}
+
+fn new_names(one: Option<String>, each: Option<Vec<String>>) -> Result<NewNames, Refusal> {
+    match (one, each) {
+        (Some(_), Some(_)) => Err(Refusal::invalid("names", "Either `name` or `names`, not both.")),
+        (Some(name), None) => Ok(NewNames::One(name)),
+        (None, Some(names)) => Ok(NewNames::Each(names)),
+        (None, None) => Ok(NewNames::None),
     }
 }
 

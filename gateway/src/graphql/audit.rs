@@ -1,6 +1,7 @@
 //! The audit log.
 
 use crate::graphql::{
+    deletion::Deletion,
     fault::UserErrorCode,
     id::{global, local},
     page::page,
@@ -114,6 +115,11 @@ impl AuditEntry {
     /// Why it was not; null when it was.
     async fn code(&self) -> Option<UserErrorCode> {
         self.0.code.map(Into::into)
+    }
+
+    /// What went with what was deleted and what stayed, in numbers; null when nothing was deleted that anything hangs on.
+    async fn deletion(&self) -> Option<Deletion> {
+        self.0.deletion.clone().map(Into::into)
     }
 }
 

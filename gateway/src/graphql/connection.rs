@@ -1,9 +1,10 @@
 //! Connections.
 
 use crate::graphql::{
-    access::{Authorised, authorise, change, connection_of, creation, gateway, loaders, side},
+    access::{Authorised, authorise, authorise_id, change, connection_of, creation, gateway, loaders, side},
     collaborator::{Collaborator, by_connect_code},
-    cost::{list_size, sized, slicing_by},
+    cost::{cost, list_size, sized, slicing_by},
+    deletion::{self, DeletionPreview, PREVIEW},
     fault::{allow, fault, payload, refused},
     id::{global, local, local_as},
     loaders::load,
@@ -21,9 +22,10 @@ use entente_domain::{
     access::Act,
     account::Account,
     connection::{
-        self, CollaborationPattern as DomainPattern, Command, Connection as Row, Standing as DomainStanding,
-        State as DomainState,
+        self, CollaborationPattern as DomainPattern, Command, CommandKind, Connection as Row,
+        Standing as DomainStanding, State as DomainState,
     },
+    deletion::Target,
     event::{NewEvent, Subject},
     settings::Side,
 };
@@ -217,6 +219,20 @@ impl Connection {
         let part = page::Nested::of(ctx, first).map_err(refused)?;
         let page = load(&loaders(ctx).projects_of_connections, (self.0.id, part)).await?.unwrap_or_default();
         Ok(ProjectPage::of(page, Project::from))
+    }
+
+    /// What ending it would do now, as the viewing account sees it.
+    #[graphql(complexity = "PREVIEW + child_complexity", directive = cost::apply(PREVIEW.to_string()))]
+    async fn deletion_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+    ) -> Result<DeletionPreview> {
+        let account = self.viewing(ctx, &account_id)?;
+        let side = side(&self.0, account).map_err(refused)?;
+        let role = authorise_id(ctx, account, Act::ManageConnections)?.err();
+        let rule = connection::allowed(&self.0, side, CommandKind::Delete).err();
+        deletion::preview(ctx, Target::Connection(self.0.id), account, role.into_iter().chain(rule)).await
     }
 
     /// Grows by one with each change.
@@ -518,7 +534,7 @@ async fn listed(ctx: &Context<'_>, inviting: AccountId, id: &ID) -> Result<Resul
     if !own.is_some_and(|a| matches!(a.role, Role::Advertiser | Role::Agency)) {
         return Ok(Err(missing()));
     }
-    let found = load(&loaders(ctx).accounts, id).await?;
+    let found = gateway(ctx).store().account(id).await.map_err(fault)?;
     let listed = found.is_some_and(|a| matches!(a.role, Role::Publisher | Role::DataPartner));
     Ok(if listed { Ok(id) } else { Err(missing()) })
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     graphql::{
-        access::{actor_name, authorise, change, creation, gateway, loaders},
+        access::{actor_name, authorise, authorise_id, change, creation, gateway, loaders},
         audience::{Audience, AudiencePage},
         audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
-        cost::{list_size, sized, slicing_by},
+        cost::{cost, list_size, sized, slicing_by},
+        deletion::{self, DeletionPreview, PREVIEW},
         fault::{allow, fault, payload, refused},
         id::{global, local},
         job::Job,
@@ -28,6 +29,7 @@ use entente_domain::{
         self, AudienceSource as DomainAudienceSource, DataConnection as Row, DataConnectionStatus as DomainStatus,
         Mapping as DomainMapping, NewDataConnection,
     },
+    deletion::Target,
     event::{AccountEventKind, NewEvent, Subject},
 };
 use entente_store::{LoadedDataConnection, Outcome, SourceId};
@@ -151,6 +153,14 @@ impl DataConnection {
         let source = SourceId::DataConnection(self.0.id);
         let page = gateway(ctx).store().refreshes_of_source(source, request).await.map_err(fault)?;
         Ok(RefreshPage::of(page, Refresh))
+    }
+
+    /// What deleting it would do now.
+    #[graphql(complexity = "PREVIEW + child_complexity", directive = cost::apply(PREVIEW.to_string()))]
+    async fn deletion_preview(&self, ctx: &Context<'_>) -> Result<DeletionPreview> {
+        authorise_id(ctx, self.0.account, Act::Read)?.map_err(refused)?;
+        let refusal = authorise_id(ctx, self.0.account, Act::ManageData)?.err();
+        deletion::preview(ctx, Target::DataConnection(self.0.id), self.0.account, refusal).await
     }
 
     /// When it was created.

@@ -303,11 +303,13 @@ async fn event(ctx: &Context<'_>, account: &ID, after: Option<String>, stream: E
     Ok(None)
 }
 
-fn cursor(number: i64) -> String {
+/// The cursor of an event.
+pub fn cursor(number: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("e{number}"))
 }
 
-fn parse_cursor(text: &str) -> Option<i64> {
+/// The number of the event at a cursor; `None` when it is none.
+pub fn parse_cursor(text: &str) -> Option<i64> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     decoded.strip_prefix('e')?.parse().ok().filter(|n| *n >= 0)
 }

@@ -77,7 +77,8 @@ pub enum UserErrorCode {
 pub struct UserError {
     /// What to branch on.
     code: UserErrorCode,
-    /// Path of the input field that it is about; empty when it is about the whole, and with NOT_FOUND.
+    /// Path of the input field that it is about; empty when it is about the whole, and with NOT_FOUND unless it is about one of
+    /// a list, which it names by its place from 0 on.
     field: Vec<String>,
     /// A sentence that says what to do.
     message: String,
@@ -85,8 +86,10 @@ pub struct UserError {
 
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
-        // Rules name the field of what is not theirs, the store that of what is not there: the two must read alike.
-        let field = if refusal.code == Code::NotFound { vec![] } else { refusal.field };
+        // Rules name the field of what is not theirs, the store that of what is not there: the two must read alike. What names
+        // one of a list asks for all of it at once.
+        let is_one_of_a_list = refusal.field.last().is_some_and(|last| last.parse::<usize>().is_ok());
+        let field = if refusal.code == Code::NotFound && !is_one_of_a_list { vec![] } else { refusal.field };
         Self { code: refusal.code.into(), field, message: refusal.message }
     }
 }

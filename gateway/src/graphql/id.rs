@@ -46,6 +46,7 @@ global! {
     ActivationId => "Activation", "activation";
     DeliveryId => "Delivery", "delivery";
     EventDataSetId => "EventDataSet", "event data set";
+    EventWebhookId => "EventWebhook", "event webhook";
     ReportId => "Report", "report";
     JobId => "Job", "job";
     AuditEntryId => "AuditEntry", "audit entry";

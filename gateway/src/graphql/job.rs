@@ -48,7 +48,7 @@ impl Job {
         global(self.0.id)
     }
 
-    /// Which work: `refresh`, `rebuild`, `load_crosswalk`, `load_events`, `deliver`, `report`.
+    /// Which work: `refresh`, `rebuild`, `load_crosswalk`, `load_events`, `deliver`, `event_webhook`, `report`, `erase`.
     async fn kind(&self) -> &str {
         &self.0.kind
     }

@@ -16,13 +16,15 @@ mod conversion_event;
 pub mod cost;
 mod crosswalk;
 mod data_connection;
+mod deletion;
 mod delivery;
 mod destination;
 mod destination_consent;
 mod discover;
-mod event;
+pub mod event;
 mod event_columns;
 mod event_data_set;
+mod event_webhook;
 pub mod fault;
 pub mod id;
 mod invitation;
@@ -44,7 +46,7 @@ mod settings;
 mod settings_change;
 mod settings_draft;
 mod sourcing;
-mod subject;
+pub mod subject;
 mod upload;
 mod user;
 
@@ -88,6 +90,7 @@ pub struct Mutation(
     destination_consent::DestinationConsentMutation,
     sent_audience::SentAudienceMutation,
     activation::ActivationMutation,
+    event_webhook::EventWebhookMutation,
 );
 
 /// The schema.

@@ -1,7 +1,7 @@
 //! Any object by its global id.
 
 use crate::graphql::{
-    access::{gateway, loaders, may_read, viewer},
+    access::{authorise_id, gateway, loaders, may_read, viewer},
     account::Account,
     activation::Activation,
     audience::Audience,
@@ -10,6 +10,7 @@ use crate::graphql::{
     data_connection::DataConnection,
     destination::Destination,
     event_data_set::EventDataSet,
+    event_webhook::EventWebhook,
     fault::{fault, refused},
     id::{Global, parse},
     job::Job,
@@ -22,8 +23,8 @@ use crate::graphql::{
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entente_domain::{
     AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
-    JobId, ProjectId, Refusal, ReportId, SentAudienceId, UploadId, activation::SentAudience as SentAudienceRow,
-    connection::Connection as ConnectionRow,
+    EventWebhookId, JobId, ProjectId, Refusal, ReportId, SentAudienceId, UploadId, access::Act,
+    activation::SentAudience as SentAudienceRow, connection::Connection as ConnectionRow,
 };
 
 /// An object with a global id.
@@ -52,6 +53,8 @@ pub enum Node {
     SentAudience(SentAudience),
     /// A received audience being delivered.
     Activation(Activation),
+    /// An event webhook. For ADMIN and MANAGER.
+    EventWebhook(EventWebhook),
     /// A report.
     Report(Report),
     /// A job.
@@ -128,6 +131,13 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             let found = load(&loaders.event_data_sets, EventDataSetId(uuid)).await?;
             let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
             Ok(found.map(|d| Node::EventDataSet(EventDataSet(d))))
+        }
+        EventWebhookId::TYPE => {
+            let id = EventWebhookId(uuid);
+            let found = gateway(ctx).store().event_webhooks_by_ids(&[id]).await.map_err(fault)?.remove(&id);
+            let may =
+                |account| authorise_id(ctx, account, Act::ManageAccount).is_ok_and(|authorised| authorised.is_ok());
+            Ok(found.filter(|w| may(w.account)).map(|w| Node::EventWebhook(EventWebhook(w))))
         }
         ReportId::TYPE => {
             let report = load(&loaders.reports, ReportId(uuid)).await?;

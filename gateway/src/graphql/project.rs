@@ -1,11 +1,12 @@
 //! Projects and their campaigns.
 
 use crate::graphql::{
-    access::{authorise, change, creation, gateway, loaders, project_of},
+    access::{authorise, authorise_id, change, creation, gateway, loaders, project_of},
     campaign::Campaign,
     collaborator::{Collaborator, collaborator},
     connection::Connection,
-    cost::{list_size, sized, slicing_by},
+    cost::{cost, list_size, sized, slicing_by},
+    deletion::{self, DeletionPreview, PREVIEW},
     discover::{self, Discover},
     event_data_set::{EventDataSet, EventDataSetPage},
     fault::{allow, fault, payload, refused},
@@ -24,6 +25,7 @@ use entente_domain::{
     AccountId, CampaignId, ConnectionId, ProjectId, Refusal,
     access::Act,
     connection::Connection as ConnectionRow,
+    deletion::Target,
     event::{AccountEventKind, NewEvent, Subject},
     project::{self, Missing as DomainMissing, NewCampaign, NewProject, Project as Row, ProjectChange},
 };
@@ -250,6 +252,19 @@ impl Project {
         let filter = SentAudienceFilter { project: Some(self.project.id), ..SentAudienceFilter::default() };
         let page = gateway(ctx).store().sent_audiences(filter, request).await.map_err(fault)?;
         Ok(SentAudiencePage::of(page, SentAudience))
+    }
+
+    /// What deleting it would do now, as the viewing account sees it.
+    #[graphql(complexity = "PREVIEW + child_complexity", directive = cost::apply(PREVIEW.to_string()))]
+    async fn deletion_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The viewing account.")] account_id: ID,
+    ) -> Result<DeletionPreview> {
+        let (account, _) = self.viewed(ctx, &account_id).await?;
+        let role = authorise_id(ctx, account, Act::ManageConnections)?.err();
+        let rule = project::only_creator(&self.project, account).err();
+        deletion::preview(ctx, Target::Project(self.project.id), account, role.into_iter().chain(rule)).await
     }
 
     /// Grows by one with each change.

@@ -4,7 +4,7 @@ use crate::graphql::id::{Global, global, parse};
 use async_graphql::ID;
 use entente_domain::{
     AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
-    ProjectId, Refusal, ReportId, SentAudienceId, event::Subject,
+    EventWebhookId, ProjectId, Refusal, ReportId, SentAudienceId, event::Subject,
 };
 
 /// The global id of a subject.
@@ -20,6 +20,7 @@ pub fn global_id(subject: Subject) -> ID {
         Subject::SentAudience(id) => global(id),
         Subject::Activation(id) => global(id),
         Subject::EventDataSet(id) => global(id),
+        Subject::EventWebhook(id) => global(id),
         Subject::Report(id) => global(id),
     }
 }
@@ -38,6 +39,7 @@ pub fn local(id: &ID, field: &str) -> Result<Subject, Refusal> {
         SentAudienceId::TYPE => Subject::SentAudience(SentAudienceId(uuid)),
         ActivationId::TYPE => Subject::Activation(ActivationId(uuid)),
         EventDataSetId::TYPE => Subject::EventDataSet(EventDataSetId(uuid)),
+        EventWebhookId::TYPE => Subject::EventWebhook(EventWebhookId(uuid)),
         ReportId::TYPE => Subject::Report(ReportId(uuid)),
         _ => return Err(Refusal::not_found("object").at(field)),
     })
@@ -62,6 +64,7 @@ mod tests {
             Subject::SentAudience(SentAudienceId::new()),
             Subject::Activation(ActivationId::new()),
             Subject::EventDataSet(EventDataSetId::new()),
+            Subject::EventWebhook(EventWebhookId::new()),
             Subject::Report(ReportId::new()),
         ];
         for subject in subjects {

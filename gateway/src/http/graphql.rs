@@ -15,8 +15,9 @@ use crate::{
         same_origin::Use,
     },
     subscriptions::{self, Subscriber, operation},
+    traces,
 };
-use async_graphql::{Request, Response, Value, parser::types::OperationType};
+use async_graphql::{Request, Response, ServerError, Value, parser::types::OperationType};
 use axum::{
     Extension,
     body::Bytes,
@@ -26,10 +27,16 @@ use axum::{
 };
 use entente_identity::Waits;
 use futures::{StreamExt, stream, stream::BoxStream};
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
@@ -157,10 +164,41 @@ pub async fn answers(
 }
 
 /// The answer to a query or a mutation; the refusal of one that costs too much says what it costs.
-async fn execute(gateway: &Arc<Gateway>, request: Request, subscriber: Option<Subscriber>, id: &RequestId) -> Response {
-    let asked = Asked::of(&request);
+async fn execute(
+    gateway: &Arc<Gateway>,
+    mut request: Request,
+    subscriber: Option<Subscriber>,
+    id: &RequestId,
+) -> Response {
+    let (asked, kind) = (Asked::of(&request), kind(operation_type(&mut request)));
+    let span = traces::operation(kind, request.operation_name.as_deref());
+    let started = Instant::now();
     let request = operation_data(request, gateway, subscriber.map(|s| s.viewer), id);
-    asked.explain(gateway.schema().execute(request).await).await
+    let response = asked.explain(gateway.schema().execute(request).instrument(span).await).await;
+    let took = started.elapsed().as_secs_f64();
+    metrics::histogram!("entente_graphql_seconds", "operation" => kind).record(took);
+    for error in &response.errors {
+        metrics::counter!("entente_graphql_errors_total", "code" => code(error)).increment(1);
+    }
+    response
+}
+
+/// What figures and traces call an operation.
+fn kind(operation: Option<OperationType>) -> &'static str {
+    match operation {
+        Some(OperationType::Query) => "query",
+        Some(OperationType::Mutation) => "mutation",
+        Some(OperationType::Subscription) => "subscription",
+        None => "none",
+    }
+}
+
+/// The code of an error; those that the specification of GraphQL asks for have none.
+fn code(error: &ServerError) -> String {
+    match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
+        Some(Value::String(code)) => code.clone(),
+        _ => "none".to_owned(),
+    }
 }
 
 fn operation_type(request: &mut Request) -> Option<OperationType> {

@@ -1,6 +1,6 @@
 //! What operators ask for: is it alive, can it work, what are its figures.
 
-use crate::gateway::Gateway;
+use crate::{figures, gateway::Gateway};
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub async fn readyz(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
 
 /// Figures in Prometheus' text format. They hold no ids of people or accounts.
 pub async fn metrics(State(gateway): State<Arc<Gateway>>) -> impl IntoResponse {
-    metrics::counter!("entente_sql_statements_total").absolute(gateway.store().statements());
-    ([("content-type", "text/plain; version=0.0.4")], gateway.metrics().render())
+    match figures::text(&gateway).await {
+        Ok(text) => ([("content-type", "text/plain; version=0.0.4")], text).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response(),
+    }
 }

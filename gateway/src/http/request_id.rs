@@ -1,5 +1,6 @@
 //! Request ids: on every answer, in every log line and error, so that one can be found by the other.
 
+use crate::traces;
 use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue},
@@ -28,9 +29,24 @@ impl RequestId {
 /// The header field of a request's id.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What of a path may be logged: addresses of uploads are secret.
-fn first_segment(path: &str) -> String {
-    format!("/{}", path.split('/').nth(1).unwrap_or(""))
+/// What of paths is told: what follows may be secret, as in addresses of uploads.
+const ROUTES: [&str; 10] = [
+    "/graphql",
+    "/graphiql",
+    "/uploads",
+    "/accounts",
+    "/deliveries",
+    "/auth",
+    "/oauth",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+];
+
+fn route(path: &str) -> &'static str {
+    let begins =
+        |route: &&&str| path.strip_prefix(**route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ROUTES.iter().find(begins).copied().unwrap_or("other")
 }
 
 /// Gives a request its id, logs it, counts it, and puts the id on the answer.
@@ -45,14 +61,16 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
     let id = given.map_or_else(RequestId::generate, RequestId);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", id = id.as_str());
+    let (method, route) = (request.method().clone(), route(request.uri().path()));
+    let traced = span.in_scope(|| traces::request(&request, route));
     async {
-        let (method, path) = (request.method().clone(), first_segment(request.uri().path()));
         let started = Instant::now();
-        let mut response = next.run(request).await;
+        let mut response = next.run(request).instrument(traced.clone()).await;
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        metrics::counter!("entente_http_requests_total", "status" => status.to_string()).increment(1);
-        metrics::histogram!("entente_http_request_seconds").record(took.as_secs_f64());
-        tracing::debug!(message = "answered", %method, path, status, took_ms = took.as_millis() as u64);
+        traces::answered(&traced, status);
+        metrics::counter!("entente_http_requests_total", "route" => route, "status" => status.to_string()).increment(1);
+        metrics::histogram!("entente_http_request_seconds", "route" => route).record(took.as_secs_f64());
+        tracing::debug!(message = "answered", %method, route, status, took_ms = took.as_millis() as u64);
         if let Ok(value) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(HEADER, value);
         }

@@ -102,6 +102,7 @@ async fn store_body(body: Body, path: std::path::PathBuf, key: FileKey, limit: u
                 return Ok(None);
             }
             writer.write(&chunk)?;
+            metrics::counter!("entente_uploaded_bytes_total").increment(chunk.len() as u64);
         }
         Err(io::ErrorKind::UnexpectedEof.into())
     });

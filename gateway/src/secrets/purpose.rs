@@ -1,7 +1,7 @@
 //! What is sealed is sealed for a purpose: a text that names what it is and whose, authenticated with it, so that nobody who
 //! writes to the database can put one secret in the place of another.
 
-use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, EventWebhookId, UploadId};
 use entente_store::Sealed;
 
 /// The purpose of a lasting secret of the gateway.
@@ -39,6 +39,11 @@ pub fn of_consent(consent: ConsentId) -> String {
     format!("consent {consent}")
 }
 
+/// The purpose of the secrets that an event webhook is signed with.
+pub fn of_event_webhook_secret(webhook: EventWebhookId) -> String {
+    format!("secret of event webhook {webhook}")
+}
+
 /// The purpose of what goes with a browser that signs in.
 pub const OF_SIGN_INS: &str = "sign-in of a browser";
 
@@ -52,5 +57,6 @@ pub fn of(sealed: &Sealed) -> String {
         Sealed::DestinationSettings(destination) => of_destination_settings(*destination),
         Sealed::DeliveryState(delivery) => of_delivery_state(*delivery),
         Sealed::Consent(consent) => of_consent(*consent),
+        Sealed::EventWebhookSecret(webhook) => of_event_webhook_secret(*webhook),
     }
 }

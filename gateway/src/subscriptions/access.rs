@@ -60,6 +60,11 @@ impl LiveCredentials {
         Access { by, before: viewer.clone(), holder: sender.subscribe() }
     }
 
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        self.holders().values().map(watch::Sender::receiver_count).sum()
+    }
+
     /// What is still watched.
     fn watched(&self) -> Vec<Credential> {
         let mut holders = self.holders();

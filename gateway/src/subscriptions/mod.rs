@@ -150,8 +150,12 @@ pub async fn woken(wakeups: &mut Receiver<Wakeup>, at_most: Duration, matters: i
     *wakeups = wakeups.resubscribe();
 }
 
+/// How long who waits for events sleeps when nothing wakes it.
+pub fn look_again(store: &Store) -> Duration {
+    if store.hears_all() { LOOK_AGAIN_HEARING } else { LOOK_AGAIN }
+}
+
 /// Waits until an account may have new events.
 async fn new_events(store: &Store, wakeups: &mut Receiver<Wakeup>, account: AccountId) {
-    let at_most = if store.hears_all() { LOOK_AGAIN_HEARING } else { LOOK_AGAIN };
-    woken(wakeups, at_most, |wakeup| wakeup == Wakeup::Events(account) || wakeup == Wakeup::AllEvents).await;
+    woken(wakeups, look_again(store), |wakeup| wakeup == Wakeup::Events(account) || wakeup == Wakeup::AllEvents).await;
 }

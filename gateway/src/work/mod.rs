@@ -2,6 +2,8 @@
 //! taken over.
 
 pub mod deliver;
+pub mod erase;
+pub mod event_webhook;
 mod generation;
 mod leftovers;
 pub mod load_crosswalk;
@@ -16,13 +18,14 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use crate::gateway::Gateway;
+use crate::{event_webhooks, gateway::Gateway, traces};
 use chrono::TimeDelta;
 use entente_domain::{access::Actor, event::Subject};
 use entente_store::{Change, Job, JobPool, StoreError, Wakeup};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// A job that is not renewed for this long is somebody else's.
 const LEASE: TimeDelta = TimeDelta::seconds(45);
@@ -43,6 +46,8 @@ pub enum Ended {
     HandedBack,
     /// It waits for something until then.
     Later(entente_domain::Timestamp),
+    /// It rests until it is woken, or until then.
+    Resting(entente_domain::Timestamp),
     /// It failed by a fault, and is to be tried again then.
     PutOff(entente_domain::Timestamp),
 }
@@ -123,16 +128,18 @@ struct Pool {
     per_share: usize,
 }
 
-/// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. All
-/// else counts, and would only slow each other down.
-const POOLS: [Pool; 2] = [
+/// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. So
+/// do event webhooks, each of which has one place at most and gives it back soon. All else counts, and would only slow each
+/// other down.
+const POOLS: [Pool; 3] = [
     Pool {
         name: "counting",
-        kinds: &[rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
+        kinds: &[erase::KIND, rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
         places: 4,
         per_share: usize::MAX,
     },
     Pool { name: "delivering", kinds: &[deliver::KIND], places: 64, per_share: 4 },
+    Pool { name: "telling", kinds: &[event_webhook::KIND], places: 64, per_share: usize::MAX },
 ];
 
 impl Pool {
@@ -144,14 +151,21 @@ impl Pool {
     }
 }
 
+/// All kinds of jobs.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    POOLS.iter().flat_map(|pool| pool.kinds.iter().copied())
+}
+
 async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
+        erase::KIND => erase::run(task).await,
         rebuild::KIND => rebuild::run(task).await,
         refresh::KIND => refresh::run(task).await,
         load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
+        event_webhook::KIND => event_webhook::run(task).await,
         other => Err(Fault::new(format!("no such kind of job: {other}"))),
     }
 }
@@ -163,10 +177,11 @@ pub async fn run(gateway: Arc<Gateway>) -> Result<(), StoreError> {
         tracing::error!(message = "the clean-up at the start failed", %error);
     }
     tokio::spawn(sweep::hourly(gateway.clone()));
+    tokio::spawn(event_webhooks::keep_waking(gateway.clone()));
     let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
-    let [counting, delivering] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
-    let (counted, delivered) = tokio::join!(counting, delivering);
-    counted.and(delivered)
+    let [counting, delivering, telling] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
+    let (counted, delivered, told) = tokio::join!(counting, delivering, telling);
+    counted.and(delivered).and(told)
 }
 
 /// Does the jobs of a pool until the gateway stops.
@@ -220,16 +235,33 @@ async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
     let task = Task { gateway: gateway.clone(), job: job.clone(), owner: owner.clone(), stop: stop.clone() };
     let started = std::time::Instant::now();
     let renewing = tokio::spawn(renew(gateway.clone(), job.id, owner.clone(), stop.clone()));
-    let ended = match tokio::spawn(work_on(task)).await {
+    let span = traces::job(&job);
+    let ended = match tokio::spawn(work_on(task).instrument(span.clone())).await {
         Ok(ended) => ended,
         Err(_) => Err(Fault::new("the job panicked")),
     };
     renewing.abort();
     let took_ms = started.elapsed().as_millis() as u64;
     tracing::info!(message = "a job ended", job = %job.id, kind = job.kind, took_ms, ended = ?ended);
-    metrics::counter!("entente_jobs_total", "kind" => job.kind.clone()).increment(1);
+    let how = how(&ended);
+    if matches!(how, "failed" | "fault") {
+        span.record("otel.status_code", "ERROR");
+    }
+    metrics::counter!("entente_jobs_total", "kind" => job.kind.clone(), "ended" => how).increment(1);
+    metrics::histogram!("entente_job_seconds", "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
     if let Err(error) = settle(&gateway, &job, &owner, ended).await {
         tracing::error!(message = "the end of a job could not be written down", job = %job.id, %error);
+    }
+}
+
+/// How a job ended, as figures tell it.
+fn how(ended: &Result<Ended, Fault>) -> &'static str {
+    match ended {
+        Ok(Ended::Done) => "done",
+        Ok(Ended::Failed(_)) => "failed",
+        Ok(Ended::HandedBack) => "handed back",
+        Ok(Ended::Later(_) | Ended::Resting(_)) => "waits",
+        Ok(Ended::PutOff(_)) | Err(_) => "fault",
     }
 }
 
@@ -240,6 +272,7 @@ async fn settle(gateway: &Gateway, job: &Job, owner: &str, ended: Result<Ended, 
         Ok(Ended::Failed(reason)) => store.fail_job(job.id, owner, &reason, now).await,
         Ok(Ended::HandedBack) => store.hand_back_job(job.id, owner).await,
         Ok(Ended::Later(at)) => store.postpone_job(job.id, owner, at).await,
+        Ok(Ended::Resting(until)) => store.rest_job(job.id, owner, job.run_at, until).await,
         Ok(Ended::PutOff(at)) => store.retry_job_at(job.id, owner, at, None).await,
         Err(_) if gateway.stopping().is_cancelled() => store.hand_back_job(job.id, owner).await,
         Err(fault) if job.attempts >= ATTEMPTS => {

@@ -46,11 +46,18 @@ pub async fn hourly(gateway: Arc<Gateway>) {
 async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     let (store, now) = (gateway.store(), crate::clock::now());
     store.delete_old_events(now).await?;
+    store.delete_old_dead_letters(now).await?;
     store.delete_old_idempotency_keys(now).await?;
     store.delete_expired_consents(now).await?;
     store.delete_expired_sessions(now - gateway.settings.session_lifetimes().idle, now).await?;
     store.delete_expired_invitations(now).await?;
     deliver::clean_up(gateway).await?;
+    expired_uploads(gateway).await
+}
+
+/// Removes uploads whose time is over, with their files.
+pub async fn expired_uploads(gateway: &Gateway) -> Result<(), Fault> {
+    let (store, now) = (gateway.store(), crate::clock::now());
     loop {
         let expired = store.expired_uploads(now).await?;
         if expired.is_empty() {

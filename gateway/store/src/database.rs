@@ -4,11 +4,10 @@
 //! is half-way nor a connection that is still busy.
 
 use super::{
-    Conn, MIGRATIONS, READERS, WRITERS, begin, connect, count_statements, lock_migrations,
+    Conn, MIGRATIONS, NAME, READERS, WRITERS, begin, connect, lock_migrations,
     queries::{self, Done},
 };
-use crate::{Change, StoreError, Wakeup, error::Stop};
-use diesel::connection::InstrumentationEvent;
+use crate::{Change, StoreError, Wakeup, error::Stop, statements::Statements};
 use diesel_async::{
     AsyncConnection, TransactionManager,
     async_connection_wrapper::AsyncConnectionWrapper,
@@ -19,19 +18,17 @@ use diesel_async::{
 use diesel_migrations::MigrationHarness;
 use entente_domain::{Code, Refusal};
 use futures::{FutureExt, future::BoxFuture};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::broadcast;
+use tracing::Instrument;
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
 
 /// An open database. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Database {
-    readers: Pool<Conn>,
-    writers: Pool<Conn>,
+    readers: Connections,
+    writers: Connections,
     wakeups: broadcast::Sender<Wakeup>,
     /// The key that this program seals under, once it has opened the secrets.
     key: Arc<OnceLock<String>>,
@@ -41,12 +38,12 @@ impl Database {
     /// Opens a database and brings its tables up to date.
     pub async fn open(
         url: &str,
-        statements: Arc<AtomicU64>,
+        statements: Arc<Statements>,
         wakeups: broadcast::Sender<Wakeup>,
     ) -> Result<Self, StoreError> {
         migrate(url).await?;
-        let (readers, writers) = (pool(url, READERS, &statements)?, pool(url, WRITERS, &statements)?);
-        Ok(Self { readers, writers, wakeups, key: Arc::default() })
+        let [readers, writers] = [READERS, WRITERS].map(|size| Connections::new(url, size, statements.clone()));
+        Ok(Self { readers: readers?, writers: writers?, wakeups, key: Arc::default() })
     }
 
     /// From now on nothing is written unless the database is sealed under this key.
@@ -61,7 +58,7 @@ impl Database {
         F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
     {
         let readers = self.readers.clone();
-        in_a_task(async move { work(&mut *connection(&readers).await?).await }).await
+        in_a_task(async move { work(&mut *readers.get().await?).await }).await
     }
 
     /// Writes what no rule decides on, in one transaction.
@@ -72,7 +69,7 @@ impl Database {
     {
         let (writers, key) = (self.writers.clone(), self.key.clone());
         in_a_task(async move {
-            let conn = &mut *connection(&writers).await?;
+            let conn = &mut *writers.get().await?;
             begin(conn).await?;
             let done = match hold_key(conn, &key).await {
                 Ok(()) => work(conn).await,
@@ -95,7 +92,7 @@ impl Database {
     {
         let (writers, wakeups, key) = (self.writers.clone(), self.wakeups.clone(), self.key.clone());
         in_a_task(async move {
-            let conn = &mut *connection(&writers).await?;
+            let conn = &mut *writers.get().await?;
             begin(conn).await?;
             let done = async {
                 hold_key(conn, &key).await?;
@@ -150,32 +147,32 @@ async fn hold_key(conn: &mut Conn, key: &OnceLock<String>) -> Result<(), StoreEr
 async fn in_a_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::spawn(work).await.unwrap_or(Err(StoreError::Abandoned))
+    tokio::spawn(work.in_current_span()).await.unwrap_or(Err(StoreError::Abandoned))
 }
 
-async fn connection(pool: &Pool<Conn>) -> Result<Object<Conn>, StoreError> {
-    pool.get().await.map_err(|e| StoreError::NoConnection(e.to_string()))
+/// Connections to a database, and what is said of their statements.
+#[derive(Clone)]
+struct Connections {
+    pool: Pool<Conn>,
+    statements: Arc<Statements>,
 }
 
-fn pool(url: &str, size: usize, statements: &Arc<AtomicU64>) -> Result<Pool<Conn>, StoreError> {
-    let statements = statements.clone();
-    let mut config = ManagerConfig::<Conn>::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| {
-        let (url, statements) = (url.to_owned(), statements.clone());
-        async move {
-            let mut conn = connect(&url).await?;
-            count_statements(&mut conn, move |event: InstrumentationEvent<'_>| {
-                if matches!(event, InstrumentationEvent::StartQuery { .. }) {
-                    statements.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-            Ok(conn)
-        }
-        .boxed()
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-    Pool::builder(manager).max_size(size).build().map_err(|e| StoreError::Open(e.to_string()))
+impl Connections {
+    fn new(url: &str, size: usize, statements: Arc<Statements>) -> Result<Self, StoreError> {
+        let mut config = ManagerConfig::<Conn>::default();
+        config.recycling_method = RecyclingMethod::Fast;
+        config.custom_setup = Box::new(|url| connect(url).boxed());
+        let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+        let pool = Pool::builder(manager).max_size(size).build().map_err(|e| StoreError::Open(e.to_string()))?;
+        Ok(Self { pool, statements })
+    }
+
+    /// A connection for what is done within the present span.
+    async fn get(&self) -> Result<Object<Conn>, StoreError> {
+        let mut conn = self.pool.get().await.map_err(|e| StoreError::NoConnection(e.to_string()))?;
+        conn.set_instrumentation(self.statements.watch(NAME));
+        Ok(conn)
+    }
 }
 
 /// Runs the migrations that are missing; refuses a database that has been migrated further than this program knows.

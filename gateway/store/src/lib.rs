@@ -16,7 +16,9 @@ mod error;
 mod hearing;
 mod model;
 mod page;
+mod statements;
 mod store;
+pub mod trace;
 mod wakeup;
 
 /// The queries for SQLite.

@@ -7,6 +7,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 /// A connection.
 pub type Conn = AsyncPgConnection;
+/// What OpenTelemetry calls it.
+pub const NAME: &str = "postgresql";
 /// The kind of database.
 pub type Db = diesel::pg::Pg;
 /// The column type of an instant.
@@ -95,11 +97,6 @@ pub async fn hear(conn: &mut Conn) -> QueryResult<()> {
 /// Asks the server whether it is still there.
 pub async fn is_there(conn: &mut Conn) -> QueryResult<()> {
     diesel::sql_query("SELECT 1").execute(conn).await.map(|_| ())
-}
-
-/// Counts the statements of a connection.
-pub fn count_statements(conn: &mut Conn, counter: impl diesel::connection::Instrumentation) {
-    conn.set_instrumentation(counter);
 }
 
 /// Inserts rows, in one statement per thousand.

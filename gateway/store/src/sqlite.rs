@@ -5,11 +5,13 @@ use diesel::{
     Connection, ConnectionError, SqliteConnection,
     connection::{AnsiTransactionManager, SimpleConnection},
 };
-use diesel_async::{AsyncConnection, sync_connection_wrapper::SyncConnectionWrapper};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 /// A connection.
 pub type Conn = SyncConnectionWrapper<SqliteConnection>;
+/// What OpenTelemetry calls it.
+pub const NAME: &str = "sqlite";
 /// The kind of database.
 pub type Db = diesel::sqlite::Sqlite;
 /// The column type of an instant.
@@ -97,11 +99,6 @@ pub async fn lock_migrations(_conn: &mut Conn) -> Result<(), StoreError> {
 /// Tells other gateways which accounts have new events. A file has one gateway.
 pub async fn notify(_conn: &mut Conn, _accounts: Vec<String>) -> QueryResult<()> {
     Ok(())
-}
-
-/// Counts the statements of a connection.
-pub fn count_statements(conn: &mut Conn, counter: impl diesel::connection::Instrumentation) {
-    conn.set_instrumentation(counter);
 }
 
 /// Inserts rows. diesel has no batches for SQLite through an asynchronous connection; the transaction makes them one.

@@ -10,7 +10,7 @@ use entente_destination::{Delivery, Destination, DestinationError, Operator, Wri
 use crate::config::Settings;
 use crate::content::Content;
 use crate::folder::Folder;
-use crate::manifest::{complete, keep};
+use crate::manifest::{Parts, complete, keep};
 
 /// One delivery into a landing zone.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct LandingZone {
     folder: Folder,
     /// The highest sequence that was written, in this process or an earlier one.
     last: u64,
+    /// What this process wrote.
+    parts: Parts,
     content: Content,
 }
 
@@ -47,6 +49,7 @@ impl Destination for LandingZone {
             last: delivery.acknowledged,
             delivery,
             folder,
+            parts: Parts::new(),
             content: Content::default(),
         })
     }
@@ -60,11 +63,13 @@ impl Destination for LandingZone {
         }
         let part = keep(&self.files, sequence, &rows, &mut self.content, &self.folder)?;
         self.last = self.last.max(sequence);
-        Ok(Written { accepted: part.rows, ..Written::default() })
+        let accepted = part.rows;
+        self.parts.insert(sequence, part);
+        Ok(Written { accepted, ..Written::default() })
     }
 
     async fn finish(&mut self) -> Result<(), DestinationError> {
-        complete(&self.delivery, &self.files, self.last, &self.folder)
+        complete(&self.delivery, &self.files, (self.last, &self.parts), &self.folder)
     }
 }
 

@@ -51,7 +51,7 @@ impl Folder {
     /// Those of the file system; nothing has the name then that did not have it before.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.write_aside(name, [bytes])?;
-        self.reveal(&[name])
+        self.reveal(name)
     }
 
     /// Writes a whole file, piece by piece, under a name of its own and syncs it. [`Folder::reveal`] gives it its `name`.
@@ -73,14 +73,12 @@ impl Folder {
         file.sync_all()
     }
 
-    /// Gives files that were written aside their names, one after the other, replacing what had them.
+    /// Gives a file that was written aside its name, replacing what had it.
     ///
     /// # Errors
-    /// Those of the file system; the first names may be given then.
-    pub fn reveal(&self, names: &[&str]) -> io::Result<()> {
-        for name in names {
-            rustix::fs::renameat(&self.0, aside(name), &self.0, *name)?;
-        }
+    /// Those of the file system; the file may have its name then.
+    pub fn reveal(&self, name: &str) -> io::Result<()> {
+        rustix::fs::renameat(&self.0, aside(name), &self.0, name)?;
         self.sync()
     }
 

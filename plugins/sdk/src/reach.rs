@@ -84,6 +84,8 @@ pub enum NoConnection {
 #[derive(Debug, Clone)]
 pub struct Reach {
     allowed: Arc<[IpNet]>,
+    /// Whether public addresses are within reach.
+    public: bool,
     hosts: Option<Arc<[String]>>,
     connector: Option<RawFd>,
 }
@@ -93,6 +95,7 @@ impl Reach {
     pub fn of(operator: &Operator) -> Self {
         Self {
             allowed: operator.networks.as_slice().into(),
+            public: true,
             hosts: operator.hosts.as_deref().map(Into::into),
             connector: operator.connector,
         }
@@ -103,6 +106,13 @@ impl Reach {
     #[must_use]
     pub fn any_host(&self) -> Self {
         Self { hosts: None, ..self.clone() }
+    }
+
+    /// The same within the networks that the operator allowed, and at no public address. For whoever makes its
+    /// connections itself: where the gateway makes them, it does not know of it.
+    #[must_use]
+    pub fn in_allowed_networks(&self) -> Self {
+        Self { public: false, ..self.clone() }
     }
 
     /// Connects to `host`, a name or an address. Its addresses are tried in turn; finding them out takes as long as the
@@ -126,8 +136,13 @@ impl Reach {
         Err(NoConnection::NotConnected(why))
     }
 
-    /// The addresses of a host that may be reached, each with `port`: at least one.
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+    /// The addresses of a host that may be reached, each with `port`: at least one. Finding them out takes as long as the
+    /// system lets it: set a time.
+    ///
+    /// # Errors
+    /// [`NoConnection`], but for connections that are not taken.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+        self.admit(host)?;
         let found = tokio::net::lookup_host((unbracketed(host), port)).await.map_err(|_| NoConnection::UnknownHost)?;
         let within: Vec<_> = found.filter(|address| self.allows(address.ip())).collect();
         if within.is_empty() { Err(OutOfReach::Network.into()) } else { Ok(within) }
@@ -151,7 +166,7 @@ impl Reach {
 
     fn allows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        is_public(address) || self.allowed.iter().any(|network| network.contains(&address))
+        (self.public && is_public(address)) || self.allowed.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -248,6 +263,9 @@ mod tests {
         assert!(!admits(&["10.1.0.0/16"], "10.2.2.3"));
         assert!(admits(&["10.1.0.0/16"], "[::ffff:10.1.2.3]"));
         assert!(admits(&["127.0.0.1/32", "fd00::/8"], "[fd00::7]"));
+        let within = reach(&["10.1.0.0/16", "8.8.0.0/16"]).in_allowed_networks();
+        assert!(within.admit("10.1.2.3").is_ok() && within.admit("8.8.8.8").is_ok());
+        assert_eq!(within.admit("1.1.1.1"), Err(OutOfReach::Network));
     }
 
     #[tokio::test]

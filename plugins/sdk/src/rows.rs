@@ -37,7 +37,7 @@ impl Change {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "added" => Some(Self::Added),
             "removed" => Some(Self::Removed),

@@ -1,12 +1,10 @@
 //! The settings of a webhook.
 
-use entente_destination::http::{Plain, Proxy, Uri, endpoint};
+use entente_destination::http::{Plain, Proxy, SigningKey, Uri, endpoint};
 use entente_destination::rows::MAX_BATCH_ROWS;
 use entente_destination::{DestinationError, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::signature::SigningKey;
 
 /// Where rows are posted and how they are signed.
 #[derive(Debug, Deserialize, JsonSchema)]

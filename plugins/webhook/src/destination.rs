@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 use entente_destination::batching::{Limits, cut};
-use entente_destination::http::{Answer, Http, Options, Refusal, Uri, request};
+use entente_destination::http::{Answer, Http, Options, Refusal, SigningKey, Uri, request};
 use entente_destination::parts::Underway;
 use entente_destination::rows::{Row, Rows};
 use entente_destination::{Delivery, Destination, DestinationError, Operator, Written};
@@ -12,7 +12,6 @@ use entente_destination::{Delivery, Destination, DestinationError, Operator, Wri
 use crate::config::Settings;
 use crate::encoder::{PING, encode, id};
 use crate::response::{accepted, rejected};
-use crate::signature::SigningKey;
 
 /// One delivery to a webhook.
 #[derive(Debug)]

@@ -3,14 +3,12 @@
 //!
 //! Each request has the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`. The id is made from the
 //! batch's key and the numbers of its rows: the same rows always come under the same id, and a receiver that keeps the
-//! ids takes none of them twice. See [`encoder`] for the body, [`response`] for what may be answered, and
-//! [`signature`] for how it is signed.
+//! ids takes none of them twice. See [`encoder`] for the body, and [`response`] for what may be answered.
 
 pub mod config;
 pub mod destination;
 pub mod encoder;
 pub mod response;
-pub mod signature;
 #[cfg(test)]
 mod tests;
 

@@ -74,6 +74,8 @@ async fn copy_audiences(database: &str, from: &str, viewer: &str) {
          INSERT INTO data_connections SELECT (jsonb_populate_record(d,
              jsonb_build_object('id', source, 'account_id', account))).*
              FROM data_connections d CROSS JOIN others WHERE d.account_id = '{from}';
+         INSERT INTO audience_slots
+             SELECT account, first_name, slot FROM audience_slots CROSS JOIN others WHERE account_id = '{from}';
          INSERT INTO audiences SELECT (jsonb_populate_record(a, jsonb_build_object(
              'id', gen_random_uuid(), 'account_id', account, 'data_connection_id', source))).*
              FROM audiences a CROSS JOIN others WHERE a.account_id = '{from}';

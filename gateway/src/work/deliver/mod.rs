@@ -141,7 +141,7 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Prepared::Rows(rows) => rows,
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
     };
-    let mut sink = Sink::open(task, &delivery, target.settings.clone(), &rows).await?;
+    let mut sink = Sink::open(task, &delivery, &target, &rows).await?;
     let order = order(task, sources, &delivery, target.settings, rows, sink.state()?);
     let stop = Stop::default();
     let (registry, of_type) = (task.gateway.destinations(), &target.destination_type);
@@ -201,7 +201,7 @@ async fn abandon(task: &Task, sources: &Sources, delivery: &Delivery) -> Result<
     if tokio::fs::try_exists(&rows).await?
         && let Some(target) = sources.destination(&task.gateway).await?
     {
-        let mut sink = Sink::open(task, delivery, target.settings.clone(), &rows).await?;
+        let mut sink = Sink::open(task, delivery, &target, &rows).await?;
         let order = order(task, sources, delivery, target.settings, rows, sink.state()?);
         let abandoned = task.gateway.destinations().abandon(&target.destination_type, &order, &mut sink);
         abandoned.await.map_err(Fault::new)?;

@@ -1,5 +1,6 @@
 //! Keeps what became of batches: rejected rows, counts and the plugin's state, in one transaction for each batch.
 
+use super::sources::Target;
 use crate::{
     destinations::{
         AckSink, Acknowledgement, Renewal, Settlement, SinkError,
@@ -31,6 +32,7 @@ pub struct Sink {
     task: Task,
     delivery: DeliveryId,
     destination: DestinationId,
+    destination_type: String,
     /// The destination's settings, with refresh tokens that were renewed meanwhile.
     settings: Value,
     sealed: Option<Vec<u8>>,
@@ -48,7 +50,7 @@ type Changes = Vec<Change>;
 
 impl Sink {
     /// Opens the sink of a delivery that begins or goes on.
-    pub async fn open(task: &Task, delivery: &Delivery, settings: Value, rows: &Path) -> Result<Self, Fault> {
+    pub async fn open(task: &Task, delivery: &Delivery, target: &Target, rows: &Path) -> Result<Self, Fault> {
         let path = rows.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let file = RowsFile::open(&path)?;
@@ -67,7 +69,8 @@ impl Sink {
             task: task.clone(),
             delivery: delivery.id,
             destination: delivery.destination,
-            settings,
+            destination_type: target.destination_type.clone(),
+            settings: target.settings.clone(),
             sealed,
             file: Arc::new(file),
             batch_rows,
@@ -119,6 +122,15 @@ impl Sink {
         read.await.map_err(unkept)?
     }
 
+    /// Counts rows in the gateway's figures.
+    fn count(&self, accepted: u64, rejected: u64) {
+        for (outcome, rows) in [("accepted", accepted), ("rejected", rejected)] {
+            let destination = self.destination_type.clone();
+            metrics::counter!("entente_delivered_rows_total", "destination" => destination, "outcome" => outcome)
+                .increment(rows);
+        }
+    }
+
     /// Attempts that failed or were killed before this one no longer count. The first batch says so.
     async fn get_on(&mut self) -> Result<(), SinkError> {
         if !self.got_on && self.task.job.attempts > 1 {
@@ -167,6 +179,7 @@ impl AckSink for Sink {
         let Acknowledgement { sequence, rejected, state, renewal, .. } = acknowledgement;
         let changes = self.changes(sequence).await?;
         let (added, removed) = counts(&changes, &rejected);
+        let rejected_rows = rejected.len() as u64;
         let batch = Batch {
             sequence: sequence.saturating_sub(1),
             added,
@@ -176,6 +189,7 @@ impl AckSink for Sink {
         };
         let renewed = renewal.map(|renewal| self.renewing(renewal));
         self.task.gateway.store().acknowledge_batch(self.delivery, batch, renewed).await.map_err(unkept)?;
+        self.count(added + removed, rejected_rows);
         self.get_on().await?;
         self.tell(changes.len() as u64).await
     }

@@ -4,6 +4,7 @@ use super::AudienceEdition;
 use entente_domain::{
     GenerationId, MatchKey, PrivacyLevel,
     account::{Account, Role},
+    connection::Connection,
 };
 
 /// What an account starts with, besides what everybody may read. Sealed bytes were encrypted by the gateway.
@@ -46,6 +47,26 @@ pub struct LoadedAccount {
     pub account: Account,
     /// Keys that its data connections map and that its live connections name.
     pub keys_in_use: Vec<MatchKey>,
+}
+
+/// What the rule for an account's deletion asks for.
+#[derive(Clone, Debug)]
+pub struct LoadedDeletion {
+    /// The account.
+    pub account: Account,
+    /// Its connections that are not over.
+    pub live: Vec<Connection>,
+    /// How many deliveries to its destinations are under way.
+    pub running_deliveries: u64,
+}
+
+/// What a deletion leaves of an account and its connections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeletedAccount {
+    /// What is left of it.
+    pub account: Account,
+    /// All its connections that were not over, as they ended: each one version further.
+    pub connections: Vec<Connection>,
 }
 
 /// Which accounts of the directory. The directory has publishers and data partners.

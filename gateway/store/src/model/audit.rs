@@ -1,6 +1,8 @@
 //! The audit log.
 
-use entente_domain::{AccountId, AuditEntryId, Code, Timestamp, access::Actor, audit_chain::Fault, event::Subject};
+use entente_domain::{
+    AccountId, AuditEntryId, Code, Timestamp, access::Actor, audit_chain::Fault, deletion::Deletion, event::Subject,
+};
 use serde::{Deserialize, Serialize};
 
 /// Whether something was done.
@@ -63,6 +65,8 @@ pub struct AuditEntry {
     pub outcome: AuditOutcome,
     /// Why not.
     pub code: Option<Code>,
+    /// What went with what was deleted, and what stayed, without names.
+    pub deletion: Option<Deletion>,
 }
 
 /// Which lines. What is `None` is not asked for.

@@ -55,6 +55,8 @@ pub struct Job {
     pub subject: Option<Subject>,
     /// What the work needs to know.
     pub payload: serde_json::Value,
+    /// The span in which it was made, as the header `traceparent` says one; none where nobody traced.
+    pub trace_parent: Option<String>,
     /// Where it is.
     pub state: JobState,
     /// Not before.

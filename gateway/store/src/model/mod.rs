@@ -9,6 +9,7 @@ mod consent;
 mod data_connection;
 mod delivery;
 mod destination;
+mod event_webhook;
 mod generation;
 mod job;
 mod member;
@@ -21,7 +22,7 @@ mod stream;
 mod upload;
 mod user;
 
-pub use account::{AccountSecrets, DirectoryFilter, LoadedAccount, Picture, Standing};
+pub use account::{AccountSecrets, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedDeletion, Picture, Standing};
 pub use api_key::ApiKey;
 pub use audience::{AudienceEdition, AudienceFilter};
 pub use audit::{ActorKind, AuditEntry, AuditFilter, AuditHead, AuditOutcome, VerifiedChain};
@@ -35,6 +36,7 @@ pub use delivery::{
     NewDelivery, NewRejectedRow, RejectedRow,
 };
 pub use destination::{DestinationSettings, LoadedDestination, NewSettings};
+pub use event_webhook::EventWebhookSecrets;
 pub use generation::{
     AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
 };

@@ -1,6 +1,6 @@
 //! What the gateway sealed: values that the database never holds in clear.
 
-use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, EventWebhookId, UploadId};
 use std::fmt;
 
 /// A sealed value: what it is, and of what.
@@ -20,6 +20,8 @@ pub enum Sealed {
     DeliveryState(DeliveryId),
     /// What a consent was begun with, or what came of it.
     Consent(ConsentId),
+    /// A secret that an event webhook is signed with, the present one or the one before.
+    EventWebhookSecret(EventWebhookId),
 }
 
 impl fmt::Display for Sealed {
@@ -32,6 +34,7 @@ impl fmt::Display for Sealed {
             Self::DestinationSettings(destination) => write!(f, "settings of a destination ({destination})"),
             Self::DeliveryState(delivery) => write!(f, "the state of a delivery ({delivery})"),
             Self::Consent(consent) => write!(f, "the secrets of a consent ({consent})"),
+            Self::EventWebhookSecret(webhook) => write!(f, "a secret of an event webhook ({webhook})"),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Member, Outcome, Page, PageRequest, StoreError,
-    columns,
+    columns, error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -124,8 +124,7 @@ pub async fn change(
     id: AccountId,
     rule: impl FnOnce(&LoadedAccount) -> Result<Outcome<Account>, Refusal> + Send,
 ) -> Changed<Account> {
-    lock(conn, "accounts", &id.to_string()).await?;
-    let account = one(conn, id).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let account = hold(conn, id).await?;
     let keys_in_use = keys_in_use(conn, id).await?;
     let loaded = LoadedAccount { account, keys_in_use };
     let outcome = rule(&loaded)?;
@@ -134,13 +133,39 @@ pub async fn change(
     Ok(Done::now(outcome))
 }
 
-/// One account.
+/// Keeps an account from being deleted or changed by others until the transaction ends.
+pub async fn hold(conn: &mut Conn, id: AccountId) -> Result<Account, Stop> {
+    lock(conn, "accounts", &id.to_string()).await?;
+    Ok(one(conn, id).await?.ok_or_else(|| Refusal::not_found("account"))?)
+}
+
+/// Makes an account one that is deleted, with secrets that nobody knows.
+pub async fn bury(conn: &mut Conn, deleted: &Account, secrets: AccountSecrets, now: Timestamp) -> Read<()> {
+    diesel::update(accounts::table.find(deleted.id.to_string()))
+        .set((
+            AccountRow::new(deleted)?,
+            accounts::connect_code_hash.eq(columns::hash(&secrets.connect_code_hash)),
+            accounts::connect_code_sealed.eq(secrets.connect_code_sealed),
+            accounts::coin_secret_sealed.eq(secrets.coin_secret_sealed),
+            accounts::logo_svg.eq(None::<String>),
+            accounts::header_picture.eq(None::<Vec<u8>>),
+            accounts::header_picture_type.eq(None::<String>),
+            accounts::current_generation.eq(None::<String>),
+            accounts::deleted_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// One account that is not deleted.
 pub async fn one(conn: &mut Conn, id: AccountId) -> Read<Option<Account>> {
-    let row = accounts::table.find(id.to_string()).select(AccountRow::as_select()).first(conn).await.optional()?;
+    let present = accounts::table.find(id.to_string()).filter(accounts::deleted_at.is_null());
+    let row = present.select(AccountRow::as_select()).first(conn).await.optional()?;
     row.map(Account::try_from).transpose()
 }
 
-/// Accounts by id.
+/// Accounts by id, also deleted ones: others have them in their records.
 pub async fn by_ids(conn: &mut Conn, ids: Vec<AccountId>) -> Read<HashMap<AccountId, Account>> {
     let rows = accounts::table
         .filter(accounts::id.eq_any(columns::texts(ids)))
@@ -153,7 +178,7 @@ pub async fn by_ids(conn: &mut Conn, ids: Vec<AccountId>) -> Read<HashMap<Accoun
 /// The account with a connect code.
 pub async fn by_connect_code_hash(conn: &mut Conn, hash: [u8; 32]) -> Read<Option<Account>> {
     let row = accounts::table
-        .filter(accounts::connect_code_hash.eq(columns::hash(&hash)))
+        .filter(accounts::connect_code_hash.eq(columns::hash(&hash)).and(accounts::deleted_at.is_null()))
         .select(AccountRow::as_select())
         .first(conn)
         .await
@@ -163,7 +188,8 @@ pub async fn by_connect_code_hash(conn: &mut Conn, hash: [u8; 32]) -> Read<Optio
 
 /// All accounts, newest first.
 pub async fn all(conn: &mut Conn, request: PageRequest) -> Read<Page<Account>> {
-    page!(conn, &request, accounts::table.into_boxed::<Db>(), accounts::id, AccountRow)
+    let rows = || accounts::table.filter(accounts::deleted_at.is_null()).into_boxed::<Db>();
+    page!(conn, &request, rows(), accounts::id, AccountRow)
 }
 
 /// Publishers and data partners, newest first.
@@ -175,7 +201,8 @@ pub async fn directory(conn: &mut Conn, filter: DirectoryFilter, request: PageRe
     };
     let listed = listed.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let rows = || {
-        let mut rows = accounts::table.filter(accounts::role.eq_any(listed.clone())).into_boxed::<Db>();
+        let present = accounts::table.filter(accounts::deleted_at.is_null());
+        let mut rows = present.filter(accounts::role.eq_any(listed.clone())).into_boxed::<Db>();
         if let Some(search) = &filter.search {
             rows = rows.filter(lower(accounts::name).like(lower(containing(search))).escape('\\'));
         }

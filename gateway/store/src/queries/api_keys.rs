@@ -2,7 +2,7 @@
 
 use super::{
     super::{Conn, lock},
-    Changed, Done, Read, idempotency,
+    Changed, Done, Read, accounts, idempotency,
     paging::page,
     schema::api_keys,
 };
@@ -55,6 +55,7 @@ pub async fn create(conn: &mut Conn, change: &Change, key: ApiKey, token_hash: [
     if let Some(first) = idempotency::claim(conn, change, &key.id).await? {
         return Ok(Done::repeated(first));
     }
+    accounts::hold(conn, key.account).await?;
     let row = ApiKeyRow {
         id: key.id.to_string(),
         account_id: key.account.to_string(),

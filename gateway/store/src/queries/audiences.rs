@@ -15,7 +15,7 @@ use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, AudienceId, Code, ConnectionId, DataConnectionId, Refusal, Timestamp,
-    audience::{Audience, AudienceStatus, ConnectionAccess, EXPIRES_AFTER_DAYS},
+    audience::{Audience, AudienceStatus, ConnectionAccess, EXPIRES_AFTER_DAYS, of_one},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -134,10 +134,11 @@ pub async fn names_in_use(conn: &mut Conn, account: AccountId) -> Read<HashSet<S
 }
 
 fn taken(name: &str) -> Refusal {
-    Refusal::new(Code::AlreadyExists, format!("There is an audience named {name} already.")).at("name")
+    Refusal::new(Code::AlreadyExists, format!("There is an audience named {name} already."))
 }
 
-/// Changes audiences of an account together, all or none. The rule gets them in the order of their ids.
+/// Changes audiences of an account together, all or none. The rule gets them in the order of their ids; a refusal of one of
+/// them says which of `ids` it is.
 pub async fn change(
     conn: &mut Conn,
     _change: &Change,
@@ -153,22 +154,39 @@ pub async fn change(
     found.retain(|_, a| a.account == account);
     let present: Vec<Audience> = wanted.iter().filter_map(|id| found.remove(id)).collect();
     if present.len() != wanted.len() {
-        return Err(Refusal::not_found("audience").at("audienceIds").into());
+        let missing = |id: &AudienceId| !present.iter().any(|a| a.id == *id);
+        let first = ids.iter().position(missing).unwrap_or_default();
+        return Err(of_one(Refusal::not_found("audience"), first).into());
     }
     let outcome = rule(&present)?;
+    free_names(conn, &present, &outcome.value).await?;
     for next in &outcome.value {
+        let place = ids.iter().position(|id| *id == next.id).unwrap_or_default();
         let Some(before) = present.iter().find(|p| p.id == next.id) else { continue };
         if before.name != next.name {
-            require_free_name(conn, next).await?;
+            require_free_name(conn, next, place).await?;
         }
         let row = audiences::table.find(next.id.to_string()).filter(audiences::version.eq(before.version));
         let written = diesel::update(row).set(AudienceRow::new(next)?).execute(conn).await;
-        swapped(unless_taken(written, || taken(&next.name))?)?;
+        swapped(unless_taken(written, || of_one(taken(&next.name), place))?)?;
     }
     Ok(Done::now(outcome))
 }
 
-async fn require_free_name(conn: &mut Conn, audience: &Audience) -> Result<(), crate::error::Stop> {
+/// Names that audiences lose are free for others of the same change.
+async fn free_names(conn: &mut Conn, before: &[Audience], after: &[Audience]) -> Read<()> {
+    let is_renamed = |next: &&Audience| !before.iter().any(|b| b.id == next.id && b.name == next.name);
+    let renamed: Vec<_> = after.iter().filter(is_renamed).map(|a| a.id).collect();
+    if renamed.len() > 1 {
+        diesel::update(audiences::table.filter(audiences::id.eq_any(columns::texts(renamed))))
+            .set(audiences::name.eq(audiences::id))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn require_free_name(conn: &mut Conn, audience: &Audience, place: usize) -> Result<(), crate::error::Stop> {
     let others: i64 = audiences::table
         .filter(audiences::account_id.eq(audience.account.to_string()))
         .filter(audiences::id.ne(audience.id.to_string()))
@@ -176,7 +194,7 @@ async fn require_free_name(conn: &mut Conn, audience: &Audience) -> Result<(), c
         .count()
         .get_result(conn)
         .await?;
-    if others == 0 { Ok(()) } else { Err(taken(&audience.name).into()) }
+    if others == 0 { Ok(()) } else { Err(of_one(taken(&audience.name), place).into()) }
 }
 
 /// Audiences by id.

@@ -30,21 +30,48 @@ pub struct AuditRow {
     request_id: String,
     outcome: String,
     code: Option<String>,
+    details: Option<String>,
 }
 
 impl From<AuditRow> for Entry {
     fn from(row: AuditRow) -> Self {
         let AuditRow { id, account_id, at, actor_kind, actor_id, action, .. } = row;
-        let AuditRow { subject_kind, subject_id, request_id, outcome, code, .. } = row;
-        Self { id, account_id, at, actor_kind, actor_id, action, subject_kind, subject_id, request_id, outcome, code }
+        let AuditRow { subject_kind, subject_id, request_id, outcome, code, details, .. } = row;
+        Self {
+            id,
+            account_id,
+            at,
+            actor_kind,
+            actor_id,
+            action,
+            subject_kind,
+            subject_id,
+            request_id,
+            outcome,
+            code,
+            details,
+        }
     }
 }
 
 impl From<Entry> for AuditRow {
     fn from(entry: Entry) -> Self {
         let Entry { id, account_id, at, actor_kind, actor_id, action, .. } = entry;
-        let Entry { subject_kind, subject_id, request_id, outcome, code, .. } = entry;
-        Self { id, account_id, at, actor_kind, actor_id, action, subject_kind, subject_id, request_id, outcome, code }
+        let Entry { subject_kind, subject_id, request_id, outcome, code, details, .. } = entry;
+        Self {
+            id,
+            account_id,
+            at,
+            actor_kind,
+            actor_id,
+            action,
+            subject_kind,
+            subject_id,
+            request_id,
+            outcome,
+            code,
+            details,
+        }
     }
 }
 
@@ -77,21 +104,28 @@ impl TryFrom<PlacedRow> for AuditEntry {
             request_id: row.request_id,
             outcome: columns::from_name(&row.outcome, "outcome")?,
             code: row.code.as_deref().map(|c| columns::from_name(c, "code")).transpose()?,
+            deletion: row.details.as_deref().map(|d| columns::from_json(d, "deletion")).transpose()?,
         })
     }
 }
 
-/// Notes that something was done.
-pub async fn allowed(conn: &mut Conn, change: &Change) -> Read<()> {
-    write(conn, change, AuditOutcome::Allowed, None).await
+/// Notes that something was done, and what else is kept of it.
+pub async fn allowed(conn: &mut Conn, change: &Change, details: Option<String>) -> Read<()> {
+    write(conn, change, AuditOutcome::Allowed, None, details).await
 }
 
 /// Notes that something was refused.
 pub async fn denied(conn: &mut Conn, change: &Change, code: Code) -> Read<()> {
-    write(conn, change, AuditOutcome::Denied, Some(code)).await
+    write(conn, change, AuditOutcome::Denied, Some(code), None).await
 }
 
-async fn write(conn: &mut Conn, change: &Change, outcome: AuditOutcome, code: Option<Code>) -> Read<()> {
+async fn write(
+    conn: &mut Conn,
+    change: &Change,
+    outcome: AuditOutcome,
+    code: Option<Code>,
+    details: Option<String>,
+) -> Read<()> {
     let (actor_kind, actor_id) = columns::actor_columns(&change.actor)?;
     let (subject_kind, subject_id) = match &change.subject {
         Some(subject) => columns::subject_columns(subject).map(|(kind, id)| (Some(kind), Some(id)))?,
@@ -113,6 +147,7 @@ async fn write(conn: &mut Conn, change: &Change, outcome: AuditOutcome, code: Op
         request_id: columns::plain(&change.request_id),
         outcome: columns::name(&outcome)?,
         code: code.as_ref().map(columns::name).transpose()?,
+        details,
     };
     audit_chain::append(conn, head, &entry).await?;
     diesel::insert_into(audit::table).values(AuditRow::from(entry)).execute(conn).await?;

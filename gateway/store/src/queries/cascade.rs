@@ -3,7 +3,7 @@
 use super::{
     super::Conn,
     Read, jobs,
-    schema::{activations, audiences, projects, reports, sent_audiences, settings_drafts},
+    schema::{activations, audiences, event_data_sets, projects, refreshes, reports, sent_audiences, settings_drafts},
 };
 use crate::columns;
 use diesel::prelude::*;
@@ -54,11 +54,12 @@ pub async fn projects_deleted(conn: &mut Conn, ids: Vec<String>, now: Timestamp)
         .filter(reports::status.ne(columns::name(&ReportStatus::Finished)?));
     let cancelled: Vec<String> = diesel::delete(unfinished).returning(reports::id).get_results(conn).await?;
     jobs::cancel_about(conn, cancelled, now).await?;
-    let data_sets: Vec<String> = super::schema::event_data_sets::table
-        .filter(super::schema::event_data_sets::project_id.eq_any(&ids))
-        .select(super::schema::event_data_sets::id)
+    let data_sets: Vec<String> = event_data_sets::table
+        .filter(event_data_sets::project_id.eq_any(&ids))
+        .select(event_data_sets::id)
         .load(conn)
         .await?;
+    diesel::delete(refreshes::table.filter(refreshes::source_id.eq_any(&data_sets))).execute(conn).await?;
     jobs::cancel_about(conn, data_sets, now).await?;
     diesel::delete(projects::table.filter(projects::id.eq_any(&ids))).execute(conn).await?;
     Ok(())
@@ -69,6 +70,17 @@ pub async fn projects_deleted(conn: &mut Conn, ids: Vec<String>, now: Timestamp)
 pub async fn audiences_deleted(conn: &mut Conn, ids: &[AudienceId], now: Timestamp) -> Read<()> {
     if ids.is_empty() {
         return Ok(());
+    }
+    let sent = sent_of(conn, ids).await?;
+    revoke(conn, sent, now).await?;
+    diesel::delete(audiences::table.filter(audiences::id.eq_any(columns::texts(ids)))).execute(conn).await?;
+    Ok(())
+}
+
+/// What was sent of audiences, and what was sent within them to their account, where that is not revoked yet.
+pub async fn sent_of(conn: &mut Conn, ids: &[AudienceId]) -> Read<Vec<String>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
     let gone = columns::texts(ids);
     let owner = audiences::table.filter(audiences::id.eq_any(&gone)).select(audiences::account_id).distinct();
@@ -91,9 +103,7 @@ pub async fn audiences_deleted(conn: &mut Conn, ids: &[AudienceId], now: Timesta
             sent.push(id);
         }
     }
-    revoke(conn, sent, now).await?;
-    diesel::delete(audiences::table.filter(audiences::id.eq_any(gone))).execute(conn).await?;
-    Ok(())
+    Ok(sent)
 }
 
 /// Takes access to what was sent away, and ends its activations.

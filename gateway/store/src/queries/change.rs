@@ -1,8 +1,8 @@
 //! What every change of state writes besides the state.
 
-use super::{super::Conn, audit, events, jobs};
-use crate::{Change, Created, NewJob, Outcome, Wakeup, error::Stop};
-use entente_domain::{AccountId, Code, Refusal, event::NewEvent};
+use super::{super::Conn, Read, audit, events, jobs};
+use crate::{Change, Created, NewJob, Outcome, Wakeup, columns, error::Stop};
+use entente_domain::{AccountId, Code, Refusal, deletion::Deletion, event::NewEvent};
 use tokio::sync::broadcast;
 
 /// A change that was made, before it is committed.
@@ -13,17 +13,24 @@ pub struct Done<T> {
     pub repeated: bool,
     events: Vec<NewEvent>,
     jobs: Vec<NewJob>,
+    /// What the audit log keeps of it besides that it was done.
+    details: Option<String>,
 }
 
 impl<T> Done<T> {
     /// A change that was made now.
     pub fn now(outcome: Outcome<T>) -> Self {
-        Self { value: outcome.value, repeated: false, events: outcome.events, jobs: outcome.jobs }
+        Self { value: outcome.value, repeated: false, events: outcome.events, jobs: outcome.jobs, details: None }
+    }
+
+    /// The same of which the audit log keeps what went with it and what stayed.
+    pub fn keeping(self, deletion: &Deletion) -> Read<Self> {
+        Ok(Self { details: Some(columns::json(deletion)?), ..self })
     }
 
     /// The same with another value for the caller.
     pub fn with<U>(self, value: U) -> Done<U> {
-        Done { value, repeated: self.repeated, events: self.events, jobs: self.jobs }
+        Done { value, repeated: self.repeated, events: self.events, jobs: self.jobs, details: self.details }
     }
 
     /// Wakes who waits for what was written.
@@ -48,7 +55,8 @@ impl<Id> Done<Created<Id>> {
 
     /// It was created by an earlier request.
     pub fn repeated(id: Id) -> Self {
-        Self { value: Created { id, repeated: true }, repeated: true, events: Vec::new(), jobs: Vec::new() }
+        let value = Created { id, repeated: true };
+        Self { value, repeated: true, events: Vec::new(), jobs: Vec::new(), details: None }
     }
 }
 
@@ -57,7 +65,7 @@ pub async fn record<T: Sync>(conn: &mut Conn, change: &Change, done: &Done<T>) -
     jobs::enqueue(conn, &done.jobs, change.now).await?;
     // Late, because others wait who act for the same account, and before the counters of events: who waits for the account's
     // chain holds nothing then that other accounts wait for, and who holds a counter waits for no chain.
-    audit::allowed(conn, change).await?;
+    audit::allowed(conn, change, done.details.clone()).await?;
     // Last, because it makes others wait who write events of the same accounts.
     events::append(conn, &done.events, change.now).await?;
     Ok(())

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, cascade,
     change::{swapped, unless_taken},
-    idempotency,
+    deletions, idempotency,
     paging::page,
     schema::connections,
 };
@@ -18,6 +18,7 @@ use entente_domain::{
     AccountId, Code, ConnectionId, Refusal, Timestamp,
     account::Account,
     connection::{Connection, State},
+    deletion::Target,
     settings::Side,
     settings_change,
 };
@@ -111,6 +112,10 @@ pub async fn invite(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
+    // Held in one order, so that invites that cross do not wait for each other.
+    for id in [owner.min(recipient), owner.max(recipient)] {
+        accounts::hold(conn, id).await?;
+    }
     let pair = LoadedPair {
         owner: party(conn, owner).await?,
         recipient: party(conn, recipient).await?,
@@ -132,14 +137,16 @@ pub async fn change(
 ) -> Changed<Connection> {
     let loaded = for_change(conn, id).await?;
     let outcome = rule(&loaded)?;
+    let ends = !outcome.value.state.is_live();
+    let viewer = change.account.unwrap_or(loaded.connection.owner);
+    let deletion = if ends { Some(deletions::of(conn, Target::Connection(id), viewer).await?) } else { None };
     write(conn, loaded.connection.version, &outcome.value).await?;
     for side in settings_change::no_longer_activate(&loaded.connection, &outcome.value) {
         cascade::no_longer_activates(conn, id, outcome.value.account_on(side), change.now).await?;
     }
-    if !outcome.value.state.is_live() {
-        cascade::connection_ended(conn, id, change.now).await?;
-    }
-    Ok(Done::now(outcome))
+    let Some(deletion) = deletion else { return Ok(Done::now(outcome)) };
+    cascade::connection_ended(conn, id, change.now).await?;
+    Ok(Done::now(outcome).keeping(&deletion)?)
 }
 
 /// Loads a connection to change it, or what belongs to it.
@@ -191,7 +198,8 @@ pub async fn live_between(conn: &mut Conn, one: AccountId, other: AccountId) -> 
     row.map(Connection::try_from).transpose()
 }
 
-fn names(wanted: impl Fn(State) -> bool) -> Read<Vec<String>> {
+/// The names of those states that are wanted.
+pub(super) fn names(wanted: impl Fn(State) -> bool) -> Read<Vec<String>> {
     State::ALL.iter().filter(|s| wanted(**s)).map(columns::name).collect()
 }
 
@@ -244,6 +252,18 @@ pub async fn active_of_account(conn: &mut Conn, account: AccountId) -> Read<Vec<
         .filter(connections::state.eq(columns::name(&State::Active)?))
         .select(ConnectionRow::as_select())
         .order(connections::id.desc())
+        .load(conn)
+        .await?;
+    rows.into_iter().map(Connection::try_from).collect()
+}
+
+/// All connections of an account that are not over.
+pub async fn live_of_account(conn: &mut Conn, account: AccountId) -> Read<Vec<Connection>> {
+    let me = account.to_string();
+    let rows = connections::table
+        .filter(connections::owner_id.eq(me.clone()).or(connections::recipient_id.eq(me)))
+        .filter(connections::state.eq_any(names(State::is_live)?))
+        .select(ConnectionRow::as_select())
         .load(conn)
         .await?;
     rows.into_iter().map(Connection::try_from).collect()

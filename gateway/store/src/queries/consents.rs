@@ -1,10 +1,6 @@
 //! Consents by OAuth on their way to a destination.
 
-use super::{
-    super::{Conn, lock},
-    Changed, Done, Read,
-    schema::oauth_consents as rows,
-};
+use super::{super::Conn, Changed, Done, Read, accounts, schema::oauth_consents as rows};
 use crate::{Consent, NewConsent, Outcome, StoreError, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -38,7 +34,7 @@ pub async fn begin(
     new: NewConsent,
     rule: impl FnOnce(&u64) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    lock(conn, "accounts", &new.account.to_string()).await?;
+    accounts::hold(conn, new.account).await?;
     let live = rows::account_id.eq(new.account.to_string()).and(rows::expires_at.gt(new.created_at));
     let under_way: i64 = rows::table.filter(live).count().get_result(conn).await?;
     let outcome = rule(&columns::count(under_way)?)?;

@@ -99,8 +99,7 @@ pub async fn create(
         return Ok(Done::repeated(first));
     }
     // The account is locked so that none of its match keys goes meanwhile, and no other crosswalk comes.
-    lock(conn, "accounts", &account.to_string()).await?;
-    let account = accounts::one(conn, account).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let account = accounts::hold(conn, account).await?;
     let present = all(conn, account.id).await?;
     let outcome = rule(&account, &present)?;
     uploads::take(conn, change, account.id, upload, id.to_string()).await?;

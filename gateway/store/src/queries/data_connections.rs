@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, audiences, cascade,
     change::swapped,
-    idempotency, jobs,
+    deletions, idempotency, jobs,
     paging::page,
     refreshes,
     schema::{data_connections, runs},
@@ -15,6 +15,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, DataConnectionId, Refusal, Timestamp, UploadId, account::Account, data_connection::DataConnection,
+    deletion::Target,
 };
 use std::collections::HashMap;
 
@@ -91,8 +92,7 @@ pub async fn create(
         return Ok(Done::repeated(first));
     }
     // The account is locked so that none of its match keys goes while a mapping comes to use it.
-    lock(conn, "accounts", &account.to_string()).await?;
-    let account = accounts::one(conn, account).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let account = accounts::hold(conn, account).await?;
     let outcome = rule(&account)?;
     if let Some(upload) = upload {
         uploads::take(conn, change, account.id, upload, id.to_string()).await?;
@@ -128,6 +128,7 @@ pub async fn delete(
 ) -> Changed<()> {
     let loaded = for_change(conn, id).await?;
     let outcome = rule(&loaded)?;
+    let deletion = deletions::of(conn, Target::DataConnection(id), loaded.account.id).await?;
     let gone = audiences::of_data_connection(conn, id).await?;
     let gone: Vec<_> = gone.iter().map(|a| a.id).collect();
     cascade::audiences_deleted(conn, &gone, change.now).await?;
@@ -135,7 +136,7 @@ pub async fn delete(
     refreshes::delete_of(conn, id.to_string()).await?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     diesel::delete(data_connections::table.find(id.to_string())).execute(conn).await?;
-    Ok(Done::now(outcome))
+    Ok(Done::now(outcome).keeping(&deletion)?)
 }
 
 /// Loads a data connection to change it. Its account is locked: audiences, slots and generations belong to all of it.

@@ -77,7 +77,7 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    let account = accounts::one(conn, account).await?.ok_or_else(|| Refusal::not_found("account"))?;
+    let account = accounts::hold(conn, account).await?;
     let outcome = rule(&account)?;
     if let Some(consent) = consent {
         consents::use_up(conn, consent).await?;

@@ -16,17 +16,23 @@ use std::collections::BTreeMap;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = events)]
-struct EventRow {
-    account_id: String,
-    number: i64,
-    stream: String,
-    what: String,
-    subject_kind: String,
-    subject_id: String,
-    at: Timestamp,
+pub(super) struct EventRow {
+    pub account_id: String,
+    pub number: i64,
+    pub stream: String,
+    pub what: String,
+    pub subject_kind: String,
+    pub subject_id: String,
+    pub at: Timestamp,
 }
 
 impl EventRow {
+    /// The row of an event.
+    pub fn of(event: &Event) -> Read<Self> {
+        let Event { account, happening, subject, .. } = *event;
+        Self::new(&NewEvent { account, happening, subject }, event.number, event.at)
+    }
+
     fn new(event: &NewEvent, number: i64, at: Timestamp) -> Read<Self> {
         let (subject_kind, subject_id) = columns::subject_columns(&event.subject)?;
         let (stream, what) = match &event.happening {

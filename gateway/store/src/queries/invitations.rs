@@ -2,7 +2,7 @@
 
 use super::{
     super::{Conn, lock},
-    Changed, Done, Read, members,
+    Changed, Done, Read, accounts, members,
     paging::page,
     schema::{invitations as rows, users},
 };
@@ -49,7 +49,7 @@ pub async fn create(
     rule: impl FnOnce(&Inviting) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
     let account = new.account.to_string();
-    lock(conn, "accounts", &account).await?;
+    accounts::hold(conn, new.account).await?;
     let of_account = rows::table.filter(rows::account_id.eq(account.clone()));
     let over = rows::email.eq(new.email.clone()).or(rows::expires_at.le(new.created_at));
     diesel::delete(of_account.clone().filter(over)).execute(conn).await?;

@@ -6,7 +6,7 @@ use super::{
     paging::page,
     schema::jobs,
 };
-use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, columns};
+use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, columns, trace};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
@@ -23,6 +23,7 @@ pub(super) struct JobRow {
     subject_kind: Option<String>,
     subject_id: Option<String>,
     payload: String,
+    trace_parent: Option<String>,
     state: String,
     run_at: Timestamp,
     attempts: i64,
@@ -47,6 +48,7 @@ impl JobRow {
             subject_kind,
             subject_id,
             payload: columns::json(&job.payload)?,
+            trace_parent: trace::parent(),
             state: columns::name(&JobState::Queued)?,
             run_at: job.run_at,
             attempts: 0,
@@ -71,6 +73,7 @@ impl TryFrom<JobRow> for Job {
             account: columns::id(&row.account_id)?,
             subject: columns::optional_subject(row.subject_kind.as_deref(), row.subject_id.as_deref())?,
             payload: columns::from_json(&row.payload, "job")?,
+            trace_parent: row.trace_parent,
             state: columns::from_name(&row.state, "job state")?,
             run_at: row.run_at,
             attempts: u32::try_from(row.attempts).map_err(|_| StoreError::Unreadable("attempts"))?,
@@ -92,6 +95,13 @@ pub async fn enqueue(conn: &mut Conn, new: &[NewJob], now: Timestamp) -> Read<()
     let rows = new.iter().map(|job| JobRow::queued(job, now)).collect::<Read<Vec<_>>>()?;
     insert_all!(conn, jobs::table, rows);
     Ok(())
+}
+
+/// How many jobs wait, by kind.
+pub async fn waiting(conn: &mut Conn) -> Read<HashMap<String, u64>> {
+    let waiting = jobs::table.filter(jobs::state.eq(columns::name(&JobState::Queued)?)).group_by(jobs::kind);
+    let rows: Vec<(String, i64)> = waiting.select((jobs::kind, diesel::dsl::count_star())).load(conn).await?;
+    rows.into_iter().map(|(kind, count)| Ok((kind, columns::count(count)?))).collect()
 }
 
 /// Jobs by id.
@@ -135,6 +145,18 @@ pub async fn cancel_about(conn: &mut Conn, subjects: Vec<String>, now: Timestamp
     }
     let waiting =
         jobs::table.filter(jobs::subject_id.eq_any(subjects)).filter(jobs::state.eq(columns::name(&JobState::Queued)?));
+    diesel::update(waiting)
+        .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Cancels what has not begun of the jobs of an account.
+pub async fn cancel_of_account(conn: &mut Conn, account: AccountId, now: Timestamp) -> Read<()> {
+    let waiting = jobs::table
+        .filter(jobs::account_id.eq(account.to_string()))
+        .filter(jobs::state.eq(columns::name(&JobState::Queued)?));
     diesel::update(waiting)
         .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
         .execute(conn)

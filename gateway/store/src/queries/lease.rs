@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{Job, JobPool, JobState, StoreError, columns};
 use diesel::{
+    dsl::case_when,
     prelude::*,
     sql_types::{BigInt, Text},
 };
@@ -163,6 +164,49 @@ pub async fn postpone(conn: &mut Conn, id: JobId, owner: String, run_at: Timesta
         .execute(conn)
         .await?;
     Ok(written == 1)
+}
+
+/// Puts a job back into the queue that rests until it is woken, or until a time. What woke it since it was leased, to be run
+/// at `run_at`, is not forgotten: it runs again then. False when it is no longer held.
+pub async fn rest(conn: &mut Conn, id: JobId, owner: String, run_at: Timestamp, until: Timestamp) -> Read<bool> {
+    let written = diesel::update(held!(id, owner))
+        .set((
+            jobs::state.eq(columns::name(&JobState::Queued)?),
+            jobs::run_at.eq(case_when(jobs::run_at.ne(run_at), jobs::run_at).otherwise(until)),
+            jobs::attempts.eq(0),
+            jobs::error.eq(None::<String>),
+            jobs::lease_owner.eq(None::<String>),
+            jobs::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(written == 1)
+}
+
+/// Wakes jobs: those that rest, those that run, which then run once more, and those that have ended.
+pub async fn wake(conn: &mut Conn, mut ids: Vec<String>, now: Timestamp) -> Read<()> {
+    let (queued, running) = (columns::name(&JobState::Queued)?, columns::name(&JobState::Running)?);
+    // In one order, so that two who wake the same never wait for each other.
+    ids.sort_unstable();
+    for id in ids {
+        let job = || jobs::table.find(&id);
+        let rests = jobs::state.eq(&queued).and(jobs::run_at.gt(now));
+        diesel::update(job().filter(rests.or(jobs::state.eq(&running))))
+            .set(jobs::run_at.eq(now))
+            .execute(conn)
+            .await?;
+        diesel::update(job().filter(jobs::state.ne_all([&queued, &running])))
+            .set((
+                jobs::state.eq(&queued),
+                jobs::run_at.eq(now),
+                jobs::attempts.eq(0),
+                jobs::error.eq(None::<String>),
+                jobs::finished_at.eq(None::<Timestamp>),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Puts a job back into the queue after a fault, to be tried again at a time. False when it is no longer held.

@@ -75,6 +75,10 @@ pub async fn change(
 ) -> Changed<Vec<Member>> {
     lock(conn, "accounts", &account.to_string()).await?;
     let present = of_accounts(conn, vec![account]).await?.remove(&account).unwrap_or_default();
+    if present.is_empty() {
+        // Every account has its ADMIN but one that was deleted meanwhile.
+        return Err(Refusal::not_found("account").into());
+    }
     let outcome = rule(&present)?;
     let wanted = &outcome.value;
     if !wanted.iter().any(|m| m.role == MemberRole::Admin) {

@@ -1,5 +1,6 @@
 //! The queries, one file per noun. This file is compiled for each database: `super::Conn` is its connection.
 
+pub mod account_deletion;
 pub mod accounts;
 pub mod activations;
 pub mod api_keys;
@@ -15,9 +16,12 @@ pub mod connections;
 pub mod consents;
 pub mod crosswalks;
 pub mod data_connections;
+pub mod dead_letters;
+pub mod deletions;
 pub mod deliveries;
 pub mod destinations;
 pub mod event_data_sets;
+pub mod event_webhooks;
 pub mod events;
 pub mod gateway_meta;
 pub mod generations;

@@ -5,7 +5,7 @@ use super::{
     Changed, Done, Read, cascade,
     change::swapped,
     connections::{self, ConnectionRow},
-    idempotency,
+    deletions, idempotency,
     paging::{first_pages, newest_of_each, page},
     schema::{connections as connection_rows, projects},
 };
@@ -16,7 +16,7 @@ use crate::{
 use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    AccountId, ConnectionId, ProjectId, Refusal, Timestamp, connection::Connection, project::Project,
+    AccountId, ConnectionId, ProjectId, Refusal, Timestamp, connection::Connection, deletion::Target, project::Project,
 };
 use std::collections::HashMap;
 
@@ -110,9 +110,11 @@ pub async fn delete(
     id: ProjectId,
     rule: impl FnOnce(&LoadedProject) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let outcome = rule(&for_change(conn, id).await?)?;
+    let loaded = for_change(conn, id).await?;
+    let outcome = rule(&loaded)?;
+    let deletion = deletions::of(conn, Target::Project(id), change.account.unwrap_or(loaded.project.creator)).await?;
     cascade::projects_deleted(conn, vec![id.to_string()], change.now).await?;
-    Ok(Done::now(outcome))
+    Ok(Done::now(outcome).keeping(&deletion)?)
 }
 
 /// Loads a project to change it, or what is in it. Its connection is locked first, as by all who change either, so that

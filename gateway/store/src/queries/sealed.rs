@@ -3,7 +3,10 @@
 use super::{
     super::{Conn, FOR_KEY_SHARE, lock_writers},
     Read, gateway_meta,
-    schema::{accounts, deliveries, destinations, gateway_meta as meta, gateway_secrets, oauth_consents, uploads},
+    schema::{
+        accounts, deliveries, destinations, event_webhooks, gateway_meta as meta, gateway_secrets, oauth_consents,
+        uploads,
+    },
 };
 use crate::{Sealed, StoreError, VisitSealed, columns};
 use diesel::{prelude::*, sql_types::Text};
@@ -107,6 +110,7 @@ pub async fn visit(conn: &mut Conn, mut visit: VisitSealed) -> Read<u64> {
     let settings = |id: &str| columns::id(id).map(Sealed::DestinationSettings);
     let state = |id: &str| columns::id(id).map(Sealed::DeliveryState);
     let consent = |id: &str| columns::id(id).map(Sealed::Consent);
+    let hook = |id: &str| columns::id(id).map(Sealed::EventWebhookSecret);
     let mut seen: u64 = 0;
     seen += visit_column!(conn, visit, gateway_secrets.name, secret_sealed, gateway);
     seen += visit_column!(conn, visit, accounts.id, connect_code_sealed, code);
@@ -115,5 +119,7 @@ pub async fn visit(conn: &mut Conn, mut visit: VisitSealed) -> Read<u64> {
     seen += visit_column!(conn, visit, destinations.id, settings_sealed, settings);
     seen += visit_column!(conn, visit, deliveries.id, plugin_state_sealed, state);
     seen += visit_column!(conn, visit, oauth_consents.id, secrets_sealed, consent);
+    seen += visit_column!(conn, visit, event_webhooks.id, secret_sealed, hook);
+    seen += visit_column!(conn, visit, event_webhooks.id, old_secret_sealed, hook);
     Ok(seen)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Conn, Db, lock},
-    Changed, Done, Read, idempotency,
+    Changed, Done, Read, accounts, idempotency,
     paging::page,
     schema::uploads,
 };
@@ -51,6 +51,7 @@ pub async fn create(conn: &mut Conn, change: &Change, upload: Upload) -> Changed
     if let Some(first) = idempotency::claim(conn, change, &upload.id).await? {
         return Ok(Done::repeated(first));
     }
+    accounts::hold(conn, upload.account).await?;
     let row = UploadRow {
         id: upload.id.to_string(),
         account_id: upload.account.to_string(),

@@ -2,11 +2,15 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    AccountSecrets, Change, Created, DirectoryFilter, LoadedAccount, Outcome, Page, PageRequest, Picture, Rule,
-    Standing, StoreError,
+    AccountSecrets, Change, Created, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedDeletion, Outcome, Page,
+    PageRequest, Picture, Rule, Standing, StoreError,
 };
 use async_recursion::async_recursion as boxed;
-use entente_domain::{AccountId, MatchKey, Refusal, UserId, account::Account};
+use entente_domain::{
+    AccountId, MatchKey, Refusal, UserId,
+    account::Account,
+    deletion::{Deletion, Target},
+};
 use std::collections::HashMap;
 
 impl Store {
@@ -34,14 +38,39 @@ impl Store {
         change!(self, change, |conn, by| queries::accounts::change(conn, by, id, rule))
     }
 
-    /// Accounts by id.
+    /// What a deletion takes with it and what it leaves, as an account sees it: counted now, and again by the deletion.
+    #[boxed]
+    pub async fn deletion(&self, target: Target, viewer: AccountId) -> Result<Deletion, StoreError> {
+        read!(self, |conn| queries::deletions::of(conn, target, viewer))
+    }
+
+    /// How many deliveries to destinations of an account are under way.
+    #[boxed]
+    pub async fn running_deliveries(&self, account: AccountId) -> Result<u64, StoreError> {
+        read!(self, |conn| queries::deletions::running_deliveries(conn, account))
+    }
+
+    /// Deletes an account with all that it alone could read. Its connections end as the rule says; `secrets` take the place
+    /// of its own. Its name stays for those who dealt with it, and its audit log for the operator.
+    #[boxed]
+    pub async fn delete_account(
+        &self,
+        change: Change,
+        id: AccountId,
+        secrets: AccountSecrets,
+        rule: Rule<LoadedDeletion, DeletedAccount>,
+    ) -> Answer<()> {
+        change!(self, change, |conn, by| queries::account_deletion::delete(conn, by, id, secrets, rule))
+    }
+
+    /// Accounts by id, also deleted ones.
     #[boxed]
     pub async fn accounts_by_ids(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::accounts::by_ids(conn, ids))
     }
 
-    /// One account.
+    /// One account that is not deleted.
     #[boxed]
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         read!(self, |conn| queries::accounts::one(conn, id))

@@ -36,6 +36,12 @@ impl Store {
         }
     }
 
+    /// How many jobs wait to be worked on, by kind; those of a later time as well.
+    #[boxed]
+    pub async fn waiting_jobs(&self) -> Result<HashMap<String, u64>, StoreError> {
+        read!(self, |conn| queries::jobs::waiting(conn))
+    }
+
     /// Keeps a job for longer. False when it is no longer held: then the worker stops.
     #[boxed]
     pub async fn renew_job(
@@ -110,6 +116,23 @@ impl Store {
     pub async fn postpone_job(&self, id: JobId, owner: &str, run_at: Timestamp) -> Result<bool, StoreError> {
         let owner = owner.to_owned();
         let held = write!(self, |conn| queries::lease::postpone(conn, id, owner, run_at))?;
+        self.wake(Wakeup::Job(id));
+        self.wake(Wakeup::Jobs);
+        Ok(held)
+    }
+
+    /// Puts the job back into the queue: it rests until it is woken, or until a time. Where it was woken since it was leased,
+    /// to be run at `run_at`, it runs again. False when it is no longer held.
+    #[boxed]
+    pub async fn rest_job(
+        &self,
+        id: JobId,
+        owner: &str,
+        run_at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let owner = owner.to_owned();
+        let held = write!(self, |conn| queries::lease::rest(conn, id, owner, run_at, until))?;
         self.wake(Wakeup::Job(id));
         self.wake(Wakeup::Jobs);
         Ok(held)

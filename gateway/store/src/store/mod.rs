@@ -8,6 +8,7 @@ mod audit_chain;
 mod connections;
 mod consents;
 mod crosswalks;
+mod event_webhooks;
 mod events;
 mod gateway;
 mod invitations;
@@ -19,12 +20,9 @@ mod sessions;
 mod sources;
 mod users;
 
-use crate::{StoreError, Wakeup, hearing::Hearing, postgres, sqlite};
+use crate::{StoreError, Wakeup, hearing::Hearing, postgres, sqlite, statements::Statements};
 use async_recursion::async_recursion as boxed;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// Wake-ups that may wait for a slow subscriber; who is slower is told so and looks at everything.
@@ -41,7 +39,7 @@ pub struct Store {
     wakeups: broadcast::Sender<Wakeup>,
     /// Of other gateways; there are none beside one on SQLite.
     hearing: Option<Arc<Hearing>>,
-    statements: Arc<AtomicU64>,
+    statements: Arc<Statements>,
 }
 
 #[derive(Clone)]
@@ -58,7 +56,7 @@ impl Store {
     #[boxed]
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let wakeups = broadcast::Sender::new(WAITING_WAKEUPS);
-        let statements = Arc::new(AtomicU64::new(0));
+        let statements = Arc::<Statements>::default();
         let mut hearing = None;
         let database = if is_postgres(url) {
             hearing = Some(Arc::new(Hearing::of(url, wakeups.clone())));
@@ -104,7 +102,12 @@ impl Store {
 
     /// SQL statements that were executed since the store was opened.
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.statements.count()
+    }
+
+    /// From now on, statements are logged that take at least so long: their text, not what is bound to it.
+    pub fn log_slow_statements(&self, slow: Duration) {
+        self.statements.log_slow(slow);
     }
 
     fn wake(&self, wakeup: Wakeup) {

@@ -79,6 +79,7 @@ async fn an_entry_is_hashed_as_it_is_kept(db: Database) {
             request_id: "request".into(),
             outcome: "DENIED".into(),
             code: Some("FORBIDDEN".into()),
+            details: None,
         };
         let hash = entry.hash(FIRST, 1);
         let entry_id = entry.id.clone();

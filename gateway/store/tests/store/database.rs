@@ -1,6 +1,6 @@
 //! A database of its own for each test.
 
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, QueryableByName, SqliteConnection, connection::SimpleConnection, sql_types::BigInt};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use entente_store::Store;
 use std::{env, fmt::Debug, panic::resume_unwind};
@@ -13,15 +13,42 @@ pub struct Database {
     pub store: Store,
 }
 
+#[derive(QueryableByName)]
+struct Rows {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
 impl Database {
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
     /// Executes a statement beside the store.
     pub async fn execute(&self, statement: &str) -> Result<usize, diesel::result::Error> {
-        if self.url.starts_with("postgres") {
+        if self.is_postgres() {
             let mut conn = AsyncPgConnection::establish(&self.url).await.unwrap();
             return RunQueryDsl::execute(diesel::sql_query(statement), &mut conn).await;
         }
+        diesel::RunQueryDsl::execute(diesel::sql_query(statement), &mut self.sqlite())
+    }
+
+    /// Counts rows beside the store: what comes after `FROM`.
+    pub async fn count(&self, rows: &str) -> i64 {
+        let statement = diesel::sql_query(format!("SELECT count(*) AS count FROM {rows}"));
+        if self.is_postgres() {
+            let mut conn = AsyncPgConnection::establish(&self.url).await.unwrap();
+            return RunQueryDsl::get_result::<Rows>(statement, &mut conn).await.unwrap().count;
+        }
+        diesel::RunQueryDsl::get_result::<Rows>(statement, &mut self.sqlite()).unwrap().count
+    }
+
+    /// A connection that heeds foreign keys, as the gateway's do.
+    fn sqlite(&self) -> SqliteConnection {
         let mut conn = SqliteConnection::establish(&self.url).unwrap();
-        diesel::RunQueryDsl::execute(diesel::sql_query(statement), &mut conn)
+        conn.batch_execute("PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000").unwrap();
+        conn
     }
 }
 

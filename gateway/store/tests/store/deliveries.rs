@@ -3,7 +3,8 @@ use crate::{
     world::{account, at, change, command, connected, email, job, project, sourced},
 };
 use entente_domain::{
-    AccountId, ActivationId, Code, ConnectionId, DeliveryId, DestinationId, GenerationId, JobId, SentAudienceId,
+    AccountId, ActivationId, AudienceId, Code, ConnectionId, DeliveryId, DestinationId, GenerationId, JobId, ProjectId,
+    SentAudienceId,
     account::Role,
     activation::{self, Activation, ActivationStatus, NewSend, Recurrence, control},
     connection::Command,
@@ -20,39 +21,55 @@ struct Sent {
     sender: AccountId,
     receiver: AccountId,
     connection: ConnectionId,
-    audience: entente_domain::AudienceId,
+    audience: AudienceId,
     destination: DestinationId,
     sent: SentAudienceId,
     activation: ActivationId,
     job: JobId,
 }
 
-async fn sent(db: &Database) -> Sent {
-    let sender = account(db, "Luma", Role::Advertiser).await;
-    let receiver = account(db, "TV Tube", Role::Publisher).await;
-    let audience = sourced(db, sender, &["Runners"]).await[0];
-    let connection = connected(db, sender, receiver).await;
-    let project = project(db, connection, sender).await;
-    let (sent, destination, activation, job_id) =
-        (SentAudienceId::new(), DestinationId::new(), ActivationId::new(), JobId::new());
+/// Sends an audience, to be delivered at each refresh.
+pub async fn send(
+    db: &Database,
+    sender: AccountId,
+    project: ProjectId,
+    audience: AudienceId,
+    within: Vec<AudienceId>,
+) -> SentAudienceId {
+    let id = SentAudienceId::new();
     let day = at(0).date_naive();
     let recurrence = Recurrence::Recurring { from: day, until: day + chrono::Days::new(5) };
-    let new = NewSend { audience, within: Vec::new(), match_keys: vec![email()], recurrence };
+    let new = NewSend { audience, within: within.clone(), match_keys: vec![email()], recurrence };
     let rule = move |loaded: &entente_store::LoadedSend| {
         assert_eq!(loaded.audience.as_ref().map(|a| a.id), Some(audience));
-        activation::send(sent, &loaded.connection, &loaded.project, sender, new, at(4)).map(Outcome::of)
+        activation::send(id, &loaded.connection, &loaded.project, sender, new, at(4)).map(Outcome::of)
     };
     let by = change(sender, "sendAudience");
-    done(db.store.create_sent_audience(by, sent, project, audience, Vec::new(), Box::new(rule)).await);
+    done(db.store.create_sent_audience(by, id, project, audience, within, Box::new(rule)).await).id
+}
+
+/// Sets up a destination.
+pub async fn destination(db: &Database, account: AccountId) -> DestinationId {
+    let id = DestinationId::new();
     let settings = DestinationSettings { sealed: vec![1], shown: serde_json::json!({ "folder": "tv" }) };
     let rule = move |owner: &entente_domain::account::Account| {
         let keys = [email()];
-        let made =
-            activation::destination(destination, owner.id, "Landing", "landing-zone", keys.to_vec(), &keys, at(4));
+        let made = activation::destination(id, owner.id, "Landing", "landing-zone", keys.to_vec(), &keys, at(4));
         made.map(Outcome::of)
     };
-    let by = change(receiver, "createDestination");
-    done(db.store.create_destination(by, destination, receiver, settings, None, Box::new(rule)).await);
+    let by = change(account, "createDestination");
+    done(db.store.create_destination(by, id, account, settings, None, Box::new(rule)).await).id
+}
+
+/// Activates a received audience by a job.
+pub async fn activate(
+    db: &Database,
+    receiver: AccountId,
+    sent: SentAudienceId,
+    destination: DestinationId,
+) -> (ActivationId, JobId) {
+    let (activation, job_id) = (ActivationId::new(), JobId::new());
+    let day = at(0).date_naive();
     let rule = move |loaded: &entente_store::LoadedActivation| {
         let destination = loaded.destination.as_ref().unwrap();
         let so_far = (&loaded.sent, loaded.activations.as_slice());
@@ -61,7 +78,38 @@ async fn sent(db: &Database) -> Sent {
         Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "deliver", "lane", receiver) }))
     };
     done(db.store.create_activation(change(receiver, "activate"), activation, sent, destination, Box::new(rule)).await);
-    Sent { sender, receiver, connection, audience, destination, sent, activation, job: job_id }
+    (activation, job_id)
+}
+
+/// Begins a delivery of an activation.
+pub async fn begin(db: &Database, receiver: AccountId, activation: ActivationId) -> DeliveryId {
+    let id = DeliveryId::new();
+    let new = NewDelivery { id, generation: GenerationId::new() };
+    let rule = Box::new(with_status(ActivationStatus::Delivering));
+    done(db.store.begin_delivery(change(receiver, "deliver"), activation, new, rule).await);
+    id
+}
+
+/// Ends a delivery.
+pub async fn end(db: &Database, receiver: AccountId, delivery: DeliveryId) {
+    let end = DeliveryEnd { status: DeliveryStatus::Delivered, set_ref: None, failure: None };
+    let rule = |loaded: &entente_store::LoadedDelivery| {
+        let next = loaded.activation.clone().map(|a| Activation { version: a.version + 1, ..a });
+        Ok(Outcome::of(next))
+    };
+    done(db.store.end_delivery(change(receiver, "deliver"), delivery, end, Box::new(rule)).await);
+}
+
+async fn sent(db: &Database) -> Sent {
+    let sender = account(db, "Luma", Role::Advertiser).await;
+    let receiver = account(db, "TV Tube", Role::Publisher).await;
+    let audience = sourced(db, sender, &["Runners"]).await[0];
+    let connection = connected(db, sender, receiver).await;
+    let project = project(db, connection, sender).await;
+    let sent = send(db, sender, project, audience, Vec::new()).await;
+    let destination = destination(db, receiver).await;
+    let (activation, job) = activate(db, receiver, sent, destination).await;
+    Sent { sender, receiver, connection, audience, destination, sent, activation, job }
 }
 
 fn with_status(

@@ -14,7 +14,7 @@ use entente_domain::{
 };
 use entente_store::{FinishedReport, JobState, NewJob, Outcome, PageRequest, RefreshEnd, RowsRead, SourceId};
 
-async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaign: CampaignId) -> (ReportId, JobId) {
+pub async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaign: CampaignId) -> (ReportId, JobId) {
     let (id, job_id) = (ReportId::new(), JobId::new());
     let day = at(0).date_naive();
     let new = NewReport {
@@ -26,7 +26,7 @@ async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaign: C
         run_on: None,
     };
     let rule = move |_: &entente_store::LoadedProject, campaigns: &[entente_domain::project::Campaign]| {
-        assert_eq!(campaigns[0].id, campaign);
+        assert!(campaigns.iter().any(|present| present.id == campaign));
         let made = report::schedule(id, by, project, new, at(0))?;
         let about = Some(Subject::Report(id));
         Ok(Outcome::of(made).job(NewJob { subject: about, ..job(job_id, "report", "reports", by) }))
@@ -35,7 +35,7 @@ async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaign: C
     (id, job_id)
 }
 
-fn finished(pair: [AccountId; 2], epsilon: f64) -> FinishedReport {
+pub fn finished(pair: [AccountId; 2], epsilon: f64) -> FinishedReport {
     let result = serde_json::json!({ "impressions": 1_200 });
     FinishedReport { result, epsilon, pair, quarter: "2026Q4".into(), budget: 10.0 }
 }
@@ -120,12 +120,9 @@ async fn an_edited_report_runs_by_another_job(db: Database) {
     assert_eq!(db.store.jobs_about(Subject::Report(id)).await.unwrap().len(), 2);
 }
 
-async fn event_data_is_loaded(db: Database) {
-    let luma = account(&db, "Luma", Role::Advertiser).await;
-    let tv = account(&db, "TV Tube", Role::Publisher).await;
-    let connection = connected(&db, luma, tv).await;
-    let project = project(&db, connection, luma).await;
-    let upload = upload(&db, tv).await;
+/// Exposures that an account loads, and the job that does.
+pub async fn exposures(db: &Database, by: AccountId, project: ProjectId) -> (EventDataSetId, JobId) {
+    let upload = upload(db, by).await;
     let (id, load) = (EventDataSetId::new(), JobId::new());
     let email = crate::world::email();
     let new = NewEventDataSet {
@@ -149,10 +146,19 @@ async fn event_data_is_loaded(db: Database) {
         consent_acknowledged: true,
     };
     let rule = move |_: &entente_store::LoadedProject| {
-        event_data::create(id, (tv, &[email]), project, new, "gateway", at(0)).map(Outcome::of)
+        event_data::create(id, (by, &[email]), project, new, "gateway", at(0)).map(Outcome::of)
     };
-    done(db.store.create_event_data_set(change(tv, "loadExposures"), id, project, upload, Box::new(rule)).await);
-    db.store.begin_refresh(tv, SourceId::EventDataSet(id), load, at(1)).await.unwrap();
+    done(db.store.create_event_data_set(change(by, "loadExposures"), id, project, upload, Box::new(rule)).await);
+    db.store.begin_refresh(by, SourceId::EventDataSet(id), load, at(1)).await.unwrap();
+    (id, load)
+}
+
+async fn event_data_is_loaded(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let tv = account(&db, "TV Tube", Role::Publisher).await;
+    let connection = connected(&db, luma, tv).await;
+    let project = project(&db, connection, luma).await;
+    let (id, load) = exposures(&db, tv, project).await;
     let read = RowsRead { rows: 12, accepted: 12, ..RowsRead::default() };
     let end = RefreshEnd { job: load, read, run: Some("run".into()), keys: Vec::new(), failure: None };
     let rule = |present: &event_data::EventDataSet| {

@@ -133,6 +133,8 @@ async fn every_sealed_column_is_visited() {
             "accounts.connect_code_sealed",
             "deliveries.plugin_state_sealed",
             "destinations.settings_sealed",
+            "event_webhooks.old_secret_sealed",
+            "event_webhooks.secret_sealed",
             "gateway_secrets.secret_sealed",
             "oauth_consents.secrets_sealed",
             "uploads.sealed_key",

@@ -3,9 +3,9 @@ use crate::{
     world::{account, at, change, data_connection, publication, sourced, upload},
 };
 use entente_domain::{
-    Code, JobId, UploadId,
+    Code, JobId, Refusal, UploadId,
     account::Role,
-    audience::{Audience, AudienceChange, ConnectionAccess, update},
+    audience::{Audience, AudienceChange, ConnectionAccess, NewNames, update_many},
     data_connection::DataConnectionStatus,
     slot::Slot,
 };
@@ -13,6 +13,12 @@ use entente_store::{
     AudienceFilter, Change, LoadedDataConnection, NewRowFault, Outcome, PageRequest, RebuiltGeneration, RefreshEnd,
     RefreshStatus, RowsRead, SourceId,
 };
+
+/// Audiences after a change.
+fn edited(audiences: &[Audience], wanted: AudienceChange) -> Result<Outcome<Vec<Audience>>, Refusal> {
+    let order: Vec<_> = audiences.iter().map(|a| a.id).collect();
+    update_many(audiences, &order, wanted, 0, "gateway", at(9)).map(Outcome::of)
+}
 
 async fn a_refresh_replaces_audiences_at_once(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
@@ -52,12 +58,12 @@ async fn a_name_belongs_to_one_audience(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let ids = sourced(&db, luma, &["Runners", "Hikers"]).await;
     let rename = |id, name: &str| {
-        let wanted = AudienceChange { name: Some(name.into()), ..AudienceChange::default() };
+        let wanted = AudienceChange { names: NewNames::One(name.into()), ..AudienceChange::default() };
         db.store.change_audiences(
             change(luma, "updateAudiences"),
             luma,
             vec![id],
-            Box::new(move |audiences| Ok(Outcome::of(vec![update(&audiences[0], wanted, "gateway", at(9))?]))),
+            Box::new(move |audiences: &[Audience]| edited(audiences, wanted)),
         )
     };
     assert_eq!(rename(ids[0], "Hikers").await.unwrap().unwrap_err().code, Code::AlreadyExists);
@@ -93,9 +99,9 @@ async fn audiences_are_filtered(db: Database) {
                 categories: Some(vec!["50% \"off\"".into()]),
                 ..AudienceChange::default()
             };
-            update(a, wanted, "gateway", at(9))
+            edited(std::slice::from_ref(a), wanted).map(|outcome| outcome.value)
         });
-        Ok(Outcome::of(changed.collect::<Result<Vec<_>, _>>()?))
+        Ok(Outcome::of(changed.collect::<Result<Vec<_>, _>>()?.concat()))
     };
     done(db.store.change_audiences(change(luma, "updateAudiences"), luma, ids, Box::new(rule)).await);
     let public = db.store.newest_public_audiences_of_accounts(&[luma], at(1), 5, true).await.unwrap();
@@ -221,8 +227,8 @@ async fn every_change_makes_another_edition(db: Database) {
         seen.push(edition().await);
         assert_eq!(*seen.last().unwrap(), edition().await, "nothing changed");
         let audience = db.store.all_audiences(luma).await.unwrap().remove(0);
-        let wanted = AudienceChange { name: Some(name.into()), ..AudienceChange::default() };
-        let rule = move |a: &[Audience]| Ok(Outcome::of(vec![update(&a[0], wanted, "gateway", at(9))?]));
+        let wanted = AudienceChange { names: NewNames::One(name.into()), ..AudienceChange::default() };
+        let rule = move |a: &[Audience]| edited(a, wanted);
         let by = change(luma, "updateAudiences");
         done(db.store.change_audiences(by, luma, vec![audience.id], Box::new(rule)).await);
         seen.push(edition().await);

@@ -10,6 +10,7 @@ mod encoder;
 mod layout;
 mod manifest;
 mod parquet;
+mod read_again;
 
 pub use encoder::{Files, Format};
 pub use layout::{MANIFEST, delivery_folder, folder_names, part_name};

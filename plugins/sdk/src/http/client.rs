@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::answer::Answer;
 use super::connector::Connector;
-use super::endpoint::shown;
+use super::endpoint::{Plain, shown};
 use super::fault::Fault;
 use super::proxy::Proxy;
 use super::rate::Rate;
@@ -39,6 +39,9 @@ pub struct Options {
     pub rate: Option<Rate>,
     /// The proxy that all requests go through.
     pub proxy: Option<Proxy>,
+    /// Where requests by plain HTTP lead: with [`Plain::ToAllowedNetworks`], and without a proxy, into those networks
+    /// alone; else wherever their addresses do, which [`super::endpoint`] has looked at.
+    pub plain: Plain,
     /// Certificates of authorities, in PEM, to be trusted beside those that the machine trusts.
     pub authorities: Option<String>,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             retry: Retry::default(),
             rate: None,
             proxy: None,
+            plain: Plain::Never,
             authorities: None,
         }
     }
@@ -103,6 +107,7 @@ impl Http {
             options.connect_timeout,
             options.proxy.as_ref(),
             options.authorities.as_deref(),
+            options.plain,
         )?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

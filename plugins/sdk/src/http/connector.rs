@@ -18,6 +18,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use super::endpoint::Plain;
 use super::proxy::Proxy;
 use super::tcp::Tcp;
 use crate::error::DestinationError;
@@ -45,9 +46,13 @@ impl Connector {
         timeout: Duration,
         proxy: Option<&Proxy>,
         authorities: Option<&str>,
+        plain: Plain,
     ) -> Result<Self, DestinationError> {
         let tls = HttpsConnectorBuilder::new().with_tls_config(tls(authorities)?).https_or_http().enable_http1();
         let route = match proxy {
+            None if plain == Plain::ToAllowedNetworks => {
+                Route::Straight(tls.wrap_connector(Tcp::new(reach.clone()).with_plain_in_allowed_networks()))
+            }
             None => Route::Straight(tls.wrap_connector(Tcp::new(reach.clone()))),
             Some(proxy) => {
                 let address = proxy.address()?;

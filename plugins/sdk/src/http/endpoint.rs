@@ -14,13 +14,15 @@ pub enum Plain {
     Never,
     /// To this very machine, for tests and for a receiver that runs beside the gateway.
     ToLoopback,
+    /// Into networks that the operator allowed, which a client with the same in its [`super::Options::plain`] sees to.
+    ToAllowedNetworks,
 }
 
 /// The address that an account put into its settings.
 ///
 /// # Errors
-/// `Config` for anything but a whole HTTPS address without a user and password, plain HTTP to this machine excepted
-/// where `plain` allows it. The address itself is not in the message.
+/// `Config` for anything but a whole HTTPS address without a user and password, plain HTTP excepted where `plain`
+/// allows it. The address itself is not in the message.
 pub fn endpoint(url: &str, plain: Plain) -> Result<Uri, DestinationError> {
     let wrong = |what: &str| DestinationError::Config(format!("the URL {what}"));
     let uri: Uri = url.parse().map_err(|_| wrong("cannot be read; a host in other letters is written in Punycode"))?;
@@ -37,6 +39,7 @@ pub fn endpoint(url: &str, plain: Plain) -> Result<Uri, DestinationError> {
     match scheme {
         "https" => Ok(uri),
         "http" if plain == Plain::ToLoopback && is_loopback(authority.host()) => Ok(uri),
+        "http" if plain == Plain::ToAllowedNetworks => Ok(uri),
         "http" => Err(wrong("must start with https://; plain HTTP can be read on the way")),
         _ => Err(wrong("must start with https://")),
     }
@@ -91,6 +94,9 @@ mod tests {
         ] {
             assert_eq!(endpoint(url, Plain::Never).is_ok(), never, "{url}");
             assert_eq!(endpoint(url, Plain::ToLoopback).is_ok(), to_loopback, "{url}");
+            let with_encryption = url.replacen("http://", "https://", 1);
+            let anywhere = endpoint(&with_encryption, Plain::Never).is_ok();
+            assert_eq!(endpoint(url, Plain::ToAllowedNetworks).is_ok(), anywhere, "{url}");
         }
     }
 

@@ -7,6 +7,8 @@
 //! environment, which is empty in a worker. It reaches public addresses only, and those in networks that the
 //! operator allowed. Certificates are checked against the authorities that the machine trusts.
 //!
+//! [`SigningKey`] signs requests as Standard Webhooks have it.
+//!
 //! [`Answer::taken`] turns an answer into success or the right [`DestinationError`]. No error holds anything of a
 //! request or an answer but the endpoint's scheme, host and port and the answer's status: paths and queries carry
 //! tokens, and bodies identifiers.
@@ -37,6 +39,7 @@ mod oauth;
 mod proxy;
 mod rate;
 mod retry;
+mod signing;
 mod stand_in;
 mod tcp;
 #[cfg(test)]
@@ -52,6 +55,7 @@ pub use oauth::OAuth;
 pub use proxy::Proxy;
 pub use rate::Rate;
 pub use retry::Retry;
+pub use signing::SigningKey;
 pub use stand_in::StandIn;
 
 #[cfg(doc)]

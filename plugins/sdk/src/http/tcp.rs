@@ -14,11 +14,20 @@ use crate::reach::{NoConnection, Reach};
 
 /// Connects to the hosts of addresses as far as they are within reach.
 #[derive(Debug, Clone)]
-pub(super) struct Tcp(Reach);
+pub(super) struct Tcp {
+    reach: Reach,
+    /// Of addresses of plain HTTP.
+    plain: Reach,
+}
 
 impl Tcp {
     pub(super) fn new(reach: Reach) -> Self {
-        Self(reach)
+        Self { plain: reach.clone(), reach }
+    }
+
+    /// The same, where plain HTTP goes to networks that the operator allowed alone.
+    pub(super) fn with_plain_in_allowed_networks(self) -> Self {
+        Self { plain: self.reach.in_allowed_networks(), ..self }
     }
 }
 
@@ -32,9 +41,9 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, address: Uri) -> Self::Future {
-        let reach = self.0.clone();
+        let is_encrypted = address.scheme() == Some(&Scheme::HTTPS);
+        let (reach, usual) = if is_encrypted { (self.reach.clone(), 443) } else { (self.plain.clone(), 80) };
         Box::pin(async move {
-            let usual = if address.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
             let port = address.port_u16().unwrap_or(usual);
             reach.connect(address.host().unwrap_or_default(), port).await.map(TokioIo::new)
         })

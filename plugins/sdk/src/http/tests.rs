@@ -56,6 +56,19 @@ async fn a_request_arrives_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn plain_http_may_be_held_within_allowed_networks() {
+    let server = FakeServer::start().unwrap();
+    let options = Options { plain: Plain::ToAllowedNetworks, retry: Retry::NEVER, ..options() };
+    let http = Http::new(&operator(), options).unwrap();
+    let get = |url: &str| request("GET", &endpoint(url, Plain::ToAllowedNetworks).unwrap(), &[], "").unwrap();
+    assert_eq!(http.send(get(&server.url("/"))).await.unwrap().status().as_u16(), 200);
+    for public in ["http://8.8.8.8/", "http://[2606:4700::1111]/"] {
+        let error = http.send(get(public)).await.unwrap_err();
+        assert!(error.to_string().contains("has not allowed"), "{public}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn only_what_may_be_sent_again_is() {
     for (status, times, kind) in [
         (200, 1, "-"),

@@ -56,6 +56,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        deleted_at -> Nullable<Instant>,
     }
 }
 

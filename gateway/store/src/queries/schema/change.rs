@@ -1,4 +1,4 @@
-//! Tables of what every change of state leaves: events, the audit log, jobs.
+//! Tables of what every change of state leaves: events and who is told of them, the audit log, jobs.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
@@ -25,6 +25,53 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    event_webhooks (id) {
+        id -> Text,
+        account_id -> Text,
+        url -> Text,
+        events -> Text,
+        status -> Text,
+        last_number -> BigInt,
+        waits_since -> Instant,
+        tries -> BigInt,
+        failing_since -> Nullable<Instant>,
+        last_status -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        secret_sealed -> Binary,
+        old_secret_sealed -> Nullable<Binary>,
+        old_secret_works_until -> Nullable<Instant>,
+        rotated_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    dead_letters (event_webhook_id, number) {
+        event_webhook_id -> Text,
+        account_id -> Text,
+        number -> BigInt,
+        stream -> Text,
+        what -> Text,
+        subject_kind -> Text,
+        subject_id -> Text,
+        at -> Instant,
+        tries -> BigInt,
+        status -> Nullable<BigInt>,
+        error -> Text,
+        given_up_at -> Instant,
+        replay_asked_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use super::super::super::super::Instant;
 
@@ -40,6 +87,7 @@ diesel::table! {
         request_id -> Text,
         outcome -> Text,
         code -> Nullable<Text>,
+        details -> Nullable<Text>,
     }
 }
 
@@ -91,6 +139,7 @@ diesel::table! {
         subject_kind -> Nullable<Text>,
         subject_id -> Nullable<Text>,
         payload -> Text,
+        trace_parent -> Nullable<Text>,
         state -> Text,
         run_at -> Instant,
         attempts -> BigInt,

@@ -5,9 +5,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use entente_destination::{DestinationError, Secret};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use crate::error::DestinationError;
+use crate::secret::Secret;
 
 /// What secrets start with.
 const PREFIX: &str = "whsec_";
@@ -22,6 +24,12 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
+    /// A new secret as it is handed out, of 32 random bytes.
+    pub fn new_secret() -> Secret<String> {
+        let bytes: Secret<[u8; 32]> = Secret::new(rand::random());
+        Secret::new(format!("{PREFIX}{}", STANDARD.encode(bytes.reveal())))
+    }
+
     /// The key of a secret as it is handed out.
     ///
     /// # Errors
@@ -58,6 +66,14 @@ mod tests {
         let key = SigningKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature = key.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn new_secrets_are_taken_and_differ() {
+        let secrets = [SigningKey::new_secret(), SigningKey::new_secret()];
+        let signatures =
+            secrets.each_ref().map(|secret| SigningKey::parse(secret.reveal()).unwrap().sign("1", 1, b"{}"));
+        assert_ne!(signatures[0], signatures[1]);
     }
 
     #[test]
