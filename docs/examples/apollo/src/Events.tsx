@@ -27,7 +27,7 @@ export function Events({ account }: { account: string }) {
     variables: { account },
     onData({ client, data: { data } }) {
       if (!data) return;
-      addToList(client.cache, account, data.connectionEvents);
+      addToList(client.cache, account, data);
       setEvents((before) => [data.connectionEvents, ...before].slice(0, 20));
     },
   });

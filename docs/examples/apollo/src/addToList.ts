@@ -3,7 +3,7 @@ import type { ConnectionEventsSubscription } from "./__generated__/graphql";
 import { CONNECTIONS } from "./Connections";
 
 /** Puts a connection that has just begun at the top of its account's list. The cache updates those that it knows. */
-export function addToList(cache: ApolloCache, account: string, event: ConnectionEventsSubscription["connectionEvents"]) {
+export function addToList(cache: ApolloCache, account: string, { connectionEvents: event }: ConnectionEventsSubscription) {
   const node = event.connection;
   if (event.kind !== "INVITED" || !node) return;
   cache.updateQuery({ query: CONNECTIONS, variables: { account } }, (list) => {

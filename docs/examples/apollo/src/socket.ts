@@ -4,7 +4,8 @@ import { type Client, createClient, type FormattedExecutionResult } from "graphq
 export type Subscribe = Client["subscribe"];
 
 /**
- * Opens a socket when something subscribes, and closes it when nothing does. `key` is null for a browser that is signed in: its cookie comes along.
+ * Opens a socket when something subscribes, and closes it when nothing does. `key` is null for a browser that is signed
+ * in: its cookie comes along.
  * `onGap` is called where events may have been missed: lists are to be read again, and events followed anew.
  */
 export function openSocket(key: string | null, onGap: () => void): { subscribe: Subscribe } {

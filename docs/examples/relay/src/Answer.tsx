@@ -23,8 +23,10 @@ export function Answer(props: { answer: Answer_answer$key }) {
     props.answer,
   );
   switch (answer.__typename) {
-    case "Overlap":
-      return `${answer.identities.toLocaleString()} identities ± ${Math.round(answer.standardError)} (${answer.percentage.toFixed(1)} %)`;
+    case "Overlap": {
+      const [identities, error] = [answer.identities.toLocaleString(), Math.round(answer.standardError)];
+      return `${identities} identities ± ${error} (${answer.percentage.toFixed(1)} %)`;
+    }
     case "BelowThreshold":
       return `fewer than ${answer.threshold}`;
     case "Unavailable":

@@ -17,7 +17,8 @@ export const CONNECTION_ROW = graphql(`
 `);
 
 /** A connection as the viewing account sees it. */
-export function ConnectionRow({ connection, onDiscover }: { connection: ResultOf<typeof CONNECTION_ROW>; onDiscover: () => void }) {
+export function ConnectionRow(props: { connection: ResultOf<typeof CONNECTION_ROW>; onDiscover: () => void }) {
+  const { connection, onDiscover } = props;
   const { name, role } = connection.counterparty.collaborator;
   return (
     <tr>

@@ -81,8 +81,10 @@ export function Discover({ account, connection }: { account: string; connection:
 
 function inWords(answer: ResultOf<typeof ANSWER>): string {
   switch (answer.__typename) {
-    case "Overlap":
-      return `${answer.identities.toLocaleString()} identities ± ${Math.round(answer.standardError)} (${answer.percentage.toFixed(1)} %)`;
+    case "Overlap": {
+      const [identities, error] = [answer.identities.toLocaleString(), Math.round(answer.standardError)];
+      return `${identities} identities ± ${error} (${answer.percentage.toFixed(1)} %)`;
+    }
     case "BelowThreshold":
       return `fewer than ${answer.threshold}`;
     case "Unavailable":
