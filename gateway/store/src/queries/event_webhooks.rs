@@ -3,7 +3,7 @@
 
 use super::{
     super::{Conn, Db, lock},
-    Changed, Done, Read, events, jobs, lease,
+    Changed, Done, Read, accounts, events, jobs, lease,
     paging::page,
     schema::{dead_letters, event_counters, event_webhooks, jobs as job_rows},
 };
@@ -98,7 +98,7 @@ pub async fn create(
     secret_sealed: Vec<u8>,
     rule: impl FnOnce(&u64, &i64) -> Result<Outcome<EventWebhook>, Refusal> + Send,
 ) -> Changed<EventWebhook> {
-    lock(conn, "accounts", &account.to_string()).await?;
+    accounts::hold(conn, account).await?;
     let of_account = event_webhooks::table.filter(event_webhooks::account_id.eq(account.to_string()));
     let existing: i64 = of_account.count().get_result(conn).await?;
     let latest = events::range(conn, account).await?.latest;
