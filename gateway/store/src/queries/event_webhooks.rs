@@ -237,8 +237,8 @@ pub async fn failed(conn: &mut Conn, webhook: EventWebhook, failure: Failure) ->
 }
 
 /// Those that are behind the events of their accounts, or have dead letters to send once more, and whose jobs do not know:
-/// of these accounts, or of all.
-pub async fn asleep(conn: &mut Conn, accounts: Option<Vec<AccountId>>, now: Timestamp) -> Read<Vec<String>> {
+/// of these accounts, or of all. Each with the state of its job.
+pub async fn asleep(conn: &mut Conn, accounts: Option<Vec<AccountId>>, now: Timestamp) -> Read<Vec<(String, String)>> {
     let queued = columns::name(&JobState::Queued)?;
     let to_replay = dead_letters::table
         .filter(dead_letters::event_webhook_id.eq(event_webhooks::id))
@@ -252,10 +252,19 @@ pub async fn asleep(conn: &mut Conn, accounts: Option<Vec<AccountId>>, now: Time
         .filter(event_webhooks::status.eq(columns::name(&EventWebhookStatus::Active)?))
         .filter(is_behind.or(exists(to_replay)))
         .filter(rests.or(job_rows::state.ne(&queued)))
-        .select(event_webhooks::id)
+        .select((event_webhooks::id, job_rows::state))
         .into_boxed::<Db>();
     if let Some(accounts) = accounts {
         found = found.filter(event_webhooks::account_id.eq_any(columns::texts(accounts)));
     }
     Ok(found.load(conn).await?)
+}
+
+/// Wakes those that were found asleep. One whose job ran may have failed since, and waits for its time.
+pub async fn wake(conn: &mut Conn, asleep: Vec<(String, String)>, now: Timestamp) -> Read<()> {
+    let running = columns::name(&JobState::Running)?;
+    let (running, others): (Vec<_>, Vec<_>) = asleep.into_iter().partition(|(_, state)| *state == running);
+    let ids = |found: Vec<(String, String)>| found.into_iter().map(|(id, _)| id).collect();
+    lease::wake_running(conn, ids(running), now).await?;
+    lease::wake(conn, ids(others), now).await
 }

@@ -209,6 +209,16 @@ pub async fn wake(conn: &mut Conn, mut ids: Vec<String>, now: Timestamp) -> Read
     Ok(())
 }
 
+/// Has jobs run once more after they rest that run now. What waits for a time by now is left to it.
+pub async fn wake_running(conn: &mut Conn, mut ids: Vec<String>, now: Timestamp) -> Read<()> {
+    ids.sort_unstable();
+    for id in ids {
+        let running = jobs::table.find(id).filter(jobs::state.eq(columns::name(&JobState::Running)?));
+        diesel::update(running).set(jobs::run_at.eq(now)).execute(conn).await?;
+    }
+    Ok(())
+}
+
 /// Puts a job back into the queue after a fault, to be tried again at a time. False when it is no longer held.
 pub async fn retry_at(
     conn: &mut Conn,

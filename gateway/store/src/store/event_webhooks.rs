@@ -127,7 +127,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let asleep = read!(self, |conn| queries::event_webhooks::asleep(conn, accounts, now))?;
         if !asleep.is_empty() {
-            write!(self, |conn| queries::lease::wake(conn, asleep, now))?;
+            write!(self, |conn| queries::event_webhooks::wake(conn, asleep, now))?;
             self.wake(Wakeup::Jobs);
         }
         Ok(())
