@@ -38,9 +38,9 @@ const LONGEST_NAME: usize = 80;
 /// # Errors
 /// An address that is none.
 pub fn provider() -> Result<Option<SdkTracerProvider>, Box<dyn std::error::Error + Send + Sync>> {
-    let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_set = |name: &&'static str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_disabled = env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-    if is_disabled || !ENDPOINTS.iter().any(|name| is_set(&name)) {
+    if is_disabled || !ENDPOINTS.iter().any(is_set) {
         return Ok(None);
     }
     let sending = Sending { http: Arc::new(outgoing::client(PATIENCE)?), runtime: Handle::current() };
@@ -99,13 +99,14 @@ pub fn operation(kind: &'static str, name: Option<&str>) -> Span {
     span
 }
 
-/// The span of a job that is worked on, in the trace of the request that it was made in.
-pub fn job(job: &Job) -> Span {
+/// The span of a job that is worked on, in the trace of the request that it was made in; one that lasts for ever would never
+/// end it, and has a trace for each time that it is worked on.
+pub fn job(job: &Job, lasts: bool) -> Span {
     let span = tracing::debug_span!(
         target: TARGET, "job", otel.kind = "consumer", otel.name = job.kind, otel.status_code = Empty,
         entente.job.id = %job.id, entente.job.attempts = job.attempts,
     );
-    if let Some(parent) = job.trace_parent.clone().filter(|_| !span.is_disabled()) {
+    if let Some(parent) = job.trace_parent.clone().filter(|_| !lasts && !span.is_disabled()) {
         follow(&span, &HashMap::from([("traceparent".to_owned(), parent)]));
     }
     span

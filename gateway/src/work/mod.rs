@@ -235,7 +235,7 @@ async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
     let task = Task { gateway: gateway.clone(), job: job.clone(), owner: owner.clone(), stop: stop.clone() };
     let started = std::time::Instant::now();
     let renewing = tokio::spawn(renew(gateway.clone(), job.id, owner.clone(), stop.clone()));
-    let span = traces::job(&job);
+    let span = traces::job(&job, job.kind == event_webhook::KIND);
     let ended = match tokio::spawn(work_on(task).instrument(span.clone())).await {
         Ok(ended) => ended,
         Err(_) => Err(Fault::new("the job panicked")),
