@@ -10,7 +10,7 @@
 // host for anything. The browser is the system's Chromium, or the one that CHROMIUM names.
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { complaintsOf, launch } from "./chromium.mjs";
 
 const [pageUrl, apiKey, screenshot, seconds = "20"] = process.argv.slice(2);
 if (!screenshot) {
@@ -19,30 +19,11 @@ if (!screenshot) {
 }
 const told = createInterface({ input: process.stdin });
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1000, height: 1000 } });
 page.setDefaultTimeout(Number(seconds) * 1000);
-const complaints = [];
-page.on("pageerror", (error) => complaints.push(`error in the page: ${error.message}`));
-page.on("console", (message) => {
-  // Before somebody has signed in, the gateway may answer 401.
-  if (message.type() === "error" && !message.text().includes("401")) complaints.push(`console: ${message.text()}`);
-});
-page.on("request", (request) => {
-  const { protocol, host } = new URL(request.url());
-  if (protocol.startsWith("http") && host !== new URL(pageUrl).host) complaints.push(`asked ${host}`);
-});
+// Before somebody has signed in, the gateway may answer 401.
+const complaints = complaintsOf(page, pageUrl, (text) => text.includes("401"));
 
 /** The page's sockets: they can be cut, and are held back until they may connect again. */
 const sockets = { open: new Set(), mayConnect: Promise.resolve() };

@@ -6,7 +6,7 @@
 // holds `expected` and takes a screenshot (also when it fails). Exits 1 when the answer does not come
 // within `seconds` (20), or when the page had an error, broke its own Content-Security-Policy or asked
 // another host for anything. The browser is the system's Chromium, or the one that CHROMIUM names.
-import { chromium } from "playwright-core";
+import { complaintsOf, launch } from "./chromium.mjs";
 
 const [pageUrl, apiKey, query, screenshot, expected, seconds = "20"] = process.argv.slice(2);
 if (!expected) {
@@ -14,28 +14,9 @@ if (!expected) {
   process.exit(2);
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
-const complaints = [];
-page.on("pageerror", (error) => complaints.push(`error in the page: ${error.message}`));
-page.on("console", (message) => {
-  if (message.type() === "error") complaints.push(`console: ${message.text()}`);
-});
-page.on("request", (request) => {
-  const { protocol, host } = new URL(request.url());
-  if (protocol.startsWith("http") && host !== new URL(pageUrl).host) complaints.push(`asked ${host}`);
-});
+const complaints = complaintsOf(page, pageUrl);
 
 /** Replaces what an editor holds, as a paste does: typing would close brackets by itself. */
 async function paste(editor, text) {
