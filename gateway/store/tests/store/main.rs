@@ -1,7 +1,7 @@
 //! The store against both databases. PostgreSQL is used when `ENTENTE_TEST_POSTGRES` is the URL of a server where
 //! databases can be made; with `ENTENTE_TEST_REQUIRE_POSTGRES=1` it must be.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
 mod audit_chain;
