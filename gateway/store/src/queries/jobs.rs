@@ -138,35 +138,27 @@ pub async fn about(conn: &mut Conn, subject: Subject) -> Read<Vec<Job>> {
     rows.into_iter().map(Job::try_from).collect()
 }
 
+/// Cancels those of some jobs that have not begun.
+macro_rules! cancel {
+    ($conn:expr, $jobs:expr, $now:expr) => {
+        diesel::update($jobs.filter(jobs::state.eq(columns::name(&JobState::Queued)?)))
+            .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq($now)))
+            .execute($conn)
+            .await?
+    };
+}
+
 /// Cancels what has not begun of the jobs about these. What runs looks for itself whether it is still wanted.
 pub async fn cancel_about(conn: &mut Conn, subjects: Vec<String>, now: Timestamp) -> Read<()> {
     if subjects.is_empty() {
         return Ok(());
     }
-    let waiting =
-        jobs::table.filter(jobs::subject_id.eq_any(subjects)).filter(jobs::state.eq(columns::name(&JobState::Queued)?));
-    diesel::update(waiting)
-        .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
-        .execute(conn)
-        .await?;
+    cancel!(conn, jobs::table.filter(jobs::subject_id.eq_any(subjects)), now);
     Ok(())
 }
 
 /// Cancels what has not begun of the jobs of an account.
 pub async fn cancel_of_account(conn: &mut Conn, account: AccountId, now: Timestamp) -> Read<()> {
-    let waiting = jobs::table
-        .filter(jobs::account_id.eq(account.to_string()))
-        .filter(jobs::state.eq(columns::name(&JobState::Queued)?));
-    diesel::update(waiting)
-        .set((jobs::state.eq(columns::name(&JobState::Cancelled)?), jobs::finished_at.eq(now)))
-        .execute(conn)
-        .await?;
+    cancel!(conn, jobs::table.filter(jobs::account_id.eq(account.to_string())), now);
     Ok(())
-}
-
-/// How many jobs are in each state, for the metrics.
-pub async fn counts(conn: &mut Conn) -> Read<Vec<(JobState, u64)>> {
-    let rows: Vec<(String, i64)> =
-        jobs::table.group_by(jobs::state).select((jobs::state, diesel::dsl::count_star())).load(conn).await?;
-    rows.into_iter().map(|(state, n)| Ok((columns::from_name(&state, "job state")?, columns::count(n)?))).collect()
 }

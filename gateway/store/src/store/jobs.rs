@@ -194,10 +194,4 @@ impl Store {
     pub async fn jobs_about(&self, subject: Subject) -> Result<Vec<Job>, StoreError> {
         read!(self, |conn| queries::jobs::about(conn, subject))
     }
-
-    /// How many jobs are in each state.
-    #[boxed]
-    pub async fn job_counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
-        read!(self, |conn| queries::jobs::counts(conn))
-    }
 }
