@@ -16,7 +16,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, Code, ConnectionId, Refusal, Timestamp,
-    account::Account,
     connection::{Connection, State},
     deletion::Target,
     settings::Side,
@@ -113,14 +112,11 @@ pub async fn invite(
         return Ok(Done::repeated(first));
     }
     // Held in one order, so that invites that cross do not wait for each other.
-    for id in [owner.min(recipient), owner.max(recipient)] {
-        accounts::hold(conn, id).await?;
-    }
-    let pair = LoadedPair {
-        owner: party(conn, owner).await?,
-        recipient: party(conn, recipient).await?,
-        live: live_between(conn, owner, recipient).await?.map(|c| c.id),
-    };
+    let low = accounts::hold(conn, owner.min(recipient)).await?;
+    let high = accounts::hold(conn, owner.max(recipient)).await?;
+    let live = live_between(conn, owner, recipient).await?.map(|c| c.id);
+    let (owner, recipient) = if owner < recipient { (low, high) } else { (high, low) };
+    let pair = LoadedPair { owner, recipient, live };
     let outcome = rule(&pair)?;
     let row = ConnectionRow::new(&outcome.value)?;
     unless_taken(diesel::insert_into(connections::table).values(row).execute(conn).await, exists)?;
@@ -159,10 +155,6 @@ pub async fn for_change(conn: &mut Conn, id: ConnectionId) -> Result<LoadedConne
 pub async fn write(conn: &mut Conn, read: i64, next: &Connection) -> Result<(), Stop> {
     let present = connections::table.find(next.id.to_string()).filter(connections::version.eq(read));
     swapped(diesel::update(present).set(ConnectionRow::new(next)?).execute(conn).await?)
-}
-
-async fn party(conn: &mut Conn, id: AccountId) -> Result<Account, Stop> {
-    Ok(accounts::one(conn, id).await?.ok_or_else(|| Refusal::not_found("account"))?)
 }
 
 /// A connection with its accounts.
