@@ -33,47 +33,34 @@ pub struct AuditRow {
     details: Option<String>,
 }
 
-impl From<AuditRow> for Entry {
-    fn from(row: AuditRow) -> Self {
-        let AuditRow { id, account_id, at, actor_kind, actor_id, action, .. } = row;
-        let AuditRow { subject_kind, subject_id, request_id, outcome, code, details, .. } = row;
-        Self {
-            id,
-            account_id,
-            at,
-            actor_kind,
-            actor_id,
-            action,
-            subject_kind,
-            subject_id,
-            request_id,
-            outcome,
-            code,
-            details,
+/// The same fields, as the database and as the rules of the chain know them.
+macro_rules! same_fields {
+    ($from:ident, $to:ident) => {
+        impl From<$from> for $to {
+            fn from(line: $from) -> Self {
+                let $from { id, account_id, at, actor_kind, actor_id, action, .. } = line;
+                let $from { subject_kind, subject_id, request_id, outcome, code, details, .. } = line;
+                Self {
+                    id,
+                    account_id,
+                    at,
+                    actor_kind,
+                    actor_id,
+                    action,
+                    subject_kind,
+                    subject_id,
+                    request_id,
+                    outcome,
+                    code,
+                    details,
+                }
+            }
         }
-    }
+    };
 }
 
-impl From<Entry> for AuditRow {
-    fn from(entry: Entry) -> Self {
-        let Entry { id, account_id, at, actor_kind, actor_id, action, .. } = entry;
-        let Entry { subject_kind, subject_id, request_id, outcome, code, details, .. } = entry;
-        Self {
-            id,
-            account_id,
-            at,
-            actor_kind,
-            actor_id,
-            action,
-            subject_kind,
-            subject_id,
-            request_id,
-            outcome,
-            code,
-            details,
-        }
-    }
-}
+same_fields!(AuditRow, Entry);
+same_fields!(Entry, AuditRow);
 
 /// A line with its place in its chain.
 #[derive(Queryable, Selectable)]
