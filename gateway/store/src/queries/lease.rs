@@ -149,38 +149,31 @@ pub async fn end(
     Ok(written == 1)
 }
 
-/// Puts a job back into the queue, because it waits for something until a time: its attempts are counted anew. False when
-/// it is no longer held.
-pub async fn postpone(conn: &mut Conn, id: JobId, owner: String, run_at: Timestamp) -> Read<bool> {
-    let written = diesel::update(held!(id, owner))
-        .set((
+/// What a job becomes that waits until a time: its attempts are counted anew.
+macro_rules! waits {
+    ($run_at:expr) => {
+        (
             jobs::state.eq(columns::name(&JobState::Queued)?),
-            jobs::run_at.eq(run_at),
+            jobs::run_at.eq($run_at),
             jobs::attempts.eq(0),
             jobs::error.eq(None::<String>),
             jobs::lease_owner.eq(None::<String>),
             jobs::lease_until.eq(None::<Timestamp>),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(written == 1)
+        )
+    };
+}
+
+/// Puts a job back into the queue, because it waits for something until a time: its attempts are counted anew. False when
+/// it is no longer held.
+pub async fn postpone(conn: &mut Conn, id: JobId, owner: String, run_at: Timestamp) -> Read<bool> {
+    Ok(diesel::update(held!(id, owner)).set(waits!(run_at)).execute(conn).await? == 1)
 }
 
 /// Puts a job back into the queue that rests until it is woken, or until a time. What woke it since it was leased, to be run
 /// at `run_at`, is not forgotten: it runs again then. False when it is no longer held.
 pub async fn rest(conn: &mut Conn, id: JobId, owner: String, run_at: Timestamp, until: Timestamp) -> Read<bool> {
-    let written = diesel::update(held!(id, owner))
-        .set((
-            jobs::state.eq(columns::name(&JobState::Queued)?),
-            jobs::run_at.eq(case_when(jobs::run_at.ne(run_at), jobs::run_at).otherwise(until)),
-            jobs::attempts.eq(0),
-            jobs::error.eq(None::<String>),
-            jobs::lease_owner.eq(None::<String>),
-            jobs::lease_until.eq(None::<Timestamp>),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(written == 1)
+    let run_at = case_when(jobs::run_at.ne(run_at), jobs::run_at).otherwise(until);
+    Ok(diesel::update(held!(id, owner)).set(waits!(run_at)).execute(conn).await? == 1)
 }
 
 /// Wakes jobs: those that rest, those that run, which then run once more, and those that have ended.
