@@ -144,7 +144,9 @@ pub async fn rotate(
     secret_sealed: Vec<u8>,
     rule: impl FnOnce(&EventWebhook) -> Result<Outcome<Option<Timestamp>>, Refusal> + Send,
 ) -> Changed<EventWebhook> {
-    let webhook = locked(conn, account, id).await?;
+    lock(conn, "event_webhooks", &id.to_string()).await?;
+    let found = with_secrets(conn, id).await?.filter(|(webhook, _)| webhook.account == account);
+    let (webhook, present) = found.ok_or_else(|| Refusal::not_found("event webhook"))?;
     let outcome = rule(&webhook)?;
     let until = outcome.value;
     let rotated = EventWebhook {
@@ -154,11 +156,14 @@ pub async fn rotate(
         updated_at: change.now,
         ..webhook
     };
-    let row = event_webhooks::table.find(id.to_string());
-    let present: Vec<u8> = row.clone().select(event_webhooks::secret_sealed).first(conn).await?;
-    let secrets =
-        (event_webhooks::old_secret_sealed.eq(until.map(|_| present)), event_webhooks::secret_sealed.eq(secret_sealed));
-    diesel::update(row).set((EventWebhookRow::new(&rotated)?, secrets)).execute(conn).await?;
+    let secrets = (
+        event_webhooks::old_secret_sealed.eq(until.map(|_| present.sealed)),
+        event_webhooks::secret_sealed.eq(secret_sealed),
+    );
+    diesel::update(event_webhooks::table.find(id.to_string()))
+        .set((EventWebhookRow::new(&rotated)?, secrets))
+        .execute(conn)
+        .await?;
     Ok(Done::now(outcome.map(|_| rotated)))
 }
 
