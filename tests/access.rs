@@ -29,11 +29,7 @@ impl Walk {
     fn probes(&self, schema: &Schema) -> Vec<Probe> {
         let mut probes = vec![];
         for (ty, fields) in schema.objects() {
-            let operation = match ty.name.as_str() {
-                "Mutation" => "mutation",
-                "Subscription" => "subscription",
-                _ => "query",
-            };
+            let operation = ty.operation();
             for field in fields {
                 for path in schema.id_paths(field) {
                     let document = schema.document(operation, field, |field| around(&self.own, &ty.name, field));

@@ -21,6 +21,17 @@ pub struct Type {
     is_one_of: Option<bool>,
 }
 
+impl Type {
+    /// The operation that asks for its fields, directly or below a field of the root.
+    pub fn operation(&self) -> &'static str {
+        match self.name.as_str() {
+            "Mutation" => "mutation",
+            "Subscription" => "subscription",
+            _ => "query",
+        }
+    }
+}
+
 #[derive(Clone, Deserialize)]
 pub struct Field {
     pub name: String,

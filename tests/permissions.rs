@@ -139,11 +139,7 @@ fn noun(ty: &str, field: &str) -> String {
 fn probes(schema: &Schema, own: &Objects) -> Vec<Probe> {
     let mut probes = vec![];
     for (ty, fields) in schema.objects() {
-        let operation = match ty.name.as_str() {
-            "Mutation" => "mutation",
-            "Subscription" => "subscription",
-            _ => "query",
-        };
+        let operation = ty.operation();
         let is_root = ["Query", "Mutation", "Subscription"].contains(&ty.name.as_str());
         let whole = is_root || TRIED_WHOLE.contains(&ty.name.as_str());
         for field in fields.iter().filter(|field| whole || !schema.id_paths(field).is_empty()) {
