@@ -241,14 +241,14 @@ async fn one(gateway: Arc<Gateway>, job: Job, owner: Arc<str>) {
         Err(_) => Err(Fault::new("the job panicked")),
     };
     renewing.abort();
-    let took_ms = started.elapsed().as_millis() as u64;
-    tracing::info!(message = "a job ended", job = %job.id, kind = job.kind, took_ms, ended = ?ended);
+    let took = started.elapsed();
+    tracing::info!(message = "a job ended", job = %job.id, kind = job.kind, took_ms = took.as_millis() as u64, ended = ?ended);
     let how = how(&ended);
     if matches!(how, "failed" | "fault") {
         span.record("otel.status_code", "ERROR");
     }
     metrics::counter!("entente_jobs_total", "kind" => job.kind.clone(), "ended" => how).increment(1);
-    metrics::histogram!("entente_job_seconds", "kind" => job.kind.clone()).record(started.elapsed().as_secs_f64());
+    metrics::histogram!("entente_job_seconds", "kind" => job.kind.clone()).record(took.as_secs_f64());
     if let Err(error) = settle(&gateway, &job, &owner, ended).await {
         tracing::error!(message = "the end of a job could not be written down", job = %job.id, %error);
     }
