@@ -8,6 +8,7 @@ mod audit_chain;
 mod connections;
 mod consents;
 mod crosswalks;
+mod email_invites;
 mod event_webhooks;
 mod events;
 mod gateway;
