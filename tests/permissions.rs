@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of the roots, by what they are about. A field that is not here does not get past the test.
-const NOUNS: [(&str, &str); 21] = [
+const NOUNS: [(&str, &str); 22] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
     (
@@ -30,6 +30,7 @@ const NOUNS: [(&str, &str); 21] = [
         "connection invite acceptInvite proposeSettings acceptSettings rejectSettings withdrawConnection \
          declineConnection deleteConnection connectionEvents",
     ),
+    ("Invite by e-mail", "emailInvite withdrawEmailInvite acceptEmailInvite declineEmailInvite reportEmailInvite"),
     ("Settings draft", "saveSettingsDraft"),
     ("Settings change", "proposeSettingsChange withdrawSettingsChange acceptSettingsChange rejectSettingsChange"),
     ("Project", "project createProject updateProject deleteProject"),
@@ -61,7 +62,7 @@ const LAST: [&str; 1] = ["leaveAccount"];
 const TRIED_WHOLE: [&str; 2] = ["Account", "Upload"];
 
 /// What anybody may ask who does not sign in.
-const FOR_EVERYBODY: [&str; 1] = ["Query.gateway"];
+const FOR_EVERYBODY: [&str; 3] = ["Mutation.declineEmailInvite", "Mutation.reportEmailInvite", "Query.gateway"];
 
 const INTRODUCTION: &str = "\
 # Who may do what
