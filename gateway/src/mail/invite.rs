@@ -88,8 +88,10 @@ fn html(invite: &EmailInvite, name: &str, links: &Links) -> String {
     let note = escaped(&invite.note).replace('\n', "<br>");
     let note = if note.is_empty() { note } else { format!("<p>They write:</p><blockquote>{note}</blockquote>") };
     let link = |url: &str, text: &str| format!("<a href=\"{}\">{text}</a>", escaped(url));
+    // In lines, so that it goes as it is.
     format!(
-        "<!doctype html><html lang=\"en\"><body><p>{what}</p>{note}<p>{}</p><p>{how}</p><p>{unwanted} {}</p></body></html>",
+        "<!doctype html><html lang=\"en\"><body>\n<p>{what}</p>\n{note}\n<p>{}</p>\n<p>{how}</p>\n<p>{unwanted} {}</p>\n\
+         </body></html>\n",
         link(&links.invite, "Read the invite"),
         link(&links.report, "Report it"),
     )
