@@ -30,3 +30,8 @@ mod traces;
 mod trial;
 mod turns;
 mod work;
+
+/// An answer is many small values, made by one thread and dropped by another, which the usual allocator of Linux makes a third
+/// of the work: `cargo bench --workspace --bench page_of_connections`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
