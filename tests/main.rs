@@ -16,6 +16,7 @@ mod connection_states;
 mod consents;
 mod crashes;
 mod crosswalks;
+mod declared;
 mod deletions;
 mod deliveries;
 mod delivery_control;

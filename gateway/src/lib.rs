@@ -5,6 +5,7 @@ mod background;
 pub mod cli;
 mod clock;
 mod consent;
+mod declared;
 mod demo;
 pub mod destinations;
 mod discover;

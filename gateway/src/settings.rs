@@ -19,7 +19,7 @@ use std::{
 pub const DEFAULTS: &str = include_str!("../entente.toml");
 
 /// Keys in the environment, which are no settings: settings may be printed.
-const KEYS: [&str; 2] = ["gateway_key", "new_gateway_key"];
+const KEYS: [&str; 3] = ["gateway_key", "new_gateway_key", "token"];
 
 /// Networks, written with commas between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
