@@ -57,15 +57,15 @@ pub struct NewProvision {
 pub fn provision(wallet: &Wallet, new: NewProvision) -> Result<(WalletChange, String), Refusal> {
     let note = text("note", &new.note, 1, 500)?;
     if new.credits.0 == 0 {
-        return Err(Refusal::invalid("microCredits", "Give more than nothing, or less to take some back."));
+        return Err(Refusal::invalid("amount", "Give more than nothing, or less to take some back."));
     }
     let change = WalletChange { provisioned: new.credits, ..WalletChange::default() };
     match wallet.after(change) {
         Some(_) => Ok((change, note)),
         None if new.credits.0 < 0 => {
             let message = "What is used or reserved cannot be taken back.";
-            Err(Refusal::new(Code::InsufficientCredits, message).at("microCredits"))
+            Err(Refusal::new(Code::InsufficientCredits, message).at("amount"))
         }
-        None => Err(Refusal::invalid("microCredits", format!("A wallet holds at most {MOST} micro-credits."))),
+        None => Err(Refusal::invalid("amount", format!("A wallet holds at most {MOST} micro-credits."))),
     }
 }
