@@ -15,6 +15,7 @@ mod coins_stay;
 mod connection_states;
 mod consents;
 mod crashes;
+mod credits;
 mod crosswalks;
 mod declared;
 mod deletions;

@@ -3,7 +3,7 @@
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
 use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
-use entente_domain::sign_in::Lifetimes;
+use entente_domain::{credit::Prices, sign_in::Lifetimes};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -156,6 +156,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+    /// Credits for a million inputs.
+    pub prices: Prices,
 }
 
 /// Settings that cannot be used.

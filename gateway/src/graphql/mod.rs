@@ -14,6 +14,7 @@ mod collaborator;
 mod connection;
 mod conversion_event;
 pub mod cost;
+mod credit;
 mod crosswalk;
 mod data_connection;
 mod deletion;
@@ -91,6 +92,7 @@ pub struct Mutation(
     sent_audience::SentAudienceMutation,
     activation::ActivationMutation,
     event_webhook::EventWebhookMutation,
+    credit::CreditMutation,
 );
 
 /// The schema.
