@@ -23,6 +23,7 @@ mod deliveries;
 mod delivery_control;
 mod destination_updates;
 mod documents;
+mod email_invites;
 mod ended_subscriptions;
 mod event_webhooks;
 mod exactness;

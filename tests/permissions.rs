@@ -30,6 +30,7 @@ const NOUNS: [(&str, &str); 22] = [
         "connection invite acceptInvite proposeSettings acceptSettings rejectSettings withdrawConnection \
          declineConnection deleteConnection connectionEvents",
     ),
+    ("Invite by e-mail", "emailInvite withdrawEmailInvite acceptEmailInvite declineEmailInvite reportEmailInvite"),
     ("Settings draft", "saveSettingsDraft"),
     ("Settings change", "proposeSettingsChange withdrawSettingsChange acceptSettingsChange rejectSettingsChange"),
     ("Project", "project createProject updateProject deleteProject"),
@@ -62,7 +63,7 @@ const LAST: [&str; 1] = ["leaveAccount"];
 const TRIED_WHOLE: [&str; 2] = ["Account", "Upload"];
 
 /// What anybody may ask who does not sign in.
-const FOR_EVERYBODY: [&str; 1] = ["Query.gateway"];
+const FOR_EVERYBODY: [&str; 3] = ["Mutation.declineEmailInvite", "Mutation.reportEmailInvite", "Query.gateway"];
 
 const INTRODUCTION: &str = "\
 # Who may do what

@@ -1,6 +1,7 @@
 //! Figures in the text format of Prometheus. They hold no ids of people or accounts, and their labels have few values.
 
 use crate::{gateway::Gateway, work};
+use entente_domain::email_invite::ReportReason;
 use entente_store::StoreError;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
@@ -13,13 +14,15 @@ const SECONDS: [f64; 17] =
 const SORT_IN: Duration = Duration::from_secs(5);
 
 /// What is counted, and what that is.
-const COUNTS: [(&str, &str); 11] = [
+const COUNTS: [(&str, &str); 13] = [
     ("entente_comparisons_total", "Comparisons in Discover, by answer: counted, or remembered from before"),
     ("entente_delivered_rows_total", "Rows that destinations took or rejected, by destination type and outcome"),
+    ("entente_email_invite_reports_total", "Invites by e-mail that were reported as unwanted, by reason"),
     ("entente_event_webhook_attempts_total", "Attempts to tell event webhooks, by outcome"),
     ("entente_graphql_errors_total", "Errors of operations, by code"),
     ("entente_http_requests_total", "Requests, by route and status"),
     ("entente_jobs_total", "Jobs that ended or were put off, by kind and how they ended"),
+    ("entente_mails_total", "Attempts to send mails, by outcome"),
     ("entente_slow_sql_statements_total", "SQL statements that took as long as the setting slow_statement_ms"),
     ("entente_slow_subscribers_total", "Subscribers that were dropped because they took nothing"),
     ("entente_sql_statements_total", "SQL statements"),
@@ -59,6 +62,12 @@ pub fn record() -> Result<PrometheusHandle, BuildError> {
     PLAIN.iter().for_each(|name| metrics::counter!(*name).increment(0));
     for outcome in ["taken", "not_taken"] {
         metrics::counter!("entente_event_webhook_attempts_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["taken", "refused", "put_off"] {
+        metrics::counter!("entente_mails_total", "outcome" => outcome).increment(0);
+    }
+    for (_, reason) in ReportReason::ALL {
+        metrics::counter!("entente_email_invite_reports_total", "reason" => reason).increment(0);
     }
     Ok(figures)
 }

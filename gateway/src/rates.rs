@@ -14,6 +14,9 @@ const ALL_GUESSES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
 /// Browsers that may come back from the provider in a minute; each is a question to it.
 const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
 
+/// Invites by e-mail that may be answered in a minute without signing in; each is looked up.
+const ANSWERS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).unwrap();
+
 /// How a key stands after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -30,6 +33,7 @@ pub struct Rates {
     guesses: DefaultKeyedRateLimiter<entente_domain::AccountId>,
     all_guesses: DefaultDirectRateLimiter,
     sign_ins: DefaultDirectRateLimiter,
+    answers: DefaultDirectRateLimiter,
     noted: DefaultKeyedRateLimiter<entente_domain::ApiKeyId>,
 }
 
@@ -42,6 +46,7 @@ impl Rates {
             guesses: RateLimiter::keyed(Quota::per_minute(GUESSES_PER_MINUTE)),
             all_guesses: RateLimiter::direct(Quota::per_minute(ALL_GUESSES_PER_MINUTE)),
             sign_ins: RateLimiter::direct(Quota::per_minute(SIGN_INS_PER_MINUTE)),
+            answers: RateLimiter::direct(Quota::per_minute(ANSWERS_PER_MINUTE)),
             noted: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
         }
     }
@@ -69,6 +74,11 @@ impl Rates {
     /// Counts a browser that comes back from the provider; whether it may.
     pub fn sign_in(&self) -> bool {
         self.sign_ins.check().is_ok()
+    }
+
+    /// Counts an answer to an invite by e-mail; whether it may be given.
+    pub fn answer(&self) -> bool {
+        self.answers.check().is_ok()
     }
 
     /// Whether it is noted that an API key was used: once a minute.

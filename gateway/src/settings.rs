@@ -3,12 +3,13 @@
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
 use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
-use entente_domain::{credit::Prices, sign_in::Lifetimes};
+use entente_domain::{credit::Prices, sign_in::Lifetimes, terms::LONGEST_VERSION};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use serde::Deserialize;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -124,6 +125,16 @@ pub struct Settings {
     pub oidc_client_secret: Hidden,
     /// Anybody whom the provider signs in becomes a user.
     pub oidc_new_users: bool,
+    /// The mail server, or empty.
+    pub smtp_url: Hidden,
+    /// Whom mails come from, or empty.
+    pub mail_from: String,
+    /// Where the link in an invite by e-mail leads, or empty.
+    pub email_invite_url: String,
+    /// The version of the terms that are accepted with an invite by e-mail, or empty.
+    pub terms_version: String,
+    /// Where those terms are, or empty.
+    pub terms_url: String,
     /// How long a browser stays signed in that asks for nothing.
     pub session_idle_minutes: u32,
     /// How long a browser stays signed in at most.
@@ -214,6 +225,7 @@ impl Settings {
         if !self.oidc_issuer.is_empty() {
             self.check_openid()?;
         }
+        self.check_mail()?;
         if self.session_idle_minutes < 5 {
             return refuse("session_idle_minutes", "it is at least 5");
         }
@@ -239,6 +251,36 @@ impl Settings {
             return refuse("public_url", "it starts with https:// where people sign in");
         }
         Ok(())
+    }
+
+    /// Whether invites go out by e-mail as it is set.
+    fn check_mail(&self) -> Result<(), SettingsError> {
+        let refuse = |name, reason| Err(SettingsError::OutOfRange { name, reason });
+        if !self.email_invite_url.is_empty() && !is_web_address(&self.email_invite_url) {
+            return refuse("email_invite_url", "it is a whole address, such as https://app.example/invite");
+        }
+        if self.smtp_url.0.is_empty() {
+            return Ok(());
+        }
+        if !is_private_mail_server(&self.smtp_url.0) {
+            return refuse("smtp_url", "it is smtps://…, smtp://…?tls=required, or smtp:// on this machine");
+        }
+        if self.mail_from.parse::<Mailbox>().is_err() {
+            return refuse("mail_from", "it is an e-mail address, such as Entente <invites@entente.example>");
+        }
+        let version = self.terms_version.chars().count();
+        if !(1..=LONGEST_VERSION).contains(&version) || !is_web_address(&self.terms_url) {
+            return refuse(
+                "terms_version",
+                "whoever is invited accepts terms; set it (up to 100 characters) and terms_url",
+            );
+        }
+        Ok(())
+    }
+
+    /// The mail server, where one is set.
+    pub fn smtp_url(&self) -> Option<&str> {
+        (!self.smtp_url.0.is_empty()).then_some(&*self.smtp_url.0)
     }
 
     /// The provider at which people sign in, where one is set.
@@ -323,12 +365,27 @@ fn is_web_address(url: &str) -> bool {
 fn is_private(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else { return false };
     let host = url.host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match url.scheme_str() {
         Some("https") => !host.is_empty(),
-        Some("http") => host == "localhost" || address.is_ok_and(|address| address.is_loopback()),
+        Some("http") => is_this_machine(host),
         _ => false,
     }
+}
+
+/// The same of a mail server: with TLS, or within this machine.
+fn is_private_mail_server(url: &str) -> bool {
+    let Ok(url) = url.parse::<Uri>() else { return false };
+    let host = url.host().unwrap_or_default();
+    match url.scheme_str() {
+        Some("smtps") => !host.is_empty(),
+        Some("smtp") => !host.is_empty() && url.query() == Some("tls=required") || is_this_machine(host),
+        _ => false,
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -347,6 +404,22 @@ mod tests {
             ("id.luma.example", false),
         ] {
             assert_eq!(is_private(url), is_one, "{url}");
+        }
+    }
+
+    #[test]
+    fn mails_go_where_nobody_listens() {
+        for (url, is_one) in [
+            ("smtps://user:pass%40word@mail.luma.example", true),
+            ("smtp://user:password@mail.luma.example:587?tls=required", true),
+            ("smtp://127.0.0.1:2525", true),
+            ("smtp://[::1]:2525", true),
+            ("smtp://mail.luma.example", false),
+            ("smtp://mail.luma.example?tls=opportunistic", false),
+            ("https://mail.luma.example", false),
+            ("mail.luma.example", false),
+        ] {
+            assert_eq!(is_private_mail_server(url), is_one, "{url}");
         }
     }
 

@@ -3,12 +3,14 @@
 mod client;
 mod database;
 mod gateway;
+mod mail;
 mod openid;
 mod socket;
 
 pub use client::Client;
 pub use database::{Database, Kind};
 pub use gateway::{Gateway, Options, built};
+pub use mail::{Mail, mail};
 pub use openid::{CLIENT, OpenId, openid};
 pub use socket::Socket;
 

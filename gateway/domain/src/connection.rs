@@ -263,6 +263,8 @@ pub struct Connection {
     pub settings_version: i64,
     /// Why the last proposal was rejected.
     pub rejection: Option<String>,
+    /// Who pays for both until the settings say otherwise: the owner where it invited by e-mail. None: each its own.
+    pub payer: Option<Side>,
     /// Grows by one with each change.
     pub version: i64,
     /// When it was made.
@@ -420,6 +422,7 @@ pub fn invite(
         proposed_at: None,
         settings_version: 0,
         rejection: None,
+        payer: None,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -49,6 +49,8 @@ ids! {
     ApiKeyId,
     /// An invitation of a person to an account.
     InvitationId,
+    /// An invite to connect, by e-mail.
+    EmailInviteId,
     /// A configured source of audiences.
     DataConnectionId,
     /// A table that links one match key to another.

@@ -19,6 +19,7 @@ pub mod deletion;
 pub mod delivery;
 pub mod destination_settings;
 pub mod discover;
+pub mod email_invite;
 pub mod event;
 pub mod event_data;
 pub mod event_webhook;
@@ -37,6 +38,7 @@ pub mod settings_change;
 pub mod settings_draft;
 pub mod sign_in;
 pub mod slot;
+pub mod terms;
 
 pub use id::*;
 pub use match_key::{MatchKey, MatchKeyKind};

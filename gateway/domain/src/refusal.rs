@@ -67,6 +67,14 @@ pub enum Code {
     LastAdmin,
     /// The invitation is unknown, was used or withdrawn, has run out, or is for another address.
     InvitationInvalid,
+    /// The invite by e-mail is unknown, was answered, withdrawn or replaced, has run out, or is for another address.
+    EmailInviteInvalid,
+    /// Whoever is invited does not want to be, by this account.
+    RecipientRefuses,
+    /// The terms are not those that were read.
+    TermsChanged,
+    /// The gateway sends no mails.
+    MailUnavailable,
     /// A limit of this gateway is reached.
     LimitReached,
     /// The account's credits do not suffice.

@@ -114,6 +114,7 @@ mod tests {
             proposed_at: None,
             settings_version: 1,
             rejection: None,
+            payer: None,
             version: 1,
             created_at: now(),
             updated_at: now(),

@@ -10,7 +10,7 @@ pub struct Identifying {
     pub user: Option<UserId>,
     /// Whether that user signs in as somebody else at this provider.
     pub has_another_identity: bool,
-    /// Whether an invitation waits for the address.
+    /// Whether an invitation, or an invite by e-mail, waits for the address.
     pub is_invited: bool,
 }
 

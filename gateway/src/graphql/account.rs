@@ -13,6 +13,7 @@ use crate::graphql::{
     data_connection::{DataConnection, DataConnectionPage},
     deletion::{self, DeletionPreview, PREVIEW},
     destination::{Destination, DestinationPage},
+    email_invite::{AcceptedTerms, EmailInvite, EmailInvitePage},
     event_data_set::{EventDataSet, EventDataSetPage},
     event_webhook::{EventWebhook, EventWebhookPage},
     fault::{fault, refused},
@@ -421,6 +422,33 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().invitations_of_account(self.0.id, now(), request).await.map_err(fault)?;
         Ok(InvitationPage::of(page, Invitation))
+    }
+
+    /// Its invites to connect that went to e-mail addresses, newest first; they are kept for 30 days after their end. For ADMIN
+    /// and MANAGER.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
+    async fn email_invites(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<EmailInvitePage> {
+        self.authorised(ctx, Act::ManageConnections)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().email_invites_of_account(self.0.id, request).await.map_err(fault)?;
+        Ok(EmailInvitePage::of(page, EmailInvite))
+    }
+
+    /// The terms that were accepted for it, the latest first; empty where it did not come by an invite by e-mail.
+    async fn accepted_terms(&self, ctx: &Context<'_>) -> Result<Vec<AcceptedTerms>> {
+        self.authorised(ctx, Act::Read)?;
+        let terms = gateway(ctx).store().accepted_terms(self.0.id).await.map_err(fault)?;
+        Ok(terms.into_iter().map(AcceptedTerms).collect())
     }
 
     /// Keys that act for it, newest first. For ADMIN.

@@ -302,7 +302,8 @@ fn new_code(ctx: &Context<'_>, account: AccountId) -> Result<([u8; 32], Vec<u8>)
     Ok((secrets::token_hash(code.reveal()), sealed))
 }
 
-fn new_secrets(ctx: &Context<'_>, account: AccountId) -> Result<AccountSecrets> {
+/// The secrets of a new account.
+pub fn new_secrets(ctx: &Context<'_>, account: AccountId) -> Result<AccountSecrets> {
     let (connect_code_hash, connect_code_sealed) = new_code(ctx, account)?;
     let coins: zeroize::Zeroizing<[u8; 32]> = zeroize::Zeroizing::new(rand::random());
     let coin_secret_sealed = gateway(ctx).secrets().seal(&secrets::coin_purpose(account), &*coins).map_err(fault)?;

@@ -5,13 +5,14 @@ use crate::graphql::{
     collaborator::{Collaborator, by_connect_code},
     cost::{cost, list_size, sized, slicing_by},
     deletion::{self, DeletionPreview, PREVIEW},
+    email_invite::{EmailInvite, invite_by_email},
     fault::{allow, fault, payload, refused},
     id::{global, local, local_as},
     loaders::load,
     page::{self, page},
     project::{Project, ProjectPage},
     scalar::SafeInt,
-    settings::{AdvertiserNameInput, ConnectionSettings, ConnectionSettingsInput, Counterparty},
+    settings::{AdvertiserNameInput, ConnectionSettings, ConnectionSettingsInput, Counterparty, Side as SettingsSide},
     settings_change::SettingsChange,
     settings_draft::SettingsDraft,
 };
@@ -186,6 +187,12 @@ impl Connection {
         self.0.rejection.as_deref()
     }
 
+    /// Who pays for both sides until the settings say otherwise; null: each its own. It is the owner where the recipient was
+    /// invited by e-mail.
+    async fn payer(&self) -> Option<SettingsSide> {
+        self.0.payer.map(Into::into)
+    }
+
     /// The change of the settings that waits for the recipient's answer, or was rejected last; null otherwise.
     async fn proposed_change(&self) -> Option<SettingsChange> {
         self.0.proposed_change().map(|change| SettingsChange::new(self.0.owner, change))
@@ -269,6 +276,9 @@ enum InviteeInput {
     CollaboratorId(ID),
     /// An account whose connect code was given outside the product.
     ConnectCode(String),
+    /// An organisation without an account, by the e-mail address of somebody there. It gets a mail; the connection begins when
+    /// it accepts.
+    Email(String),
 }
 
 /// Invites an account to connect.
@@ -352,8 +362,17 @@ macro_rules! connection_payloads {
 }
 pub(super) use connection_payloads;
 
+payload! {
+    /// What came of the invite, or why nothing was done.
+    InvitePayload {
+        /// The connection as it is now; null when an e-mail address was invited.
+        connection: Connection,
+        /// The invite that goes to an e-mail address; null when an account was invited.
+        email_invite: EmailInvite,
+    }
+}
+
 connection_payloads!(
-    InvitePayload,
     AcceptInvitePayload,
     ProposeSettingsPayload,
     AcceptSettingsPayload,
@@ -376,18 +395,24 @@ pub struct ConnectionMutation;
 
 #[Object]
 impl ConnectionMutation {
-    /// Invites an account, found in the directory or by its connect code. For ADMIN and MANAGER.
+    /// Invites an account, found in the directory or by its connect code, or an organisation without an account by e-mail. For
+    /// ADMIN and MANAGER.
     async fn invite(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: InviteInput,
     ) -> Result<InvitePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageConnections)?);
-        let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let recipient = match input.invitee {
             InviteeInput::CollaboratorId(id) => allow!(listed(ctx, authorised.account, &id).await?),
             InviteeInput::ConnectCode(code) => allow!(by_connect_code(ctx, authorised.account, &code).await?).id,
+            InviteeInput::Email(email) => {
+                let invited = invite_by_email(ctx, authorised, (email, input.note), input.idempotency_key);
+                let email_invite = Some(allow!(invited.await?));
+                return Ok(InvitePayload { connection: None, email_invite, user_errors: vec![] });
+            }
         };
+        let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let (id, at, note) = (ConnectionId::new(), change.now, input.note);
         let rule = move |pair: &LoadedPair| {
             let owner = (pair.owner.id, pair.owner.role);
@@ -403,7 +428,8 @@ impl ConnectionMutation {
             .map_err(fault)?;
         let created = allow!(created);
         let row = load(&loaders(ctx).connections, created.id).await?;
-        Ok(row.ok_or_else(|| fault("a new connection is gone"))?.into())
+        let connection = Some(Connection(row.ok_or_else(|| fault("a new connection is gone"))?));
+        Ok(InvitePayload { connection, email_invite: None, user_errors: vec![] })
     }
 
     /// Accepts an invite. For ADMIN and MANAGER of the recipient.

@@ -34,6 +34,7 @@ global! {
     AccountId => "Account", "account";
     ApiKeyId => "ApiKey", "API key";
     InvitationId => "Invitation", "invitation";
+    EmailInviteId => "EmailInvite", "invite by e-mail";
     DataConnectionId => "DataConnection", "data connection";
     CrosswalkId => "Crosswalk", "crosswalk";
     UploadId => "Upload", "upload";

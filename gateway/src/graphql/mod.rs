@@ -22,6 +22,7 @@ mod delivery;
 mod destination;
 mod destination_consent;
 mod discover;
+mod email_invite;
 pub mod event;
 mod event_columns;
 mod event_data_set;
@@ -64,6 +65,7 @@ pub struct Query(
     account::AccountQuery,
     collaborator::CollaboratorQuery,
     connection::ConnectionQuery,
+    email_invite::EmailInviteQuery,
     project::ProjectQuery,
     upload::UploadQuery,
     destination::DestinationQuery,
@@ -78,6 +80,7 @@ pub struct Mutation(
     invitation::InvitationMutation,
     api_key::ApiKeyMutation,
     connection::ConnectionMutation,
+    email_invite::EmailInviteMutation,
     settings_draft::SettingsDraftMutation,
     settings_change::SettingsChangeMutation,
     project::ProjectMutation,

@@ -5,6 +5,7 @@ mod cookies;
 mod cors;
 pub mod credentials;
 pub mod documents;
+mod email_invites;
 pub mod graphiql;
 mod graphql;
 mod graphql_request;
@@ -55,6 +56,7 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .route("/", get(|| async { Redirect::temporary("/graphiql") }))
+        .merge(email_invites::routes())
         .merge(graphiql::routes())
         .layer(CatchPanicLayer::new());
     let origins = &gateway.settings.cors_origins;

@@ -2,6 +2,7 @@
 //! taken over.
 
 pub mod deliver;
+pub mod email_invite;
 pub mod erase;
 pub mod event_webhook;
 mod generation;
@@ -129,7 +130,7 @@ struct Pool {
 }
 
 /// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. So
-/// do event webhooks, each of which has one place at most and gives it back soon. All else counts, and would only slow each
+/// do event webhooks, each of which has one place at most and gives it back soon, and mails. All else counts, and would only slow each
 /// other down.
 const POOLS: [Pool; 3] = [
     Pool {
@@ -139,7 +140,7 @@ const POOLS: [Pool; 3] = [
         per_share: usize::MAX,
     },
     Pool { name: "delivering", kinds: &[deliver::KIND], places: 64, per_share: 4 },
-    Pool { name: "telling", kinds: &[event_webhook::KIND], places: 64, per_share: usize::MAX },
+    Pool { name: "telling", kinds: &[event_webhook::KIND, email_invite::KIND], places: 64, per_share: usize::MAX },
 ];
 
 impl Pool {
@@ -166,6 +167,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
         event_webhook::KIND => event_webhook::run(task).await,
+        email_invite::KIND => email_invite::run(task).await,
         other => Err(Fault::new(format!("no such kind of job: {other}"))),
     }
 }

@@ -51,6 +51,7 @@ async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     store.delete_expired_consents(now).await?;
     store.delete_expired_sessions(now - gateway.settings.session_lifetimes().idle, now).await?;
     store.delete_expired_invitations(now).await?;
+    store.delete_old_email_invites(now).await?;
     deliver::clean_up(gateway).await?;
     store.release_abandoned_credits(now).await?;
     expired_uploads(gateway).await

@@ -10,6 +10,7 @@ mod credit;
 mod data_connection;
 mod delivery;
 mod destination;
+mod email_invite;
 mod event_webhook;
 mod generation;
 mod job;
@@ -38,6 +39,7 @@ pub use delivery::{
     NewDelivery, NewRejectedRow, RejectedRow,
 };
 pub use destination::{DestinationSettings, LoadedDestination, NewSettings};
+pub use email_invite::MailOfInvite;
 pub use event_webhook::EventWebhookSecrets;
 pub use generation::{
     AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,

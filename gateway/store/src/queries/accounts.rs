@@ -102,9 +102,16 @@ pub async fn create(
         return Ok(Done::repeated(first));
     }
     let outcome = rule()?;
+    let admin = Member { account: id, user: admin, role: MemberRole::Admin, created_at: change.now };
+    insert(conn, &outcome.value, &admin, secrets).await?;
+    Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Writes a new account with its first member.
+pub async fn insert(conn: &mut Conn, new: &Account, admin: &Member, secrets: AccountSecrets) -> Read<()> {
     diesel::insert_into(accounts::table)
         .values((
-            AccountRow::new(&outcome.value)?,
+            AccountRow::new(new)?,
             accounts::connect_code_hash.eq(columns::hash(&secrets.connect_code_hash)),
             accounts::connect_code_sealed.eq(secrets.connect_code_sealed),
             accounts::coin_secret_sealed.eq(secrets.coin_secret_sealed),
@@ -112,9 +119,7 @@ pub async fn create(
         ))
         .execute(conn)
         .await?;
-    let member = Member { account: id, user: admin, role: MemberRole::Admin, created_at: change.now };
-    members::add(conn, &member).await?;
-    Ok(Done::created(id, outcome.map(|_| ())))
+    members::add(conn, admin).await
 }
 
 /// Changes an account.

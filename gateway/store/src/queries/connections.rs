@@ -40,6 +40,7 @@ pub(super) struct ConnectionRow {
     proposed_at: Option<Timestamp>,
     settings_version: i64,
     rejection: Option<String>,
+    payer: Option<String>,
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -63,6 +64,7 @@ impl ConnectionRow {
             proposed_at: connection.proposed_at,
             settings_version: connection.settings_version,
             rejection: connection.rejection.clone(),
+            payer: connection.payer.as_ref().map(columns::name).transpose()?,
             version: connection.version,
             created_at: connection.created_at,
             updated_at: connection.updated_at,
@@ -88,6 +90,7 @@ impl TryFrom<ConnectionRow> for Connection {
             proposed_at: row.proposed_at,
             settings_version: row.settings_version,
             rejection: row.rejection,
+            payer: row.payer.map(|side| columns::from_name(&side, "payer")).transpose()?,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -118,9 +121,15 @@ pub async fn invite(
     let (owner, recipient) = if owner < recipient { (low, high) } else { (high, low) };
     let pair = LoadedPair { owner, recipient, live };
     let outcome = rule(&pair)?;
-    let row = ConnectionRow::new(&outcome.value)?;
-    unless_taken(diesel::insert_into(connections::table).values(row).execute(conn).await, exists)?;
+    insert(conn, &outcome.value).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
+}
+
+/// Writes a new connection; refused where the pair has a live one.
+pub async fn insert(conn: &mut Conn, new: &Connection) -> Result<(), Stop> {
+    let row = ConnectionRow::new(new)?;
+    unless_taken(diesel::insert_into(connections::table).values(row).execute(conn).await, exists)?;
+    Ok(())
 }
 
 /// Changes a connection. One that is over takes its projects with it; a side that no longer activates loses what was sent to

@@ -1,5 +1,6 @@
 //! The queries, one file per noun. This file is compiled for each database: `super::Conn` is its connection.
 
+pub mod accepted_terms;
 pub mod account_deletion;
 pub mod accounts;
 pub mod activations;
@@ -22,6 +23,7 @@ pub mod dead_letters;
 pub mod deletions;
 pub mod deliveries;
 pub mod destinations;
+pub mod email_invites;
 pub mod event_data_sets;
 pub mod event_webhooks;
 pub mod events;

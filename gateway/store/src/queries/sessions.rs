@@ -4,7 +4,7 @@ use super::{
     super::Conn,
     Changed, Done, Read,
     change::unless_taken,
-    invitations,
+    email_invites, invitations,
     schema::{identities, members, sessions, used_sign_ins as used},
     viewers::memberships,
 };
@@ -54,7 +54,8 @@ pub async fn identify(
         }
         None => false,
     };
-    let is_invited = invitations::waits_for(conn, new.email.clone(), change.now).await?;
+    let is_invited = invitations::waits_for(conn, new.email.clone(), change.now).await?
+        || email_invites::waits_for(conn, new.email.clone(), change.now).await?;
     let outcome = rule(&Identifying { user, has_another_identity, is_invited })?;
     let user = match outcome.value {
         Identified::User(user) => user,

@@ -9,6 +9,7 @@ mod connections;
 mod consents;
 mod credits;
 mod crosswalks;
+mod email_invites;
 mod event_webhooks;
 mod events;
 mod gateway;

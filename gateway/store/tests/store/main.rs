@@ -14,6 +14,7 @@ mod crosswalks;
 mod database;
 mod deletions;
 mod deliveries;
+mod email_invites;
 mod event_webhooks;
 mod events;
 mod invitations;

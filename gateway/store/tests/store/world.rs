@@ -79,11 +79,9 @@ pub fn api_key(account: AccountId) -> ApiKey {
     }
 }
 
-/// An account with its user.
-pub async fn account(db: &Database, name: &str, role: Role) -> AccountId {
-    let admin = user(db, name).await;
-    let id = AccountId::new();
-    let new = NewAccount {
+/// What a new account is.
+pub fn new_account(name: &str, role: Role) -> NewAccount {
+    NewAccount {
         profile: Profile {
             name: name.into(),
             description: String::new(),
@@ -94,11 +92,20 @@ pub async fn account(db: &Database, name: &str, role: Role) -> AccountId {
         region: "US".into(),
         match_keys: vec![AccountMatchKey { key: email(), provider_account_id: None }],
         privacy_level: PrivacyLevel::Standard,
-    };
-    let secrets =
-        AccountSecrets { connect_code_hash: hash(), connect_code_sealed: vec![1], coin_secret_sealed: vec![2] };
+    }
+}
+
+/// Secrets of a new account.
+pub fn secrets() -> AccountSecrets {
+    AccountSecrets { connect_code_hash: hash(), connect_code_sealed: vec![1], coin_secret_sealed: vec![2] }
+}
+
+/// An account with its user.
+pub async fn account(db: &Database, name: &str, role: Role) -> AccountId {
+    let admin = user(db, name).await;
+    let (id, new) = (AccountId::new(), new_account(name, role));
     let rule = move || account::create(id, new, at(0)).map(Outcome::of);
-    done(db.store.create_account(change(id, "createAccount"), id, admin, secrets, Box::new(rule)).await).id
+    done(db.store.create_account(change(id, "createAccount"), id, admin, secrets(), Box::new(rule)).await).id
 }
 
 /// An invite from one account to another.

@@ -127,6 +127,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::super::super::super::Instant;
+
+    email_invites (id) {
+        id -> Text,
+        account_id -> Text,
+        email -> Text,
+        note -> Text,
+        status -> Text,
+        report_reason -> Nullable<Text>,
+        connection_id -> Nullable<Text>,
+        token_hash -> Nullable<Text>,
+        created_at -> Instant,
+        expires_at -> Instant,
+        sent_at -> Nullable<Instant>,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::super::super::super::Instant;
+
+    accepted_terms (account_id, version) {
+        account_id -> Text,
+        version -> Text,
+        user_id -> Text,
+        accepted_at -> Instant,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
     use super::super::super::super::Instant;
 

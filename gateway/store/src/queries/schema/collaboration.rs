@@ -19,6 +19,7 @@ diesel::table! {
         proposed_at -> Nullable<Instant>,
         settings_version -> BigInt,
         rejection -> Nullable<Text>,
+        payer -> Nullable<Text>,
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,

@@ -15,6 +15,7 @@ pub use measurement::*;
 pub use source::*;
 
 diesel::allow_tables_to_appear_in_same_query!(
+    accepted_terms,
     accounts,
     activations,
     api_keys,
@@ -34,6 +35,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     dead_letters,
     deliveries,
     destinations,
+    email_invites,
     event_counters,
     event_data_sets,
     event_webhooks,
