@@ -7,7 +7,7 @@ pub mod credentials;
 pub mod documents;
 pub mod graphiql;
 mod graphql;
-mod graphql_request;
+pub mod graphql_request;
 mod oauth;
 mod page;
 mod patient;
