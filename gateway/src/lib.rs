@@ -1,5 +1,7 @@
 //! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod alone;
 mod audit;
 mod background;
 pub mod cli;
@@ -13,6 +15,8 @@ mod email_invites;
 mod endpoint;
 mod event_webhooks;
 mod figures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod graphql;
 mod http;
