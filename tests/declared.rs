@@ -140,6 +140,9 @@ on_both_databases! {
 
         let said = tv_tube.apply(NOTHING, "tv-tube.toml");
         assert!(said.contains("waits for the collaborator \"LUMA\" to invite"), "{said}");
+        let mut stranger = luma.command(&["apply", "luma.toml", "--plan"]);
+        let said = stranger.env("ENTENTE_TOKEN", "of-nobody").output().unwrap().stderr;
+        assert!(String::from_utf8(said).unwrap().contains("it does not know this token"));
         let said = luma.apply(FAILED, "luma.toml");
         let missing = "accounts[0].connections[0]: the environment variable TV_TUBE_CONNECT_CODE is not set";
         assert!(said.contains(&format!("luma.toml:24:1 {missing}")), "{said}");
@@ -148,7 +151,10 @@ on_both_databases! {
 
         let code = tv_tube.account("TV Tube", "connectCode").await["connectCode"].as_str().unwrap().to_owned();
         luma.environment.push(("TV_TUBE_CONNECT_CODE", code.clone()));
-        luma.plan(SOMETHING, "luma.toml");
+        let plan = luma.plan(SOMETHING, "luma.toml");
+        for told in ["access PUBLIC, categories: Sports", "\"NORMALISE_AND_HASH\"", "description: \"Sports apparel\""] {
+            assert!(plan.contains(told), "{told}\n{plan}");
+        }
         let said = luma.apply(NOTHING, "luma.toml");
         assert!(said.contains("\"TV Tube\" to accept the invite") && !said.contains(&code), "{said}");
         luma.plan(NOTHING, "luma.toml");

@@ -20,10 +20,14 @@ const SET_MEMBER: Mutation = Mutation { name: "setMember", input: "SetMemberInpu
 pub fn plan(plan: &mut OfAccount<'_>, declared: &Account, present: Option<&PresentAccount>) {
     match present {
         None => {
-            let says = vec![
+            let mut says = vec![
                 format!("{}, {}, {:?}", spelt(&declared.role), declared.region, declared.contact_email),
                 format!("match keys: {}", listed(&declared.match_keys)),
             ];
+            for (what, text) in [("description", &declared.description), ("industry", &declared.industry)] {
+                says.extend(text.as_ref().map(|text| format!("{what}: {text:?}")));
+            }
+            says.extend(declared.privacy_level.map(|level| format!("privacy level: {}", spelt(&level))));
             plan.add("", "account", Verdict::Make { says, step: Step::Press(&CREATE, created(declared)) });
         }
         Some(present) => {

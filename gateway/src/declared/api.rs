@@ -3,7 +3,7 @@
 use crate::outgoing;
 use entente_destination::{
     DestinationError,
-    http::{Bytes, Http, Plain, endpoint, json_request, request},
+    http::{Bytes, Http, Plain, StatusCode, endpoint, json_request, request},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -78,6 +78,10 @@ impl Api {
         let answer = self.http.last_answer(sent).await?;
         let mut answer: Value = match answer.json() {
             Ok(answer) => answer,
+            Err(_) if answer.status() == StatusCode::UNAUTHORIZED => {
+                let message = "it does not know this token, or no longer".to_owned();
+                return Err(ApiError::Refused { code: "UNAUTHENTICATED".to_owned(), message });
+            }
             Err(_) if !answer.status().is_success() => {
                 return Err(DestinationError::Permanent(answer.message()).into());
             }

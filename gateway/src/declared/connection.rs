@@ -153,7 +153,7 @@ fn verdict(
         }
         Next::Propose(settings) => Verdict::Change { says: vec![format!("propose: {}", told(&settings))], step },
         Next::Accept(version, names) | Next::AcceptChange(version, names) => {
-            let mut says = says(&format!("accept version {version} of the settings"), "which says");
+            let mut says = says(&format!("accept version {version} of the settings"), "which are then");
             if !names.is_empty() {
                 says.push(format!("add the advertiser names {}", listed(&names)));
             }

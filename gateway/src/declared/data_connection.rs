@@ -45,7 +45,13 @@ fn made(planning: &Planning<'_>, wanted: &DataConnection, present: Option<&Prese
         let why = "acknowledge that the people in the data have consented to its use (CONSENT_MISSING)";
         return Verdict::Cannot(why.to_owned());
     }
-    let says = vec![format!("from {}, which is uploaded", upload.file.display())];
+    let access = wanted.access.unwrap_or(Access::Private);
+    let categories = wanted.categories.as_deref().filter(|categories| !categories.is_empty());
+    let says = vec![
+        format!("from {}, which is uploaded", upload.file.display()),
+        format!("mapping: {}", spelt(&wanted.mapping)),
+        format!("access {}, categories: {}", spelt(&access), categories.map_or_else(|| "none".to_owned(), listed)),
+    ];
     let step = match present {
         Some(account) => Step::Upload(file, &CREATE, input(wanted, &account.profile.id)),
         None => Step::Later,

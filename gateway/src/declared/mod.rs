@@ -52,7 +52,7 @@ impl Asked {
     fn api(&self) -> Result<Api, Box<dyn std::error::Error + Send + Sync>> {
         let token = match &self.token_file {
             Some(path) => fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
-            None => env::var(TOKEN_VARIABLE).map_err(|_| {
+            None => env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty()).ok_or_else(|| {
                 format!(
                     "a token is needed: put it into the environment variable {TOKEN_VARIABLE}, or name a --token-file"
                 )

@@ -37,7 +37,7 @@ fn holds(of: &str, made: usize, input: fn(&[u8])) {
         let took = begin.elapsed();
         if took < LONGEST { Ok(()) } else { Err(format!("{took:?}")) }
     };
-    let tried = Check::new().seed(SEED).iters(made).shrink_iters(100).run_with(m::vec(m::u8()), kept(of), in_time);
+    let tried = Check::new().seed(SEED).iters(made).max_shrink_iters(100).run_with(m::vec(m::u8()), kept(of), in_time);
     tried.unwrap_or_else(|failure| panic!("{failure}"));
     assert!(peak_mebibytes().is_none_or(|peak| peak < MOST_MEBIBYTES), "{:?} MiB", peak_mebibytes());
 }
