@@ -2,6 +2,7 @@
 
 use crate::{
     audit::AuditCommand,
+    declared::{Apply, Export},
     demo,
     plugin_author::{Bench, Check, NewPlugin, Run},
     secrets::{
@@ -65,6 +66,13 @@ enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Set up what a file says: accounts, match keys, members, data connections, destinations and connections
+    ///
+    /// It asks a gateway's API as anybody else does, prints a plan first, and deletes nothing. docs/setup-in-git.md says
+    /// more.
+    Apply(Apply),
+    /// Write such a file of what is there, without secrets
+    Export(Export),
     /// Destination plugins
     Plugin {
         /// A file of settings
@@ -127,8 +135,13 @@ pub fn main() -> ExitCode {
         let _ = rustix::process::setsid();
         return crate::destinations::worker::run_worker();
     }
-    match run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = match cli.command {
+        Command::Apply(apply) => apply.run(),
+        Command::Export(export) => export.run(),
+        command => run(command).map(|()| ExitCode::SUCCESS),
+    };
+    match outcome {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("entente: {error}");
             ExitCode::FAILURE
@@ -167,7 +180,7 @@ fn run(command: Command) -> Outcome {
             })
         }
         Command::Plugin { config, command } => plugin(config.as_deref(), command),
-        Command::PluginWorker => Ok(()),
+        Command::Apply(_) | Command::Export(_) | Command::PluginWorker => Ok(()),
     }
 }
 

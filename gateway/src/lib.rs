@@ -1,10 +1,13 @@
 //! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod alone;
 mod audit;
 mod background;
 pub mod cli;
 mod clock;
 mod consent;
+mod declared;
 mod demo;
 pub mod destinations;
 mod discover;
@@ -12,6 +15,8 @@ mod email_invites;
 mod endpoint;
 mod event_webhooks;
 mod figures;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gateway;
 mod graphql;
 mod http;
@@ -32,3 +37,8 @@ mod traces;
 mod trial;
 mod turns;
 mod work;
+
+/// An answer is many small values, made by one thread and dropped by another, which the usual allocator of Linux makes a third
+/// of the work: `cargo bench --workspace --bench page_of_connections`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

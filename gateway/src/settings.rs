@@ -3,7 +3,7 @@
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
 use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
-use entente_domain::{sign_in::Lifetimes, terms::LONGEST_VERSION};
+use entente_domain::{credit::Prices, sign_in::Lifetimes, terms::LONGEST_VERSION};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -20,7 +20,7 @@ use std::{
 pub const DEFAULTS: &str = include_str!("../entente.toml");
 
 /// Keys in the environment, which are no settings: settings may be printed.
-const KEYS: [&str; 2] = ["gateway_key", "new_gateway_key"];
+const KEYS: [&str; 3] = ["gateway_key", "new_gateway_key", "token"];
 
 /// Networks, written with commas between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -167,6 +167,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged.
     pub log: String,
+    /// Credits for a million inputs.
+    pub prices: Prices,
 }
 
 /// Settings that cannot be used.

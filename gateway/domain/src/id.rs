@@ -87,4 +87,10 @@ ids! {
     GenerationId,
     /// A line of the audit log.
     AuditEntryId,
+    /// What credits are reserved for: the id of the job, the sent audience, the delivery or the report.
+    WorkId,
+    /// A line of a wallet's ledger.
+    CreditEntryId,
+    /// A line of an account's daily table of credits.
+    CreditActivityId,
 }

@@ -12,6 +12,7 @@ pub mod audit_chain;
 pub mod connect_code;
 pub mod connection;
 pub mod conversion_event;
+pub mod credit;
 pub mod crosswalk;
 pub mod data_connection;
 pub mod deletion;

@@ -77,6 +77,10 @@ pub enum Code {
     MailUnavailable,
     /// A limit of this gateway is reached.
     LimitReached,
+    /// The account's credits do not suffice.
+    InsufficientCredits,
+    /// By the settings the other side pays, and its credits do not suffice.
+    OtherSideCannotPay,
 }
 
 /// Why something was not done: a stable code, the input field that it is about (a path; empty when it is about the

@@ -245,6 +245,20 @@ pub fn start(report: &Report, now: Timestamp) -> Result<Report, Refusal> {
     Ok(Report { status: ReportStatus::Running, version: report.version + 1, updated_at: now, ..report.clone() })
 }
 
+/// A report that was computed is frozen, and spends ε of the pair's budget.
+pub fn finish(report: &Report, epsilon: f64, now: Timestamp) -> Result<Report, Refusal> {
+    not_over(report)?;
+    Ok(Report {
+        status: ReportStatus::Finished,
+        failure: None,
+        epsilon,
+        finished_at: Some(now),
+        version: report.version + 1,
+        updated_at: now,
+        ..report.clone()
+    })
+}
+
 /// A report that cannot run; the reason is a sentence.
 pub fn fail(report: &Report, reason: &str, now: Timestamp) -> Result<Report, Refusal> {
     not_over(report)?;

@@ -62,7 +62,7 @@ pub enum ActivationPayer {
     Owner,
     /// The recipient pays.
     Recipient,
-    /// Each pays for its own.
+    /// Each pays its own half.
     EachOwn,
 }
 

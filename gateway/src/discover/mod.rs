@@ -17,7 +17,7 @@ use entente_domain::{
     audience::Audience,
     connection::Connection,
     discover::{self, Answer, Choice, NotPicked, Rated, Shown, Unavailable},
-    release::{self, KeyCount, Rules},
+    release::{self, Figure, KeyCount, Rules},
     settings::Settings,
     slot::Slot,
 };
@@ -186,11 +186,16 @@ impl Discovery {
         Ok(Ok(audiences.into_iter().zip(of_audiences).map(rate).collect()))
     }
 
-    /// Which keys meet the threshold when an audience of mine is sent, whole or within audiences of theirs.
-    pub async fn released_keys(&self, audience: Slot, within: &[Slot]) -> Result<Vec<(MatchKey, bool)>, DiscoverError> {
+    /// Whom an audience of mine reaches by each key when it is sent, whole or within audiences of theirs; nothing by keys that
+    /// do not meet the threshold.
+    pub async fn released_keys(
+        &self,
+        audience: Slot,
+        within: &[Slot],
+    ) -> Result<Vec<(MatchKey, Option<Figure>)>, DiscoverError> {
         let counts = self.count(Selection::Any(vec![audience]), vec![target_of(within)]).await?;
         let keys = counts.of_targets.into_iter().flatten();
-        Ok(keys.map(|k| (k.key.clone(), release::released(&k, self.rules).is_some())).collect())
+        Ok(keys.map(|k| (k.key.clone(), release::released(&k, self.rules))).collect())
     }
 
     /// My selection; an id that is not one of mine is refused.

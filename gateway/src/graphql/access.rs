@@ -122,6 +122,18 @@ pub fn checked_key(key: Option<String>) -> Result<Option<String>, Refusal> {
     key.map(|k| entente_domain::refusal::text("idempotencyKey", &k, 1, 100)).transpose()
 }
 
+/// What the operator changes of an account, with the client's key. The account's audit log says so.
+pub fn creation_by_operator(
+    ctx: &Context<'_>,
+    account: AccountId,
+    action: &'static str,
+    idempotency_key: Option<String>,
+) -> Result<Result<Change, Refusal>> {
+    let change = change_outside_accounts(ctx, action)?;
+    let (account, subject) = (Some(account), Some(Subject::Account(account)));
+    Ok(checked_key(idempotency_key).map(|key| Change { account, subject, idempotency_key: key, ..change }))
+}
+
 /// What the operator, or a user outside all accounts, changes.
 pub fn change_outside_accounts(ctx: &Context<'_>, action: &'static str) -> Result<Change> {
     Ok(Change {

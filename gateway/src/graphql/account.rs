@@ -8,6 +8,7 @@ use crate::graphql::{
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
     connection::{Connection, ConnectionPage, ConnectionState},
     cost::{cost, list_size, sized, slicing_by},
+    credit::{self, CreditActivity, CreditActivityPage, Wallet},
     crosswalk::{Crosswalk, CrosswalkPage},
     data_connection::{DataConnection, DataConnectionPage},
     deletion::{self, DeletionPreview, PREVIEW},
@@ -24,7 +25,7 @@ use crate::graphql::{
     member::{Member, MemberPage},
     page::{self, page},
     report::{Report, ReportPage},
-    scalar::SafeInt,
+    scalar::{Date, SafeInt},
     sent_audience::{SentAudience, SentAudiencePage},
 };
 use crate::secrets::purpose;
@@ -37,7 +38,7 @@ use entente_domain::{
     deletion::{Target, account_may_go},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
-use entente_store::{AudienceFilter, ConnectionFilter, PageRequest, SentAudienceFilter};
+use entente_store::{AudienceFilter, ConnectionFilter, CreditActivityFilter, PageRequest, SentAudienceFilter};
 
 /// What a collaborator is. Fixed once the account exists.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -486,6 +487,41 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().event_webhooks_of_account(self.0.id, request).await.map_err(fault)?;
         Ok(EventWebhookPage::of(page, EventWebhook))
+    }
+
+    /// The credits that it has.
+    async fn wallet(&self, ctx: &Context<'_>) -> Result<Wallet> {
+        self.authorised(ctx, Act::Read)?;
+        credit::wallet(ctx, self.0.id).await
+    }
+
+    /// What its work came to on each UTC day, and what it paid, newest first.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn credit_activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only from this UTC day on.")] from: Option<Date>,
+        #[graphql(desc = "Only until this UTC day, which is included.")] until: Option<Date>,
+        #[graphql(desc = "Only what was done in this connection.")] connection_id: Option<ID>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<CreditActivityPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let account = self.0.id;
+        let connection = match connection_id {
+            Some(id) => Some(credit::connection(ctx, account, &id).await?),
+            None => None,
+        };
+        let filter = CreditActivityFilter { from: from.map(|day| day.0), until: until.map(|day| day.0), connection };
+        let page = gateway(ctx).store().credit_activity(account, filter, request).await.map_err(fault)?;
+        Ok(CreditActivityPage::of(page, |row| CreditActivity { account, row }))
     }
 
     /// Work that runs or ran for it, newest first.

@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::{authorise, change, creation, gateway, loaders, now},
         cost::{list_size, sized, slicing_by},
+        credit::Purse,
         delivery::{Delivery, DeliveryPage},
         destination::Destination,
         fault::{allow, fault, payload, refused},
@@ -261,6 +262,7 @@ impl ActivationMutation {
         let deliver_as = allow!(deliver_as);
         let change = allow!(creation(ctx, authorised, "activateAudience", input.idempotency_key)?);
         let (id, at, by, on) = (ActivationId::new(), change.now, authorised.account, input.on.0);
+        let purse = Purse::of(ctx, by, sent).await?;
         let rule = move |loaded: &LoadedActivation| {
             if loaded.sent.receiver != by {
                 return Err(Refusal::not_found("received audience").at("sentAudienceId"));
@@ -271,6 +273,7 @@ impl ActivationMutation {
             let delivered = (deliver_as, loaded.crosswalks.as_slice());
             let made = activation::activate(id, so_far, by, destination, delivered, on, at)?;
             let scheduled = NewEvent::of_account(by, AccountEventKind::ActivationScheduled, Subject::Activation(id));
+            purse.covers_delivery(&loaded.sent)?;
             let job = deliver::job(&made, at);
             Ok(Outcome::of(made).events([scheduled]).job(job))
         };

@@ -21,10 +21,11 @@ use crate::{
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, DataConnectionId, MatchKey, Refusal, UploadId,
+    AccountId, DataConnectionId, JobId, MatchKey, Refusal, UploadId,
     access::Act,
     account::Account,
     audience::{ConnectionAccess as Access, MetadataVisibility, VisibilityChange},
+    credit,
     data_connection::{
         self, AudienceSource as DomainAudienceSource, DataConnection as Row, DataConnectionStatus as DomainStatus,
         Mapping as DomainMapping, NewDataConnection,
@@ -314,11 +315,13 @@ impl DataConnectionMutation {
             consent_acknowledged: input.consent_acknowledged,
         };
         let (id, at, by) = (DataConnectionId::new(), change.now, actor_name(change.actor));
+        let job = refresh::job(account, id, upload, at);
+        let reserved = reserved(ctx, account, upload, job.id).await?;
         let rule = move |owner: &Account| {
             let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
             let created = data_connection::create(id, account, &keys, new, &by, at)?;
             let event = event(account, AccountEventKind::DataConnectionCreated, id);
-            Ok(Outcome::of(created).events([event]).job(refresh::job(account, id, upload, at)))
+            Ok(Outcome::of(created).events([event]).job(job).credits(reserved))
         };
         let store = gateway(ctx).store();
         let created =
@@ -342,9 +345,11 @@ impl DataConnectionMutation {
         let (at, account) = (change.now, authorised.account);
         let job = refresh::job(account, id, upload, at);
         let job_id = job.id;
+        let reserved = reserved(ctx, account, upload, job_id).await?;
         let rule = move |loaded: &LoadedDataConnection| {
             own(loaded, account)?;
-            Ok(Outcome::of(data_connection::sourced_again(&loaded.data_connection, at)).job(job))
+            let next = data_connection::sourced_again(&loaded.data_connection, at);
+            Ok(Outcome::of(next).job(job).credits(reserved))
         };
         let store = gateway(ctx).store();
         let changed = store.change_data_connection(change, id, Some(upload), Box::new(rule)).await.map_err(fault)?;
@@ -373,6 +378,14 @@ impl DataConnectionMutation {
         allow!(deleted.map_err(about_data_connection));
         Ok(DeleteDataConnectionPayload { deleted_data_connection_id: Some(global(id)), user_errors: vec![] })
     }
+}
+
+/// The credits that are reserved for sourcing an upload.
+async fn reserved(ctx: &Context<'_>, account: AccountId, upload: UploadId, job: JobId) -> Result<credit::Command> {
+    let found = gateway(ctx).store().uploads_by_ids(&[upload]).await.map_err(fault)?;
+    // One that is not there, or not the account's, is refused.
+    let bytes = found.get(&upload).map_or(0, |upload| upload.bytes_received);
+    Ok(credit::Command::Reserve(credit::of_refresh(&gateway(ctx).settings.prices, account, job, bytes)))
 }
 
 /// A data connection of others reads like none.

@@ -311,10 +311,26 @@ pub fn cursor(number: i64) -> String {
 /// The number of the event at a cursor; `None` when it is none.
 pub fn parse_cursor(text: &str) -> Option<i64> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-    decoded.strip_prefix('e')?.parse().ok().filter(|n| *n >= 0)
+    // A number can be written in several ways, a cursor in one.
+    decoded.strip_prefix('e')?.parse().ok().filter(|n| *n >= 0 && cursor(*n) == text)
 }
 
 fn expired() -> Error {
     Error::new("This cursor is older than what is kept (90 days). Read the lists anew and subscribe without `after`.")
         .extend_with(|_, e| e.set("code", "CURSOR_EXPIRED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_one_cursor() {
+        for number in [0, 7, i64::MAX] {
+            assert_eq!(parse_cursor(&cursor(number)), Some(number));
+        }
+        for written in ["e-1", "e+7", "e07", "e 7", "e", "7", "e9223372036854775808"] {
+            assert_eq!(parse_cursor(&URL_SAFE_NO_PAD.encode(written)), None, "{written}");
+        }
+    }
 }

@@ -78,6 +78,10 @@ pub enum UserErrorCode {
     MailUnavailable,
     /// A limit of this gateway is reached.
     LimitReached,
+    /// The account's credits do not suffice.
+    InsufficientCredits,
+    /// By the settings the other side pays, and its credits do not suffice.
+    OtherSideCannotPay,
 }
 
 /// A refusal: nothing was changed, and this is why.

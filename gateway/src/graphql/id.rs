@@ -70,7 +70,9 @@ pub fn parse(id: &str) -> Option<(String, Uuid)> {
     }
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
     let (type_name, uuid) = text.split_once(':')?;
-    Some((type_name.to_owned(), Uuid::try_parse(uuid).ok()?))
+    let uuid = Uuid::try_parse(uuid).ok()?;
+    // A UUID can be written in several ways, an id in one.
+    (global_as(type_name, uuid).as_str() == id).then(|| (type_name.to_owned(), uuid))
 }
 
 /// The id of an object of this type. What is malformed or of another type reads like an object that does not exist.
@@ -89,4 +91,18 @@ pub fn local_as<I: Global>(id: &ID, type_name: &str, noun: &str, field: &str) ->
 /// The same for a list.
 pub fn locals<I: Global>(ids: &[ID], field: &str) -> Result<Vec<I>, Refusal> {
     ids.iter().map(|id| local(id, field)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_has_one_id() {
+        let uuid = Uuid::from_u128(0x0191_f6a0_0000_7000_8000_0000_0000_00ab);
+        assert_eq!(parse(&global_as("Job", uuid)), Some(("Job".to_owned(), uuid)));
+        for written in [uuid.hyphenated().to_string(), uuid.urn().to_string(), format!("{:X}", uuid.simple())] {
+            assert_eq!(parse(&URL_SAFE_NO_PAD.encode(format!("Job:{written}"))), None, "{written}");
+        }
+    }
 }

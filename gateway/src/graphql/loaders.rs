@@ -31,6 +31,10 @@ use std::{
     sync::Arc,
 };
 
+/// How often a loader lets others ask before it reads. All fields that can ask now do so in the first of these turns; the
+/// second is for those that another loader has just answered.
+const TURNS: usize = 2;
+
 type Answers<K, V> = BoxFuture<'static, Result<HashMap<K, V>, StoreError>>;
 
 /// One statement that answers many keys.
@@ -39,8 +43,9 @@ pub struct Statement<K, V> {
     read: fn(Store, Vec<K>) -> Answers<K, V>,
 }
 
-/// What a loader answers for a key: a value, that there is none, or that the database failed.
-type Answer<V> = Result<Option<V>, Arc<StoreError>>;
+/// What a loader answers for a key: a value, that there is none, or that the database failed. The crate clones it for who
+/// asks, which is to cost nothing.
+type Answer<V> = Result<Option<Arc<V>>, Arc<StoreError>>;
 
 impl<K, V> BatchFn<K, Answer<V>> for Statement<K, V>
 where
@@ -49,7 +54,7 @@ where
 {
     async fn load(&mut self, keys: &[K]) -> HashMap<K, Answer<V>> {
         match (self.read)(self.store.clone(), keys.to_vec()).await {
-            Ok(mut found) => keys.iter().map(|k| (*k, Ok(found.remove(k)))).collect(),
+            Ok(mut found) => keys.iter().map(|k| (*k, Ok(found.remove(k).map(Arc::new)))).collect(),
             Err(error) => {
                 let error = Arc::new(error);
                 keys.iter().map(|k| (*k, Err(error.clone()))).collect()
@@ -66,7 +71,7 @@ where
     K: Eq + Hash + Copy + Send + Sync + Debug,
     V: Clone + Send + Sync,
 {
-    Loader::new(Statement { store: store.clone(), read })
+    Loader::new(Statement { store: store.clone(), read }).with_yield_count(TURNS)
 }
 
 /// Loads one value.
@@ -75,7 +80,7 @@ where
     K: Eq + Hash + Copy + Send + Sync + Debug,
     V: Clone + Send + Sync,
 {
-    loader.try_load(key).await.map_err(fault)?.map_err(fault)
+    Ok(loader.try_load(key).await.map_err(fault)?.map_err(fault)?.map(Arc::unwrap_or_clone))
 }
 
 /// Whose lists are asked for, each once, and the most that is asked for of one.

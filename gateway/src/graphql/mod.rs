@@ -14,6 +14,7 @@ mod collaborator;
 mod connection;
 mod conversion_event;
 pub mod cost;
+mod credit;
 mod crosswalk;
 mod data_connection;
 mod deletion;
@@ -34,9 +35,9 @@ mod loaders;
 mod match_key;
 mod member;
 mod node;
-mod page;
+pub mod page;
 mod partner_audience;
-mod picture;
+pub mod picture;
 mod project;
 mod refresh;
 mod report;
@@ -94,6 +95,7 @@ pub struct Mutation(
     sent_audience::SentAudienceMutation,
     activation::ActivationMutation,
     event_webhook::EventWebhookMutation,
+    credit::CreditMutation,
 );
 
 /// The schema.

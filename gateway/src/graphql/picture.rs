@@ -17,15 +17,21 @@ pub fn logo(svg: &str) -> Result<String, Refusal> {
     if depth(svg) > DEEPEST_LOGO {
         return Err(Refusal::invalid("logo", "A logo nests at most 100 elements deep."));
     }
+    let clean = filtered(svg).ok_or_else(|| Refusal::invalid("logo", "This is not an SVG."))?;
+    // The filter takes prefixes away, and with them what says that the elements are those of an SVG.
+    if filtered(&clean).is_none() {
+        return Err(Refusal::invalid("logo", "Save the SVG with elements that have no prefix."));
+    }
+    Ok(clean)
+}
+
+/// What is left of an SVG once all that could hurt is out; `None` where it is none.
+fn filtered(svg: &str) -> Option<String> {
     let mut filter = svg_hush::Filter::new();
     filter.set_data_url_filter(svg_hush::data_url_filter::allow_standard_images);
     let mut clean = Vec::new();
-    filter.filter(svg.as_bytes(), &mut clean).map_err(|_| Refusal::invalid("logo", "This is not an SVG."))?;
-    let clean = String::from_utf8(clean).map_err(|_| Refusal::invalid("logo", "This is not an SVG."))?;
-    if !clean.contains("<svg") {
-        return Err(Refusal::invalid("logo", "This is not an SVG."));
-    }
-    Ok(clean)
+    filter.filter(svg.as_bytes(), &mut clean).ok()?;
+    String::from_utf8(clean).ok().filter(|clean| clean.contains("<svg"))
 }
 
 /// How deep elements nest at most, guessed from tags alone: at least as deep as they do.
@@ -82,7 +88,8 @@ mod tests {
     fn what_is_no_picture_is_refused() {
         assert!(logo(&"<svg>".repeat(50_000)).is_err());
         assert_eq!(depth("<?xml?><svg><!-- a --><g><rect/><g/></g><path></path></svg>"), 2);
-        for text in ["", "not svg", "<html></html>", "<svg"] {
+        let prefixed = r#"<s:svg xmlns:s="http://www.w3.org/2000/svg"><s:path d="M0 0"/></s:svg>"#;
+        for text in ["", "not svg", "<html></html>", "<svg", prefixed] {
             assert!(logo(text).is_err(), "{text:?}");
         }
         assert!(header("????").is_err());

@@ -21,6 +21,7 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     AccountId, CampaignId, Code, ProjectId, Refusal, ReportId,
     access::Act,
+    credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet as DataSetRow,
     project::Campaign as CampaignRow,
@@ -360,10 +361,13 @@ impl ReportMutation {
         let (id, by) = (ReportId::new(), authorised.account);
         let draft = allow!(report::schedule(id, by, project, new, change.now));
         let known = allow!(Known::about(ctx, &draft).await?);
+        let (prices, threshold) = (gateway(ctx).settings.prices, gateway(ctx).settings.threshold);
         let rule = move |loaded: &LoadedProject, campaigns: &[CampaignRow]| {
             let scheduled = known.checked(draft, loaded, campaigns)?;
             let job = job::job(&scheduled);
-            Ok(Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job))
+            let reserved = credit::of_report(&prices, &scheduled, &loaded.connection, threshold);
+            let outcome = Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job);
+            Ok(outcome.credits(credit::Command::Reserve(reserved)))
         };
         let created = gateway(ctx).store().create_report(change, id, project, Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);

@@ -26,6 +26,7 @@ use entente_domain::{
     access::Act,
     activation::{self, NewSend, Recurrence, SentAudience as Row},
     connection::State,
+    credit,
     discover::{self, Answer, Choice, Unavailable},
     event::{AccountEventKind, Subject},
     project::{self, Missing},
@@ -273,6 +274,7 @@ impl SentAudienceMutation {
         let change = allow!(creation(ctx, authorised, "sendAudience", input.idempotency_key)?);
         let (id, at, by) = (SentAudienceId::new(), change.now, authorised.account);
         let counted = count(ctx, by, project, &new).await?;
+        let prices = gateway(ctx).settings.prices;
         let (audience, within) = (new.audience, new.within.clone());
         let rule = move |loaded: &LoadedSend| {
             let sent = checked(loaded, id, by, new, at)?;
@@ -282,7 +284,11 @@ impl SentAudienceMutation {
             project::require_ready(&counted.missing)?;
             activation::all_keys_released(&counted.released)?;
             let events = sending::events(&sent, AccountEventKind::AudienceSent);
-            Ok(Outcome::of(sent).events(events))
+            // It was counted already: what is reserved is settled at once.
+            let reserved = credit::of_send(&prices, &sent, &loaded.connection, counted.reached);
+            let settled = credit::Command::Settle { work: reserved.work, inputs: counted.reached };
+            let outcome = Outcome::of(sent).events(events);
+            Ok(outcome.credits(credit::Command::Reserve(reserved)).credits(settled))
         };
         let store = gateway(ctx).store();
         let created =
@@ -334,6 +340,8 @@ fn checked(
 struct CountedSend {
     missing: Vec<Missing>,
     released: Vec<(Key, bool)>,
+    /// People whom it reaches, by all keys, as they are released.
+    reached: u64,
 }
 
 /// Counts what a send needs counted. `None` when the rules refuse it anyway; then nothing is counted.
@@ -356,5 +364,7 @@ async fn count(ctx: &Context<'_>, by: AccountId, project: ProjectId, new: &NewSe
     let opened = Discovery::open(gateway, &loaded.connection, settings, by, sent.match_keys).await.map_err(fault)?;
     let within: Vec<_> = loaded.within.iter().map(|a| a.slot).collect();
     let released = opened.released_keys(audience.slot, &within).await.map_err(unanswered)?;
-    Ok(Some(CountedSend { missing, released }))
+    let reached = released.iter().filter_map(|(_, figure)| figure.map(|f| f.value)).sum();
+    let released = released.into_iter().map(|(key, figure)| (key, figure.is_some())).collect();
+    Ok(Some(CountedSend { missing, released, reached }))
 }

@@ -8,7 +8,7 @@ pub mod documents;
 mod email_invites;
 pub mod graphiql;
 mod graphql;
-mod graphql_request;
+pub mod graphql_request;
 mod oauth;
 mod page;
 mod patient;

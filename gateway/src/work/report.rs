@@ -10,6 +10,7 @@ use chrono::{NaiveTime, TimeDelta};
 use entente_domain::{
     Code, EventDataSetId, JobId, ReportId,
     connection::State,
+    credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet,
     report::{self, Report, ReportStatus},
@@ -128,7 +129,7 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
     });
     match counting.await.map_err(Fault::new)? {
         Ok(_) if !still_there(task, &plan).await? => Ok(Ended::Later(task.change(KIND, subject(running)).now)),
-        Ok(result) => freeze(task, running, &plan, &result).await,
+        Ok(result) => freeze(task, running, (settings, &plan), &result).await,
         Err(MeasureFault::Stopped) => Ok(Ended::HandedBack),
         Err(MeasureFault::Definition { reason }) => {
             fail(task, running.id, &format!("It cannot be computed: {reason}.")).await
@@ -145,17 +146,26 @@ async fn still_there(task: &Task, plan: &Plan) -> Result<bool, Fault> {
     Ok(read.iter().all(|d| found.get(&d.id) == Some(d)))
 }
 
-/// Stores the result, once, with what it spends of the budget.
-async fn freeze(task: &Task, running: &Report, plan: &Plan, result: &measure::Report) -> Result<Ended, Fault> {
+/// Stores the result, once, with what it spends of the budget and what is paid for it.
+async fn freeze(
+    task: &Task,
+    running: &Report,
+    (settings, plan): (&Settings, &Plan),
+    result: &measure::Report,
+) -> Result<Ended, Fault> {
     let change = task.change(KIND, subject(running));
+    let (shown, threshold) = (result.summary.total.impressions.value(), task.gateway.settings.threshold);
     let finished = FinishedReport {
         result: serde_json::to_value(result).map_err(Fault::new)?,
         epsilon: result.epsilon_spent,
         pair: [running.account, plan.runner],
         quarter: report::quarter(change.now.date_naive()),
         budget: task.gateway.settings.privacy_budget_per_quarter,
+        inputs: credit::inputs_of_report(running.account, plan.runner, settings.counts, shown, threshold),
     };
     match task.gateway.store().finish_report(change, running.id, finished, vec![]).await? {
+        // It could not be paid.
+        Ok(Report { status: ReportStatus::Failed, failure, .. }) => Ok(Ended::Failed(failure.unwrap_or_default())),
         Ok(_) => Ok(Ended::Done),
         Err(refusal) if refusal.code == Code::BudgetExhausted => fail(task, running.id, &refusal.message).await,
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),

@@ -53,6 +53,7 @@ async fn too_old(gateway: &Gateway) -> Result<(), Fault> {
     store.delete_expired_invitations(now).await?;
     store.delete_old_email_invites(now).await?;
     deliver::clean_up(gateway).await?;
+    store.release_abandoned_credits(now).await?;
     expired_uploads(gateway).await
 }
 

@@ -1,6 +1,9 @@
 //! What a change of state is made of.
 
-use entente_domain::{AccountId, JobId, Refusal, Timestamp, access::Actor, event::NewEvent, event::Subject};
+use entente_domain::{
+    AccountId, JobId, Refusal, Timestamp, access::Actor, credit::Command as CreditCommand, event::NewEvent,
+    event::Subject,
+};
 
 /// Who changes what, for whom, and when. What the audit log keeps.
 #[derive(Clone, Debug)]
@@ -30,12 +33,14 @@ pub struct Outcome<T> {
     pub events: Vec<NewEvent>,
     /// What runs later.
     pub jobs: Vec<NewJob>,
+    /// What becomes of credits. What cannot be paid is refused, and with it all of the change.
+    pub credits: Vec<CreditCommand>,
 }
 
 impl<T> Outcome<T> {
     /// A new state from which nothing follows.
     pub fn of(value: T) -> Self {
-        Self { value, events: Vec::new(), jobs: Vec::new() }
+        Self { value, events: Vec::new(), jobs: Vec::new(), credits: Vec::new() }
     }
 
     /// The same with further events.
@@ -52,9 +57,16 @@ impl<T> Outcome<T> {
         self
     }
 
+    /// The same with something that becomes of credits.
+    #[must_use]
+    pub fn credits(mut self, command: CreditCommand) -> Self {
+        self.credits.push(command);
+        self
+    }
+
     /// The same with another value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Outcome<U> {
-        Outcome { value: f(self.value), events: self.events, jobs: self.jobs }
+        Outcome { value: f(self.value), events: self.events, jobs: self.jobs, credits: self.credits }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The page as somebody writes it by hand who needs nothing else: axum, tokio-postgres, serde_json, the gateway's SQL.
 
-use crate::{page::shown_size, peers::LIMITS};
+use crate::{bare_graphql, page::shown_size, peers::LIMITS};
 use axum::{
     Router,
     extract::{Path, State},
     http::header,
     response::IntoResponse,
-    routing::get,
+    routing::{get, post_service},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -43,41 +43,41 @@ const AUDIENCES: &str = "SELECT audiences.id, audiences.account_id, audiences.da
     ORDER BY id DESC LIMIT $2) AS audiences ORDER BY audiences.id DESC";
 
 #[derive(Serialize)]
-struct Page<'a> {
-    connections: Vec<Connection<'a>>,
+pub struct Page<'a> {
+    pub connections: Vec<Connection<'a>>,
 }
 
 #[derive(Serialize)]
-struct Connection<'a> {
-    id: &'a str,
-    state: &'a str,
-    partner: Partner<'a>,
-    projects: Vec<Project<'a>>,
+pub struct Connection<'a> {
+    pub id: &'a str,
+    pub state: &'a str,
+    pub partner: Partner<'a>,
+    pub projects: Vec<Project<'a>>,
 }
 
 #[derive(Serialize)]
-struct Partner<'a> {
-    id: &'a str,
-    name: &'a str,
-    role: &'a str,
-    industry: &'a str,
-    audiences: Vec<Audience<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Project<'a> {
-    id: &'a str,
-    name: &'a str,
-    created_at: DateTime<Utc>,
+pub struct Partner<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub role: &'a str,
+    pub industry: &'a str,
+    pub audiences: Vec<Audience<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Audience<'a> {
-    id: &'a str,
-    name: &'a str,
-    identity_count: Option<u64>,
+pub struct Project<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Audience<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub identity_count: Option<u64>,
 }
 
 type Parameter<'a> = &'a (dyn ToSql + Sync);
@@ -105,7 +105,8 @@ impl Reader {
         }
     }
 
-    async fn page(&self, viewer: &str) -> Result<Vec<u8>, tokio_postgres::Error> {
+    /// Reads the page, and makes what is wanted of it.
+    async fn page<T>(&self, viewer: &str, made: impl FnOnce(Page<'_>) -> T) -> Result<T, tokio_postgres::Error> {
         let [connections, projects, audiences] = LIMITS;
         let page = self.client.query(&self.connections, &[&viewer, &connections]).await?;
         let ids: Vec<&str> = page.iter().map(|row| row.get("id")).collect();
@@ -121,8 +122,7 @@ impl Reader {
         let accounts: HashMap<&str, &Row> = accounts.iter().map(|row| (row.get("id"), row)).collect();
         let (projects, audiences) = (by(&projects, "connection_id"), by(&audiences, "account_id"));
         let connection = |row| connection(row, viewer, &accounts, &projects, &audiences);
-        let page = Page { connections: page.iter().map(connection).collect() };
-        Ok(serde_json::to_vec(&page).unwrap())
+        Ok(made(Page { connections: page.iter().map(connection).collect() }))
     }
 }
 
@@ -168,9 +168,17 @@ fn connection<'a>(
 }
 
 /// As many connections to the database as the others have, taken in turn.
-struct Readers {
+pub struct Readers {
     all: Vec<Reader>,
     next: AtomicUsize,
+}
+
+impl Readers {
+    /// Reads the page of an account.
+    pub async fn page<T>(&self, viewer: &str, made: impl FnOnce(Page<'_>) -> T) -> T {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        self.all[turn].page(viewer, made).await.unwrap()
+    }
 }
 
 /// Serves until it is killed.
@@ -183,11 +191,12 @@ pub async fn serve() {
     let readers = Arc::new(Readers { all, next: AtomicUsize::new(0) });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());
-    axum::serve(listener, Router::new().route("/{viewer}", get(page)).with_state(readers)).await.unwrap();
+    let graphql = post_service(bare_graphql::service(readers.clone()));
+    let routes = Router::new().route("/{viewer}", get(page)).route("/graphql", graphql).with_state(readers);
+    axum::serve(listener, routes).await.unwrap();
 }
 
 async fn page(State(readers): State<Arc<Readers>>, Path(viewer): Path<String>) -> impl IntoResponse {
-    let turn = readers.next.fetch_add(1, Ordering::Relaxed) % readers.all.len();
-    let page = readers.all[turn].page(&viewer).await.unwrap();
+    let page = readers.page(&viewer, |page| serde_json::to_vec(&page).unwrap()).await;
     ([(header::CONTENT_TYPE, "application/json")], page)
 }

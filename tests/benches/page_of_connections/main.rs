@@ -1,5 +1,5 @@
 //! The same page of 50 connections with accounts, projects and audiences on PostgreSQL, by the gateway, by PostGraphile 5, by
-//! Mercurius 16, and by bare axum with the gateway's SQL. `cargo bench --workspace --bench page_of_connections`; takes some
+//! Mercurius 16, by bare async-graphql and by bare axum with the gateway's SQL. `cargo bench --workspace --bench page_of_connections`; takes some
 //! minutes. Needs Linux, PostgreSQL and npm, which installs the peers.
 //!
 //! The gateway checks a key in each request; the others are asked without one.
@@ -17,6 +17,7 @@ mod people;
 mod stories;
 
 mod bare_axum;
+mod bare_graphql;
 mod load;
 mod page;
 mod peers;
@@ -67,6 +68,7 @@ async fn compare() {
         Peer::gateway(&gateway, &world),
         Peer::postgraphile(&database, &world),
         Peer::mercurius(&database, &world),
+        Peer::bare_graphql(&database, &world),
         Peer::bare_axum(&database, &world),
     ];
     let backends = processor_time::Backends::of(&database).await;

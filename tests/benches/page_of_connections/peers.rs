@@ -33,6 +33,9 @@ const MERCURIUS: &str = "query Page($account: ID!, $connections: Int!, $projects
         partner { id name role industry audiences(first: $audiences) { id name identities } }
         projects(first: $projects) { id name createdAt } } } }";
 
+const BARE_GRAPHQL: &str = "query Page($account: ID!) { account(id: $account) { connections { id state
+    partner { id name role industry audiences { id name identityCount } } projects { id name createdAt } } } }";
+
 /// A server under test, or one that it is compared with. What the bench started ends with it.
 pub struct Peer {
     pub name: &'static str,
@@ -91,6 +94,21 @@ impl Peer {
             global_ids: false,
         };
         Self::of("bare axum", child, client().get(format!("{url}/{}", world.viewer_id())), shape)
+    }
+
+    /// What bare axum and async-graphql take together, without a rule and without a level that waits for another.
+    pub fn bare_graphql(database: &str, world: &World) -> Self {
+        let program = std::env::current_exe().unwrap();
+        let (child, url) = started(Command::new(program).arg(BARE).env("DATABASE_URL", database));
+        let shape = Shape {
+            connections: "/data/account/connections",
+            partner: "/partner",
+            projects: "/projects",
+            audiences: "/audiences",
+            global_ids: false,
+        };
+        let request = asked(&format!("{url}/graphql"), BARE_GRAPHQL, &world.viewer_id());
+        Self::of("async-graphql", child, request, shape)
     }
 
     fn of(name: &'static str, child: Child, request: reqwest::RequestBuilder, shape: Shape) -> Self {

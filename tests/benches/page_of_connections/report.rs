@@ -43,7 +43,7 @@ impl Figures {
         runs.database += database;
     }
 
-    /// Prints all of them. The first name is the gateway's, the last the bare server's.
+    /// Prints all of them. The first name is the gateway's, the last two are those of the bare servers.
     pub fn print(&self, names: &[&str], clients: &[usize]) {
         println!("clients | server          |   CPU ms |  database ms | answers/s |  p50 ms |  p99 ms");
         for &clients in clients {
@@ -70,7 +70,8 @@ impl Figures {
 
     fn print_ratios(&self, names: &[&str], clients: usize) {
         let of = |place: usize| &self.0[&(place, clients)];
-        let (bare, peers) = (names.len() - 1, 1..names.len() - 1);
+        let (bare, floor) = (names.len() - 1, names.len() - 2);
+        let peers = 1..floor;
         let cpu = |place: usize| of(place).each(of(place).server);
         let least = peers.clone().map(cpu).fold(f64::INFINITY, f64::min);
         let most = peers.map(|p| of(p).throughput()).fold(0.0, f64::max);
@@ -82,6 +83,15 @@ impl Figures {
             cpu(0) / cpu(bare),
             names[bare],
             of(0).throughput() / of(bare).throughput()
+        );
+        println!(
+            "           {0} itself takes {1:.2} times the CPU of {2}, which is {3:.2} of the CPU of the better peer; the \
+             gateway {4:.2} times that of {0}",
+            names[floor],
+            cpu(floor) / cpu(bare),
+            names[bare],
+            cpu(floor) / least,
+            cpu(0) / cpu(floor)
         );
     }
 }

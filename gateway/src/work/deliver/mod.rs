@@ -23,8 +23,9 @@ pub use abandoned::clean_up;
 use chrono::{NaiveTime, TimeDelta};
 use entente_destination::DestinationError;
 use entente_domain::{
-    ActivationId, JobId, Timestamp,
+    ActivationId, JobId, Refusal, Timestamp,
     activation::{Activation, ActivationStatus},
+    credit,
     delivery::Readiness,
     event::Subject,
 };
@@ -142,6 +143,9 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
     };
     let mut sink = Sink::open(task, &delivery, &target, &rows).await?;
+    if let Err(refusal) = reserve(task, sources, &delivery, sink.total_rows()).await? {
+        return outcome::end(task, sources, &delivery, Ending::Unpaid(refusal.message)).await;
+    }
     let order = order(task, sources, &delivery, target.settings, rows, sink.state()?);
     let stop = Stop::default();
     let (registry, of_type) = (task.gateway.destinations(), &target.destination_type);
@@ -175,6 +179,12 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Err(DeliveryError::Fault(fault)) => Err(Fault::new(fault)),
         Err(DeliveryError::Sink(error)) => Err(Fault::new(error)),
     }
+}
+
+/// Reserves the credits of a delivery once it is known how many rows it has, before the destination gets the first.
+async fn reserve(task: &Task, sources: &Sources, delivery: &Delivery, rows: u64) -> Result<Result<(), Refusal>, Fault> {
+    let reserved = credit::of_delivery(&task.gateway.settings.prices, delivery.id, &sources.sent, rows);
+    Ok(task.gateway.store().reserve_credits(reserved, crate::clock::now()).await?)
 }
 
 /// Leaves a delivery as it is until its destination has other credentials than those that were refused. It may have them

@@ -25,6 +25,8 @@ pub enum Ending {
     DestinationGone,
     /// A crosswalk that it is delivered through was deleted.
     CrosswalkGone,
+    /// The receiver's credits do not suffice, with what is said of that.
+    Unpaid(String),
     /// The destination refused for good, with what it said.
     Refused(String),
 }
@@ -35,7 +37,7 @@ impl Ending {
             Self::Delivered => DeliveryStatus::Delivered,
             Self::BelowThreshold => DeliveryStatus::SkippedBelowThreshold,
             Self::Cancelled => DeliveryStatus::Cancelled,
-            Self::AccessEnded | Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => {
+            Self::AccessEnded | Self::DestinationGone | Self::CrosswalkGone | Self::Unpaid(_) | Self::Refused(_) => {
                 DeliveryStatus::Failed
             }
         }
@@ -47,7 +49,9 @@ impl Ending {
             Self::BelowThreshold => ActivationStatus::SkippedBelowThreshold,
             Self::AccessEnded => ActivationStatus::AccessEnded,
             Self::Cancelled => ActivationStatus::Cancelled,
-            Self::DestinationGone | Self::CrosswalkGone | Self::Refused(_) => ActivationStatus::Failed,
+            Self::DestinationGone | Self::CrosswalkGone | Self::Unpaid(_) | Self::Refused(_) => {
+                ActivationStatus::Failed
+            }
         }
     }
 
@@ -57,7 +61,7 @@ impl Ending {
             Self::AccessEnded => Some("Access to the audience ended.".to_owned()),
             Self::DestinationGone => Some("The destination was deleted.".to_owned()),
             Self::CrosswalkGone => Some("The crosswalk that it is delivered through was deleted.".to_owned()),
-            Self::Refused(said) => Some(said.clone()),
+            Self::Unpaid(said) | Self::Refused(said) => Some(said.clone()),
         }
     }
 }

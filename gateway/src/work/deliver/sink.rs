@@ -97,6 +97,11 @@ impl Sink {
         &self.settings
     }
 
+    /// Rows of the delivery, whatever was acknowledged.
+    pub fn total_rows(&self) -> u64 {
+        self.total_rows
+    }
+
     /// What renews the settings in the database.
     fn renewing(&mut self, renewal: Renewal) -> RenewSettings {
         renewal.apply(&mut self.settings);

@@ -1,13 +1,10 @@
 //! A company that sources audiences, with a gateway of its own.
 
 use crate::{
-    destinations::{allow_list::AllowList, process::Workers, registry::Registry},
+    alone,
     gateway::Gateway,
     graphql::{id, operation_data},
     http::{request_id::RequestId, uploads::unseal},
-    identities::Identities,
-    rates::Rates,
-    secrets::{GatewayKey, KeyPlace, Secrets},
     settings::Settings,
     sources::opening,
     work::{LEASE, POOLS, Task, one},
@@ -18,9 +15,9 @@ use entente_domain::{
     access::{Actor, MemberRole, Viewer},
 };
 use entente_identity::encrypted::EncryptedWriter;
-use entente_store::{Change, Store, User};
+use entente_store::{Change, User};
 use serde_json::{Value, json};
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -35,15 +32,7 @@ pub struct Company {
 async fn gateway(data: &TempDir) -> Arc<Gateway> {
     let mut settings: Settings = toml::from_str(crate::settings::DEFAULTS).unwrap();
     settings.data = data.path().to_owned();
-    let store = Store::open(&settings.database()).await.unwrap();
-    let secrets = Secrets::open(&KeyPlace::Environment(GatewayKey::random()), &store).await.unwrap();
-    let allow_list = AllowList::new(data.path().join("plugins.toml"));
-    let destinations = Arc::new(Registry::new(vec![], allow_list, Workers::of_this_program().unwrap()));
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-    let rates = Rates::new(NonZeroU32::new(1_000).unwrap());
-    let identities = Identities::new(&settings, &secrets);
-    let address = "http://gateway.example".to_owned();
-    Gateway::new(settings, address, store, secrets, identities, destinations, rates, metrics)
+    alone::gateway(settings).await.unwrap()
 }
 
 impl Company {

@@ -6,6 +6,7 @@ mod audience;
 mod audit;
 mod connection;
 mod consent;
+mod credit;
 mod data_connection;
 mod delivery;
 mod destination;
@@ -29,6 +30,7 @@ pub use audience::{AudienceEdition, AudienceFilter};
 pub use audit::{ActorKind, AuditEntry, AuditFilter, AuditHead, AuditOutcome, VerifiedChain};
 pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use consent::{Consent, NewConsent};
+pub use credit::{CreditActivity, CreditActivityFilter};
 pub use data_connection::{
     LoadedDataConnection, NewRowFault, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
 };

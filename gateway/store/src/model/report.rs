@@ -27,4 +27,6 @@ pub struct FinishedReport {
     pub quarter: String,
     /// The whole budget of a pair and quarter.
     pub budget: f64,
+    /// The inputs that it is paid by.
+    pub inputs: u64,
 }

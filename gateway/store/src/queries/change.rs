@@ -1,8 +1,8 @@
 //! What every change of state writes besides the state.
 
-use super::{super::Conn, Read, audit, events, jobs};
+use super::{super::Conn, Read, audit, credits, events, jobs};
 use crate::{Change, Created, NewJob, Outcome, Wakeup, columns, error::Stop};
-use entente_domain::{AccountId, Code, Refusal, deletion::Deletion, event::NewEvent};
+use entente_domain::{AccountId, Code, Refusal, credit::Command as CreditCommand, deletion::Deletion, event::NewEvent};
 use tokio::sync::broadcast;
 
 /// A change that was made, before it is committed.
@@ -13,6 +13,7 @@ pub struct Done<T> {
     pub repeated: bool,
     events: Vec<NewEvent>,
     jobs: Vec<NewJob>,
+    credits: Vec<CreditCommand>,
     /// What the audit log keeps of it besides that it was done.
     details: Option<String>,
 }
@@ -20,7 +21,8 @@ pub struct Done<T> {
 impl<T> Done<T> {
     /// A change that was made now.
     pub fn now(outcome: Outcome<T>) -> Self {
-        Self { value: outcome.value, repeated: false, events: outcome.events, jobs: outcome.jobs, details: None }
+        let Outcome { value, events, jobs, credits } = outcome;
+        Self { value, repeated: false, events, jobs, credits, details: None }
     }
 
     /// The same of which the audit log keeps what went with it and what stayed.
@@ -30,7 +32,8 @@ impl<T> Done<T> {
 
     /// The same with another value for the caller.
     pub fn with<U>(self, value: U) -> Done<U> {
-        Done { value, repeated: self.repeated, events: self.events, jobs: self.jobs, details: self.details }
+        let Self { repeated, events, jobs, credits, details, .. } = self;
+        Done { value, repeated, events, jobs, credits, details }
     }
 
     /// Wakes who waits for what was written.
@@ -56,15 +59,17 @@ impl<Id> Done<Created<Id>> {
     /// It was created by an earlier request.
     pub fn repeated(id: Id) -> Self {
         let value = Created { id, repeated: true };
-        Self { value, repeated: true, events: Vec::new(), jobs: Vec::new(), details: None }
+        Self { value, repeated: true, events: vec![], jobs: vec![], credits: vec![], details: None }
     }
 }
 
-/// Writes the events, the jobs and the audit entry of a change.
+/// Writes the events, the jobs, the credits and the audit entry of a change.
 pub async fn record<T: Sync>(conn: &mut Conn, change: &Change, done: &Done<T>) -> Result<(), Stop> {
     jobs::enqueue(conn, &done.jobs, change.now).await?;
-    // Late, because others wait who act for the same account, and before the counters of events: who waits for the account's
-    // chain holds nothing then that other accounts wait for, and who holds a counter waits for no chain.
+    credits::obey(conn, done.credits.clone(), change.now).await?;
+    // Late, because others wait who act for the same account, and before the counters of events: who waits for the
+    // account's chain holds nothing then that other accounts wait for but a wallet, and who holds a counter waits for
+    // neither.
     audit::allowed(conn, change, done.details.clone()).await?;
     // Last, because it makes others wait who write events of the same accounts.
     events::append(conn, &done.events, change.now).await?;

@@ -163,7 +163,7 @@ pub async fn publish(
     };
     refreshes::end(conn, next.id.to_string(), &end, change.now).await?;
     let event = NewEvent::of_account(next.account, AccountEventKind::CrosswalkLoaded, Subject::Crosswalk(next.id));
-    Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
+    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![] }))
 }
 
 /// A load failed: the links that were there stay.

@@ -14,7 +14,9 @@ use crate::{
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::{ActivationId, Code, DeliveryId, Refusal, Timestamp, activation::Activation};
+use entente_domain::{
+    ActivationId, Code, DeliveryId, Refusal, Timestamp, WorkId, activation::Activation, credit::Command,
+};
 use std::collections::HashMap;
 
 /// How long a destination's reason may be, in characters.
@@ -254,7 +256,9 @@ pub async fn end(
         ..loaded.delivery
     };
     diesel::update(deliveries::table.find(id.to_string())).set(DeliveryRow::new(&delivery)?).execute(conn).await?;
-    Ok(Done::now(outcome.map(|_| delivery)))
+    let answered = delivery.added.saturating_add(delivery.removed).saturating_add(delivery.rejected);
+    let paid = Command::Settle { work: WorkId(id.0), inputs: answered };
+    Ok(Done::now(outcome.map(|_| delivery).credits(paid)))
 }
 
 /// Deliveries by id.

@@ -97,7 +97,7 @@ pub async fn rebuild(conn: &mut Conn, change: &Change, rebuilt: RebuiltGeneratio
     let RebuiltGeneration { account, built_from, generation, account_identities, audience_sizes } = rebuilt;
     switch(conn, account, built_from, generation, &account_identities, change.now).await?;
     audience_sizes::write(conn, account, &audience_sizes).await?;
-    Ok(Done::now(Outcome { value: (), events: Vec::new(), jobs }))
+    Ok(Done::now(Outcome { value: (), events: vec![], jobs, credits: vec![] }))
 }
 
 /// Makes a run the current one of its data connection.

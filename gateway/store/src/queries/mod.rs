@@ -15,6 +15,8 @@ pub mod cascade;
 pub mod change;
 pub mod connections;
 pub mod consents;
+pub mod credit_activity;
+pub mod credits;
 pub mod crosswalks;
 pub mod data_connections;
 pub mod dead_letters;

@@ -3,8 +3,9 @@
 use super::{super::Conn, Changed, Done, audiences, cascade, data_connections, generations, refreshes};
 use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, error::Stop};
 use entente_domain::{
-    AudienceId, Code, Refusal,
+    AudienceId, Code, Refusal, WorkId,
     audience::Audience,
+    credit::Command,
     data_connection::{DataConnection, DataConnectionStatus},
     event::{AccountEventKind, NewEvent, Subject},
 };
@@ -37,6 +38,7 @@ pub async fn publish(
         ..loaded.clone()
     };
     data_connections::write(conn, loaded.version, &next).await?;
+    let paid = Command::Settle { work: WorkId(publication.job.0), inputs: publication.read.accepted };
     let end = RefreshEnd {
         job: publication.job,
         read: publication.read,
@@ -47,7 +49,7 @@ pub async fn publish(
     refreshes::end(conn, next.id.to_string(), &end, change.now).await?;
     let event =
         NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshed, Subject::DataConnection(next.id));
-    Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
+    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![paid] }))
 }
 
 async fn replace_audiences(

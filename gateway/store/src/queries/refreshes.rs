@@ -176,7 +176,7 @@ pub async fn fail(
     end(conn, id.to_string(), &ended, change.now).await?;
     let event =
         NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshFailed, Subject::DataConnection(id));
-    Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
+    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![] }))
 }
 
 /// The history of a source goes with it.

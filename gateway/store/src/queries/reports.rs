@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, budgets, campaigns,
     change::swapped,
-    idempotency, jobs,
+    credits, idempotency, jobs,
     paging::page,
     projects,
     schema::reports,
@@ -17,7 +17,8 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    AccountId, Code, ProjectId, Refusal, ReportId, Timestamp,
+    AccountId, ProjectId, Refusal, ReportId, Timestamp, WorkId,
+    credit::Command,
     event::{AccountEventKind, NewEvent, Subject},
     project::Campaign,
     report::{self, Report, ReportStatus},
@@ -141,7 +142,8 @@ pub async fn delete(
     Ok(Done::now(outcome))
 }
 
-/// Freezes a report with its result and spends what it costs of the pair's budget, both or neither, once.
+/// Freezes a report with its result and spends what it costs of the pair's budget, both or neither, once. One that cannot be
+/// paid fails, and spends of the budget all the same: that there is too little tells something of what it found.
 pub async fn finish(
     conn: &mut Conn,
     change: &Change,
@@ -150,31 +152,42 @@ pub async fn finish(
     jobs: Vec<NewJob>,
 ) -> Changed<Report> {
     let report = for_change(conn, id).await?.report;
-    if matches!(report.status, ReportStatus::Finished | ReportStatus::Failed) {
-        return Err(Refusal::new(Code::WrongState, "The report has run; it is frozen.").into());
-    }
+    let frozen = report::finish(&report, finished.epsilon, change.now)?;
     let [one, other] = finished.pair;
     if finished.epsilon > 0.0 {
         let spent = budgets::open(conn, one, other, &finished.quarter).await?;
         let spent = report::spend(spent, finished.epsilon, finished.budget, change.now.date_naive())?;
         budgets::set(conn, one, other, &finished.quarter, spent).await?;
     }
-    let next = Report {
-        status: ReportStatus::Finished,
-        failure: None,
-        epsilon: finished.epsilon,
-        finished_at: Some(change.now),
-        version: report.version + 1,
-        updated_at: change.now,
-        ..report.clone()
+    let (next, event) = match pay(conn, id, finished.inputs, change.now).await? {
+        Ok(()) => (frozen, AccountEventKind::ReportFinished),
+        Err(unpaid) => {
+            let failed = report::fail(&report, &unpaid.message, change.now)?;
+            (Report { epsilon: finished.epsilon, ..failed }, AccountEventKind::ReportFailed)
+        }
     };
     write(conn, report.version, &next).await?;
-    diesel::update(reports::table.find(id.to_string()))
-        .set(reports::result.eq(columns::json(&finished.result)?))
-        .execute(conn)
-        .await?;
-    let event = NewEvent::of_account(next.account, AccountEventKind::ReportFinished, Subject::Report(id));
-    Ok(Done::now(Outcome { value: next, events: vec![event], jobs }))
+    if next.status == ReportStatus::Finished {
+        diesel::update(reports::table.find(id.to_string()))
+            .set(reports::result.eq(columns::json(&finished.result)?))
+            .execute(conn)
+            .await?;
+    }
+    let event = NewEvent::of_account(next.account, event, Subject::Report(id));
+    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![] }))
+}
+
+/// Pays for a report, or releases what was reserved for it and answers why it cannot be paid.
+async fn pay(conn: &mut Conn, id: ReportId, inputs: u64, now: Timestamp) -> Result<Result<(), Refusal>, Stop> {
+    let work = WorkId(id.0);
+    match credits::obey(conn, vec![Command::Settle { work, inputs }], now).await {
+        // Nothing was written yet.
+        Err(Stop::Refused(refusal)) => {
+            credits::obey(conn, vec![Command::Release { work }], now).await?;
+            Ok(Err(refusal))
+        }
+        paid => paid.map(Ok),
+    }
 }
 
 async fn for_change(conn: &mut Conn, id: ReportId) -> Result<LoadedReport, Stop> {

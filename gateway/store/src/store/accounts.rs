@@ -60,7 +60,9 @@ impl Store {
         secrets: AccountSecrets,
         rule: Rule<LoadedDeletion, DeletedAccount>,
     ) -> Answer<()> {
-        change!(self, change, |conn, by| queries::account_deletion::delete(conn, by, id, secrets, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::account_deletion::delete(conn, by, id, secrets, rule));
+        self.and_release(done, now).await
     }
 
     /// Accounts by id, also deleted ones.

@@ -33,7 +33,9 @@ impl Store {
         id: ConnectionId,
         rule: Rule<LoadedConnection, Connection>,
     ) -> Answer<Connection> {
-        change!(self, change, |conn, by| queries::connections::change(conn, by, id, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::connections::change(conn, by, id, rule));
+        self.and_release(done, now).await
     }
 
     /// Saves what a connection's owner works on.

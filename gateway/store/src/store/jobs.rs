@@ -104,6 +104,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let owner = owner.to_owned();
         let held = write!(self, |conn| queries::lease::end(conn, id, owner, state, error, now))?;
+        self.try_to_release(now).await;
         self.wake(Wakeup::Job(id));
         // Something may wait in its lane.
         self.wake(Wakeup::Jobs);

@@ -118,18 +118,22 @@ impl Store {
         id: ReportId,
         rule: Rule<LoadedReport, Report>,
     ) -> Answer<Report> {
-        change!(self, change, |conn, by| queries::reports::change(conn, by, id, false, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::reports::change(conn, by, id, false, rule));
+        self.and_release(done, now).await
     }
 
     /// Deletes a report.
     #[boxed]
     pub async fn delete_report(&self, change: Change, id: ReportId, rule: Rule<LoadedReport, ()>) -> Answer<()> {
-        change!(self, change, |conn, by| queries::reports::delete(conn, by, id, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::reports::delete(conn, by, id, rule));
+        self.and_release(done, now).await
     }
 
-    /// Freezes a report with its result and spends what it costs of the pair's budget: both or neither, and once. The
-    /// account gets its event. Refused with `BudgetExhausted` when the budget does not suffice, with `WrongState` when
-    /// the report has run.
+    /// Freezes a report with its result and spends what it costs of the pair's budget: both or neither, and once. One
+    /// that cannot be paid fails instead, and spends all the same. The account gets its event. Refused with
+    /// `BudgetExhausted` when the budget does not suffice, with `WrongState` when the report has run.
     #[boxed]
     pub async fn finish_report(
         &self,

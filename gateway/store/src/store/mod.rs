@@ -7,6 +7,7 @@ mod audit;
 mod audit_chain;
 mod connections;
 mod consents;
+mod credits;
 mod crosswalks;
 mod email_invites;
 mod event_webhooks;

@@ -38,7 +38,9 @@ impl Store {
     /// revoked, activations end; finished reports stay.
     #[boxed]
     pub async fn delete_project(&self, change: Change, id: ProjectId, rule: Rule<LoadedProject, ()>) -> Answer<()> {
-        change!(self, change, |conn, by| queries::projects::delete(conn, by, id, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::projects::delete(conn, by, id, rule));
+        self.and_release(done, now).await
     }
 
     /// A project with its connection and its accounts.

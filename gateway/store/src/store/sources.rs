@@ -91,7 +91,9 @@ impl Store {
         id: DataConnectionId,
         rule: Rule<LoadedDataConnection, ()>,
     ) -> Answer<()> {
-        change!(self, change, |conn, by| queries::data_connections::delete(conn, by, id, rule))
+        let now = change.now;
+        let done = change!(self, change, |conn, by| queries::data_connections::delete(conn, by, id, rule));
+        self.and_release(done, now).await
     }
 
     /// Data connections by id.

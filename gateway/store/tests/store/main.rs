@@ -9,6 +9,7 @@ mod changes;
 mod connections;
 mod consents;
 mod constraints;
+mod credits;
 mod crosswalks;
 mod database;
 mod deletions;

@@ -37,7 +37,7 @@ pub async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaig
 
 pub fn finished(pair: [AccountId; 2], epsilon: f64) -> FinishedReport {
     let result = serde_json::json!({ "impressions": 1_200 });
-    FinishedReport { result, epsilon, pair, quarter: "2026Q4".into(), budget: 10.0 }
+    FinishedReport { result, epsilon, pair, quarter: "2026Q4".into(), budget: 10.0, inputs: 1_200 }
 }
 
 async fn a_budget_is_spent_once_and_never_over(db: Database) {

@@ -3,12 +3,14 @@
 mod account;
 mod change;
 mod collaboration;
+mod credit;
 mod measurement;
 mod source;
 
 pub use account::*;
 pub use change::*;
 pub use collaboration::*;
+pub use credit::*;
 pub use measurement::*;
 pub use source::*;
 
@@ -25,6 +27,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     campaigns,
     connections,
+    credit_activity,
+    credit_entries,
+    credit_reservations,
     crosswalks,
     data_connections,
     dead_letters,
@@ -57,4 +62,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     uploads,
     used_sign_ins,
     users,
+    wallets,
 );
