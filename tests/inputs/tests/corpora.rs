@@ -44,7 +44,7 @@ fn holds(of: &str, made: usize, input: fn(&[u8])) {
 
 #[test]
 fn csv() {
-    holds("csv", 300, inputs::csv);
+    holds("csv", 200, inputs::csv);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn cursors() {
 
 #[test]
 fn documents() {
-    holds("documents", 200, inputs::documents);
+    holds("documents", 100, inputs::documents);
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn ids() {
 
 #[test]
 fn parquet() {
-    holds("parquet", 300, inputs::parquet);
+    holds("parquet", 200, inputs::parquet);
 }
 
 #[test]
 fn request_bodies() {
-    holds("request_bodies", 300, inputs::request_bodies);
+    holds("request_bodies", 200, inputs::request_bodies);
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn svg() {
 
 #[test]
 fn variables() {
-    holds("variables", 300, inputs::variables);
+    holds("variables", 200, inputs::variables);
 }
 
 #[test]
 fn websocket_frames() {
-    holds("websocket_frames", 300, inputs::websocket_frames);
+    holds("websocket_frames", 200, inputs::websocket_frames);
 }
