@@ -159,13 +159,13 @@ on_both_databases! {
 
         let connection = luma.connect(&tv_tube, "RECIPIENT").await;
         let project = luma.create_project(&connection, "Spring").await;
+        let zone = tv_tube.create_destination().await;
         let sent = luma.send(&project, &luma.audiences().await["Running"], &[]).await;
         assert_eq!(sent["userErrors"], json!([]));
         let reached = luma.sent_estimate().await;
         let access = cost("AUDIENCE_ACCESS_ONCE", reached);
         let halves = [access - access / 2, access / 2];
 
-        let zone = tv_tube.create_destination().await;
         let received = tv_tube.received().await[0]["id"].as_str().unwrap().to_owned();
         let activation = tv_tube.activate(&received, &zone).await;
         assert_eq!(activation["status"], "DELIVERED", "{activation}");
@@ -235,6 +235,7 @@ on_both_databases! {
 
         let (mut reached, mut access, mut halves, mut egress) = (0, 0, [0, 0], [[0; 3]; 2]);
         for (n, (party, other, audience)) in [(&fit, &luma, "Members"), (&luma, &fit, "Running")].into_iter().enumerate() {
+            let zone = other.create_destination().await;
             let sent = party.send(&project, &party.audiences().await[audience], &[]).await;
             assert_eq!(sent["userErrors"], json!([]));
             let people = party.sent_estimate().await;
@@ -243,7 +244,6 @@ on_both_databases! {
             access += whole;
             halves[n] += whole - whole / 2;
             halves[1 - n] += whole / 2;
-            let zone = other.create_destination().await;
             let received = other.received().await[0]["id"].as_str().unwrap().to_owned();
             let activation = other.activate(&received, &zone).await;
             assert_eq!(activation["status"], "DELIVERED", "{activation}");

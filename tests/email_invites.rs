@@ -85,9 +85,9 @@ on_both_databases! {
     /// From the mail to an active connection, by somebody whom the gateway did not know.
     async fn an_organisation_without_an_account_is_invited(kind: Kind) {
         let (Some(mail), Some(provider)) = (mail(), openid()) else { return };
-        let settings = options(mail, &[]).settings;
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let gateway = sign_in::start(kind, provider, &settings).await;
+        let options = options(mail, &[]);
+        let options: Vec<_> = options.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let gateway = sign_in::start(kind, provider, &options).await;
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
         let address = address("ada");
         let mut ada = Browser::new();

@@ -33,7 +33,7 @@ impl Answer {
         Url::parse(self.headers[LOCATION].to_str().unwrap()).unwrap()
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{} {}", self.status, self.text))
     }
 }

@@ -1,7 +1,7 @@
 //! Invites by e-mail: each for its address and once, also for many at once; and what becomes of their mails.
 
 use crate::{
-    database::{Database, done, on_both},
+    database::{Database, on_both},
     world::{account, at, change, hash, new_account, secrets, user},
 };
 use chrono::TimeDelta;
