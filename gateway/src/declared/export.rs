@@ -4,10 +4,10 @@ use super::{
     Asked, Outcome,
     destination::without_null,
     format::{Account, Connection, Destination, SetUp, Side, With},
-    present::{Present, PresentAccount, PresentConnection, PresentDestination, State},
+    present::{Present, PresentAccount, PresentConnection, PresentDestination},
 };
 use clap::Args;
-use entente_domain::destination_settings::shown;
+use entente_domain::{connection::State, destination_settings::shown};
 use serde_json::{Map, Value, json};
 use std::{
     fs::OpenOptions,

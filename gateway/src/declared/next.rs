@@ -4,8 +4,9 @@
 use super::{
     format::{AdvertiserName, Connection, Settings, Side},
     plan::{alike, listed, spelt},
-    present::{PresentConnection, State, Version},
+    present::{PresentConnection, Version},
 };
+use entente_domain::connection::State;
 
 /// What a side does next about a connection that it declares.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use super::{
         MemberRole, PrivacyLevel, Role, Settings, Side, Visibility,
     },
 };
+use entente_domain::connection::State;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -71,26 +72,6 @@ pub struct PresentConnection {
     pub rejection: Option<String>,
     /// What the owner works on, and who saved it.
     pub draft: Option<(Version, String)>,
-}
-
-/// Where a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum State {
-    Invited,
-    Configuring,
-    Proposed,
-    Rejected,
-    Active,
-    Withdrawn,
-    Declined,
-    Deleted,
-}
-
-impl State {
-    pub fn is_live(self) -> bool {
-        !matches!(self, Self::Withdrawn | Self::Declined | Self::Deleted)
-    }
 }
 
 /// What is there.

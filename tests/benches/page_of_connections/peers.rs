@@ -36,6 +36,15 @@ const MERCURIUS: &str = "query Page($account: ID!, $connections: Int!, $projects
 const BARE_GRAPHQL: &str = "query Page($account: ID!) { account(id: $account) { connections { id state
     partner { id name role industry audiences { id name identityCount } } projects { id name createdAt } } } }";
 
+/// Lists without pages, and ids as they are in the database.
+const PLAIN: Shape = Shape {
+    connections: "/data/account/connections",
+    partner: "/partner",
+    projects: "/projects",
+    audiences: "/audiences",
+    global_ids: false,
+};
+
 /// A server under test, or one that it is compared with. What the bench started ends with it.
 pub struct Peer {
     pub name: &'static str,
@@ -73,26 +82,13 @@ impl Peer {
 
     pub fn mercurius(database: &str, world: &World) -> Self {
         let (child, url) = started(node("mercurius.mjs").env("DATABASE_URL", database));
-        let shape = Shape {
-            connections: "/data/account/connections",
-            partner: "/partner",
-            projects: "/projects",
-            audiences: "/audiences",
-            global_ids: false,
-        };
-        Self::of("Mercurius 16", child, asked(&url, MERCURIUS, &world.viewer_id()), shape)
+        Self::of("Mercurius 16", child, asked(&url, MERCURIUS, &world.viewer_id()), PLAIN)
     }
 
     pub fn bare_axum(database: &str, world: &World) -> Self {
         let program = std::env::current_exe().unwrap();
         let (child, url) = started(Command::new(program).arg(BARE).env("DATABASE_URL", database));
-        let shape = Shape {
-            connections: "/connections",
-            partner: "/partner",
-            projects: "/projects",
-            audiences: "/audiences",
-            global_ids: false,
-        };
+        let shape = Shape { connections: "/connections", ..PLAIN };
         Self::of("bare axum", child, client().get(format!("{url}/{}", world.viewer_id())), shape)
     }
 
@@ -100,15 +96,8 @@ impl Peer {
     pub fn bare_graphql(database: &str, world: &World) -> Self {
         let program = std::env::current_exe().unwrap();
         let (child, url) = started(Command::new(program).arg(BARE).env("DATABASE_URL", database));
-        let shape = Shape {
-            connections: "/data/account/connections",
-            partner: "/partner",
-            projects: "/projects",
-            audiences: "/audiences",
-            global_ids: false,
-        };
         let request = asked(&format!("{url}/graphql"), BARE_GRAPHQL, &world.viewer_id());
-        Self::of("async-graphql", child, request, shape)
+        Self::of("async-graphql", child, request, PLAIN)
     }
 
     fn of(name: &'static str, child: Child, request: reqwest::RequestBuilder, shape: Shape) -> Self {
