@@ -17,7 +17,10 @@ use blows::{Blow, Phase, Tally, Target, blows, parts};
 use entente_destination::testkit::delivered;
 use entente_test_servers::{Files, by_last_name, s3::S3};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::{Value, json};
 use servers::{LandingZone, Server, container, openssh};
 use std::{
@@ -122,12 +125,16 @@ impl Story {
         }
     }
 
-    /// Kills a worker, and waits until the gateway knows.
-    async fn kill_worker(&self, worker: u32) {
-        kill_process(Pid::from_raw(worker as i32).unwrap(), Signal::KILL).unwrap();
+    /// Kills a worker, and waits until the gateway knows; false where it had ended before.
+    async fn kill_worker(&self, worker: u32) -> bool {
+        match kill_process(Pid::from_raw(worker as i32).unwrap(), Signal::KILL) {
+            Err(Errno::SRCH) => return false,
+            killed => killed.unwrap(),
+        }
         while runs(worker) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        true
     }
 
     /// How many workers the gateway missed. One that had just described a plugin, or finished, is on its way out, and nobody
@@ -197,7 +204,11 @@ async fn deliver(story: &mut Story, server: &mut dyn Server, random: &mut StdRng
         }
         let (phase, lost) = (Phase::of(&server.names(&folder), story.batches()), story.lost());
         match blow.target {
-            Target::Worker => story.kill_worker(worker).await,
+            Target::Worker => {
+                if !story.kill_worker(worker).await {
+                    continue;
+                }
+            }
             Target::Gateway => story.kill_gateway(),
             Target::Server => {
                 if server.stop() {
