@@ -351,8 +351,22 @@ fn refresh_token(of_type: &Description) -> Option<&str> {
     of_type.consent.as_ref().map(|consent| consent.refresh_token.as_str())
 }
 
-/// Asks a plugin what it is. It needs nothing for that.
+/// How often a plugin is asked what it is. The system may have ended a worker that does not live to say so.
+const TRIES: usize = 3;
+
+/// Asks a plugin what it is.
 async fn describe(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
+    for _ in 1..TRIES {
+        match described(launcher).await {
+            Err(WorkerError::Fault(WorkerFault::NotStarted(_) | WorkerFault::Ended(_))) => {}
+            told => return told,
+        }
+    }
+    described(launcher).await
+}
+
+/// Asks it once. It needs nothing for that.
+async fn described(launcher: &dyn Launcher) -> Result<Description, WorkerError> {
     launcher.launch(&Reach::default()).await?.describe().await
 }
 
