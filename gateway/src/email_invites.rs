@@ -44,8 +44,7 @@ pub async fn answer(
     };
     let ended = gateway.store().end_email_invite(change, invite.id, Box::new(rule)).await?;
     if let (Ok(_), Answer::Report(reason)) = (&ended, answer) {
-        let name = ReportReason::ALL.into_iter().find(|(known, _)| *known == reason).map_or("", |(_, name)| name);
-        metrics::counter!("entente_email_invite_reports_total", "reason" => name).increment(1);
+        metrics::counter!("entente_email_invite_reports_total", "reason" => reason.name()).increment(1);
     }
     Ok(ended.map(|_| ()))
 }

@@ -66,8 +66,8 @@ pub fn record() -> Result<PrometheusHandle, BuildError> {
     for outcome in ["taken", "refused", "put_off"] {
         metrics::counter!("entente_mails_total", "outcome" => outcome).increment(0);
     }
-    for (_, reason) in ReportReason::ALL {
-        metrics::counter!("entente_email_invite_reports_total", "reason" => reason).increment(0);
+    for reason in ReportReason::ALL {
+        metrics::counter!("entente_email_invite_reports_total", "reason" => reason.name()).increment(0);
     }
     Ok(figures)
 }

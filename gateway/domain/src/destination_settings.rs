@@ -12,6 +12,18 @@ pub fn shown(schema: &Value, settings: &Value) -> Value {
     whole.shown(&[schema], settings, DEPTH).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
+/// The settings without those that are null, which are left out.
+pub fn without_nulls(settings: Value) -> Value {
+    match settings {
+        Value::Object(fields) => {
+            let there = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(there.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        plain => plain,
+    }
+}
+
 /// The settings as they become when these are sent for those that there are. What is sent back as it was [`shown`] changes
 /// nothing, so that secrets stay, wherever they are. Anything else replaces all of it and brings its own secrets: one that
 /// is kept never meets a value that was set after it, such as the address that it is sent to.
@@ -173,15 +185,10 @@ mod tests {
         })
     }
 
-    fn without_nulls(value: Value) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let there = fields.into_iter().filter(|(_, value)| !value.is_null());
-                Value::Object(there.map(|(name, value)| (name, without_nulls(value))).collect())
-            }
-            Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
-            plain => plain,
-        }
+    #[test]
+    fn what_is_null_is_left_out() {
+        let settings = json!({ "a": null, "b": [{ "c": null }], "d": 1 });
+        assert_eq!(without_nulls(settings), json!({ "b": [{}], "d": 1 }));
     }
 
     proptest! {

@@ -59,8 +59,16 @@ pub enum ReportReason {
 }
 
 impl ReportReason {
-    /// All reasons, with their names in figures.
-    pub const ALL: [(Self, &str); 2] = [(Self::Spam, "spam"), (Self::UnknownSender, "unknown_sender")];
+    /// All reasons.
+    pub const ALL: [Self; 2] = [Self::Spam, Self::UnknownSender];
+
+    /// Its name in figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spam => "spam",
+            Self::UnknownSender => "unknown_sender",
+        }
+    }
 }
 
 /// An invite by e-mail.

@@ -7,7 +7,7 @@ use super::{
     present::{PresentAccount, PresentDestination},
     source::reference,
 };
-use entente_domain::destination_settings::shown;
+use entente_domain::destination_settings::{shown, without_nulls};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +88,7 @@ fn settings(planning: &Planning<'_>, schema: &Value, wanted: &Destination) -> Re
             }
         }
     }
-    let told = without_null(as_referred(&plain, &whole));
+    let told = without_nulls(as_referred(&plain, &whole));
     let shown = planning.source.resolved(&told).map_err(|why| (String::new(), why))?;
     Ok(Settings { whole, shown, told, secrets })
 }
@@ -138,18 +138,6 @@ fn leaves(value: &Value) -> Vec<(String, &Value)> {
     }
 }
 
-/// A setting that is null is one that is left out.
-pub fn without_null(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(fields.map(|(name, value)| (name, without_null(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_null).collect()),
-        plain => plain,
-    }
-}
-
 fn made(wanted: &Destination, settings: &Settings, present: Option<&PresentAccount>) -> Verdict {
     let mut says = vec![
         format!("type {:?}, match keys: {}", wanted.destination_type, listed(&wanted.match_keys)),
@@ -184,7 +172,7 @@ fn changed(
         says.push(from_to("match keys", listed(&found.declared.match_keys), listed(&wanted.match_keys)));
         input["matchKeys"] = json!(wanted.match_keys);
     }
-    let there = without_null(Value::Object(found.declared.settings.clone()));
+    let there = without_nulls(Value::Object(found.declared.settings.clone()));
     let differ = there != settings.shown;
     says.extend(differences(&there, settings));
     let sent = differ || (planning.send_secrets && settings.secrets);
@@ -254,11 +242,5 @@ mod tests {
         let whole = json!({ "folder": { "file": "f" }, "token": { "file": "t" } });
         let plain = shown(&schema, &as_text(&whole));
         assert_eq!(as_referred(&plain, &whole), json!({ "folder": { "file": "f" } }));
-    }
-
-    #[test]
-    fn what_is_null_is_left_out() {
-        let settings = json!({ "a": null, "b": [{ "c": null }], "d": 1 });
-        assert_eq!(without_null(settings), json!({ "b": [{}], "d": 1 }));
     }
 }

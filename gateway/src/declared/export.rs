@@ -2,12 +2,14 @@
 
 use super::{
     Asked, Outcome,
-    destination::without_null,
     format::{Account, Connection, Destination, SetUp, Side, With},
     present::{Present, PresentAccount, PresentConnection, PresentDestination},
 };
 use clap::Args;
-use entente_domain::{connection::State, destination_settings::shown};
+use entente_domain::{
+    connection::State,
+    destination_settings::{shown, without_nulls},
+};
 use serde_json::{Map, Value, json};
 use std::{
     fs::OpenOptions,
@@ -81,7 +83,7 @@ fn set_up(present: &Present) -> SetUp {
 fn destination(present: &Present, account: &PresentAccount, found: &PresentDestination) -> Option<Destination> {
     let declared = &found.declared;
     let schema = present.schemas.get(&declared.destination_type)?;
-    let mut settings = match without_null(Value::Object(declared.settings.clone())) {
+    let mut settings = match without_nulls(Value::Object(declared.settings.clone())) {
         Value::Object(settings) => settings,
         _ => Map::new(),
     };

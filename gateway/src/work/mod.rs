@@ -130,8 +130,8 @@ struct Pool {
 }
 
 /// Deliveries mostly wait for their destinations, so that there is a place for many; a destination that is slow has a few. So
-/// do event webhooks, each of which has one place at most and gives it back soon, and mails. All else counts, and would only slow each
-/// other down.
+/// do event webhooks, each of which has one place at most and gives it back soon, and mails. All else counts, and would only
+/// slow each other down.
 const POOLS: [Pool; 3] = [
     Pool {
         name: "counting",

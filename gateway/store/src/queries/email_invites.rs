@@ -15,6 +15,7 @@ use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, EmailInviteId, Refusal, Timestamp, UserId,
     access::MemberRole,
+    account::Account,
     email_invite::{self, Accepted, Accepting, EmailInvite, Inviting, KEPT, Mailing, Status, WEEK, token_invalid},
 };
 use std::collections::HashMap;
@@ -126,10 +127,10 @@ async fn end_waiting(
 }
 
 /// One with its account, both kept from being changed by others.
-async fn held(conn: &mut Conn, id: EmailInviteId) -> Result<EmailInvite, Stop> {
+async fn held(conn: &mut Conn, id: EmailInviteId) -> Result<(EmailInvite, Account), Stop> {
     let read = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(token_invalid)?;
-    accounts::hold(conn, read.account).await?;
-    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(token_invalid)?)
+    let inviter = accounts::hold(conn, read.account).await?;
+    Ok((by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(token_invalid)?, inviter))
 }
 
 /// Ends one, as the rule says. With one that is reported, what else the address has waiting of the account ends.
@@ -139,7 +140,7 @@ pub async fn end(
     id: EmailInviteId,
     rule: impl FnOnce(&EmailInvite) -> Result<Outcome<EmailInvite>, Refusal> + Send,
 ) -> Changed<EmailInvite> {
-    let outcome = rule(&held(conn, id).await?)?;
+    let outcome = rule(&held(conn, id).await?.0)?;
     let ended = &outcome.value;
     write_end(conn, ended).await?;
     if ended.status == Status::Reported {
@@ -156,8 +157,7 @@ pub async fn accept(
     secrets: AccountSecrets,
     rule: impl FnOnce(&Accepting) -> Result<Outcome<Accepted>, Refusal> + Send,
 ) -> Changed<Accepted> {
-    let invite = held(conn, id).await?;
-    let inviter = accounts::one(conn, invite.account).await?.ok_or_else(token_invalid)?;
+    let (invite, inviter) = held(conn, id).await?;
     let email: Option<String> =
         users::table.find(user.to_string()).select(users::email).first(conn).await.optional()?;
     let email = email.ok_or_else(|| Refusal::not_found("user"))?;
