@@ -39,6 +39,7 @@ pub mod settings_draft;
 pub mod sign_in;
 pub mod slot;
 pub mod terms;
+pub mod upload;
 
 pub use id::*;
 pub use match_key::{MatchKey, MatchKeyKind};

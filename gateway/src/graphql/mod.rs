@@ -52,6 +52,8 @@ pub mod subject;
 mod upload;
 mod user;
 
+pub use access::actor_name;
+
 use crate::{gateway::Gateway, http::request_id::RequestId};
 use async_graphql::{MergedObject, Request, SDLExportOptions};
 use entente_domain::access::Viewer;

@@ -9,19 +9,16 @@ use crate::{
         scalar::SafeInt,
         sourcing,
     },
-    http::uploads::new_sealed_key,
+    http::uploads,
     sources::{csv, opening},
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entente_domain::{
     AccountId, Code, Refusal, UploadId, access::Act, data_connection::checked_delimiter, refusal::text,
 };
 use entente_identity::source::{ColumnType as IdentityColumnType, Preview, SourceFault, preview};
 use entente_store::Upload as Row;
-
-/// An upload is kept for this long.
-const DAYS: i64 = 7;
 
 /// A file that waits to be sourced. It is sent to `url`; the gateway keeps it encrypted, and only until it is sourced.
 #[derive(Clone)]
@@ -40,12 +37,11 @@ impl Upload {
         &self.0.file_name
     }
 
-    /// Where to send the file, with PUT or POST; the body is the file. Who has the address needs no key. For ADMIN and
-    /// MANAGER.
+    /// Where to send the file: in one request with PUT or POST, whose body is the file, or in parts by the protocol tus
+    /// 1.0, which go on after whatever cut them off. Who has the address needs no key. For ADMIN and MANAGER.
     async fn url(&self, ctx: &Context<'_>) -> Result<String> {
         authorise_id(ctx, self.0.account, Act::ManageData)?.map_err(refused)?;
-        let gateway = gateway(ctx);
-        Ok(format!("{}/uploads/{}/{}", gateway.base_url, self.0.id, gateway.upload_token(self.0.id)))
+        Ok(uploads::address(gateway(ctx), self.0.id))
     }
 
     /// When it was asked for.
@@ -58,9 +54,14 @@ impl Upload {
         self.0.expires_at
     }
 
-    /// Bytes that came; 0 before the file came whole.
+    /// Bytes that came so far.
     async fn bytes_received(&self) -> SafeInt {
         SafeInt(self.0.bytes_received)
+    }
+
+    /// How many bytes the file has; null where its sender has not said so yet.
+    async fn size(&self) -> Option<SafeInt> {
+        self.0.size.or(self.0.complete.then_some(self.0.bytes_received)).map(SafeInt)
     }
 
     /// Whether the file came whole. Only then it can be sourced.
@@ -148,6 +149,8 @@ struct CreateUploadInput {
     account_id: ID,
     /// 1 to 200 characters; for people only.
     file_name: String,
+    /// How many bytes the file has, if that is known already; a file of another size is refused then.
+    size: Option<SafeInt>,
     /// The same key within 24 hours returns the first result.
     idempotency_key: Option<String>,
 }
@@ -174,22 +177,19 @@ impl UploadMutation {
     ) -> Result<CreateUploadPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let change = allow!(creation(ctx, authorised, "createUpload", input.idempotency_key)?);
-        let id = UploadId::new();
-        let row = Row {
-            id,
-            account: authorised.account,
-            created_by: super::access::actor_name(change.actor),
-            file_name: allow!(text("fileName", &input.file_name, 1, 200)),
-            bytes_received: 0,
-            complete: false,
-            sealed_key: new_sealed_key(gateway(ctx), id).map_err(fault)?,
-            used_by: None,
-            created_at: change.now,
-            expires_at: change.now + TimeDelta::days(DAYS),
-        };
+        let file_name = allow!(text("fileName", &input.file_name, 1, 200));
+        let size = allow!(checked_size(input.size, gateway(ctx).settings.upload_limit));
+        let row = uploads::new(gateway(ctx), &change, authorised.account, file_name, size).map_err(fault)?;
         let created = allow!(gateway(ctx).store().create_upload(change, row).await.map_err(fault)?);
         let upload = load(&loaders(ctx).uploads, created.id).await?.map(Upload);
         Ok(CreateUploadPayload { upload, user_errors: vec![] })
+    }
+}
+
+fn checked_size(size: Option<SafeInt>, limit: u64) -> Result<Option<u64>, Refusal> {
+    match size {
+        Some(SafeInt(size)) if size > limit => Err(Refusal::invalid("size", format!("At most {limit} bytes."))),
+        size => Ok(size.map(|size| size.0)),
     }
 }
 

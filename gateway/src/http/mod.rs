@@ -12,6 +12,7 @@ pub mod graphql_request;
 mod oauth;
 mod page;
 mod patient;
+mod pictures;
 mod probes;
 mod rate_limit;
 pub mod rejected_rows;
@@ -26,7 +27,7 @@ use axum::{
     extract::{DefaultBodyLimit, FromRequestParts, Request},
     middleware,
     response::{IntoResponse, Redirect, Response},
-    routing::{get, post, put},
+    routing::{any, get, post},
 };
 use documents::Documents;
 use std::sync::Arc;
@@ -40,14 +41,12 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
     let with_key = Router::new()
         .route("/graphql", post(graphql::post).get(graphql_get).layer(DefaultBodyLimit::max(GRAPHQL_BODY)))
         .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
+        .route("/uploads", post(uploads::tus::create))
         .layer(Extension(Arc::new(documents)))
         .layer(middleware::from_fn_with_state(gateway.clone(), rate_limit::limit));
     let router = with_key
-        .route(
-            "/uploads/{upload}/{token}",
-            put(uploads::receive).post(uploads::receive).layer(DefaultBodyLimit::disable()),
-        )
-        .route("/accounts/{account}/{picture}", get(uploads::picture))
+        .route("/uploads/{upload}/{token}", any(uploads::serve))
+        .route("/accounts/{account}/{picture}", get(pictures::picture))
         .route(consent::CALLBACK, get(oauth::callback))
         .route("/auth/sign-in", get(auth::sign_in))
         .route(sign_in::CALLBACK, get(auth::callback))
@@ -61,6 +60,7 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
         .layer(CatchPanicLayer::new());
     let origins = &gateway.settings.cors_origins;
     let router = if origins.0.is_empty() { router } else { router.layer(cors::layer(origins)) };
+    let router = router.layer(middleware::from_fn_with_state(gateway.clone(), uploads::tus::speak));
     router.layer(middleware::from_fn(request_id::identify)).with_state(gateway)
 }
 

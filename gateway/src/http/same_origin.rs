@@ -14,6 +14,9 @@ pub enum Use {
     Act,
     /// To download what is shown to nobody else, from a page of the gateway's own.
     Download,
+    /// To begin an upload, from a page of the gateway's own. No form of a page of others can send the header that says the
+    /// protocol's version.
+    Upload,
     /// To open a socket, for which browsers ask nobody before: the page must be the gateway's own by its address.
     Socket,
 }
@@ -47,7 +50,7 @@ impl Asked {
         let own_page = own_origin || self.has_header || self.fetch_site.as_deref() == Some("same-origin");
         match what {
             Use::Act => self.is_json && own_page,
-            Use::Download => own_page,
+            Use::Download | Use::Upload => own_page,
             Use::Socket => own_origin,
         }
     }

@@ -7,25 +7,22 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 const EVERY: Duration = Duration::from_secs(60 * 60);
-/// File systems stamp files with a clock that may lag.
-const LAG: Duration = Duration::from_millis(100);
 /// Uploads that are looked up at once.
 const AT_ONCE: usize = 500;
 
 /// Removes what a crash left behind. To be called before the first job is leased.
 pub async fn at_start(gateway: &Arc<Gateway>) -> Result<(), Fault> {
-    let start = SystemTime::now() - LAG;
     let emptied = gateway.clone();
     tokio::task::spawn_blocking(move || emptied.identities().empty_scratch()).await.map_err(Fault::new)??;
     for account in accounts(&gateway.settings.data.join("accounts"))? {
         leftovers::remove(gateway, account, None).await?;
         load_events::remove_left_behind(gateway, account).await?;
     }
-    uploads_left_behind(gateway, start).await?;
+    uploads_left_behind(gateway).await?;
     too_old(gateway).await
 }
 
@@ -77,16 +74,10 @@ fn accounts(folder: &Path) -> io::Result<Vec<AccountId>> {
     Ok(entries(folder)?.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
 }
 
-/// Removes files of uploads that nobody knows, and what came of files that were cut off before the start.
-async fn uploads_left_behind(gateway: &Gateway, start: SystemTime) -> Result<(), Fault> {
+/// Removes files of uploads that nobody knows. What came of those that were cut off stays: they are gone on with.
+async fn uploads_left_behind(gateway: &Gateway) -> Result<(), Fault> {
     let paths = entries(&gateway.settings.data.join("uploads"))?;
-    let (whole, parts): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.extension().is_none());
-    for part in parts {
-        if std::fs::metadata(&part)?.modified()? < start {
-            std::fs::remove_file(part)?;
-        }
-    }
-    let ids: Vec<UploadId> = whole.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
+    let ids: Vec<UploadId> = paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
     for ids in ids.chunks(AT_ONCE) {
         let known = gateway.store().uploads_by_ids(ids).await?;
         for id in ids.iter().filter(|id| !known.contains_key(id)) {

@@ -124,7 +124,7 @@ impl Company {
         let id: UploadId = id::local(&ID(global.clone()), "id").unwrap();
         let row = self.gateway.store().upload(id).await.unwrap().unwrap();
         let key = unseal(&self.gateway, id, &row.sealed_key).unwrap();
-        let mut writer = EncryptedWriter::create(&opening::path(&self.gateway.settings.data, id), &key).unwrap();
+        let mut writer = EncryptedWriter::open(&opening::path(&self.gateway.settings.data, id), &key).unwrap();
         writer.write(file.as_bytes()).unwrap();
         let bytes = writer.finish().unwrap();
         assert!(self.gateway.store().upload_received(id, bytes, true).await.unwrap());

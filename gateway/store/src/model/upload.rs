@@ -15,6 +15,8 @@ pub struct Upload {
     pub file_name: String,
     /// So far.
     pub bytes_received: u64,
+    /// How many bytes it will have, where its sender said so.
+    pub size: Option<u64>,
     /// Whether all of it is there.
     pub complete: bool,
     /// What it is encrypted with, encrypted by the gateway.

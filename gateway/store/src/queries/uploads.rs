@@ -25,6 +25,7 @@ struct UploadRow {
     used_by: Option<String>,
     created_at: Timestamp,
     expires_at: Timestamp,
+    size: Option<i64>,
 }
 
 impl TryFrom<UploadRow> for Upload {
@@ -37,6 +38,7 @@ impl TryFrom<UploadRow> for Upload {
             created_by: row.created_by,
             file_name: row.file_name,
             bytes_received: columns::count(row.bytes_received)?,
+            size: row.size.map(columns::count).transpose()?,
             complete: row.complete,
             sealed_key: row.sealed_key,
             used_by: row.used_by,
@@ -63,6 +65,7 @@ pub async fn create(conn: &mut Conn, change: &Change, upload: Upload) -> Changed
         used_by: upload.used_by,
         created_at: upload.created_at,
         expires_at: upload.expires_at,
+        size: upload.size.map(columns::stored),
     };
     diesel::insert_into(uploads::table).values(row).execute(conn).await?;
     Ok(Done::created(upload.id, Outcome::of(())))
@@ -75,6 +78,15 @@ pub async fn received(conn: &mut Conn, id: UploadId, bytes: u64, complete: bool)
         .execute(conn)
         .await?;
     Ok(written == 1)
+}
+
+/// Notes how many bytes it will have; what was noted before stays.
+pub async fn sized(conn: &mut Conn, id: UploadId, size: u64) -> Read<()> {
+    diesel::update(uploads::table.find(id.to_string()).filter(uploads::size.is_null()))
+        .set(uploads::size.eq(columns::stored(size)))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Takes an upload for what is sourced from it. It is used once.
@@ -130,4 +142,11 @@ pub async fn expired(conn: &mut Conn, now: Timestamp) -> Read<Vec<Upload>> {
 pub async fn delete(conn: &mut Conn, id: UploadId) -> Read<()> {
     diesel::delete(uploads::table.find(id.to_string())).execute(conn).await?;
     Ok(())
+}
+
+/// Forgets an upload, unless something was sourced from it; whether it was forgotten.
+pub async fn delete_unused(conn: &mut Conn, id: UploadId) -> Read<bool> {
+    lock(conn, "uploads", &id.to_string()).await?;
+    let unused = uploads::table.find(id.to_string()).filter(uploads::used_by.is_null());
+    Ok(diesel::delete(unused).execute(conn).await? == 1)
 }

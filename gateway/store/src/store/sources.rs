@@ -25,6 +25,12 @@ impl Store {
         write!(self, |conn| queries::uploads::received(conn, id, bytes, complete))
     }
 
+    /// Notes how many bytes a file will have; what was noted before stays.
+    #[boxed]
+    pub async fn upload_sized(&self, id: UploadId, size: u64) -> Result<(), StoreError> {
+        write!(self, |conn| queries::uploads::sized(conn, id, size))
+    }
+
     /// Uploads by id.
     #[boxed]
     pub async fn uploads_by_ids(&self, ids: &[UploadId]) -> Result<HashMap<UploadId, Upload>, StoreError> {
@@ -54,6 +60,12 @@ impl Store {
     #[boxed]
     pub async fn delete_upload(&self, id: UploadId) -> Result<(), StoreError> {
         write!(self, |conn| queries::uploads::delete(conn, id))
+    }
+
+    /// Forgets an upload that its sender gives up, unless something was sourced from it; whether it was forgotten.
+    #[boxed]
+    pub async fn delete_unused_upload(&self, id: UploadId) -> Result<bool, StoreError> {
+        write!(self, |conn| queries::uploads::delete_unused(conn, id))
     }
 
     /// Creates a data connection, and takes the upload that it is first sourced from. Refused with `UploadUnavailable`

@@ -175,10 +175,13 @@ async fn an_upload_is_used_once_and_by_its_account(db: Database) {
     done(source(mine, 1).await);
     assert_eq!(source(mine, 1).await.unwrap().unwrap_err().code, Code::UploadUnavailable);
     assert!(!db.store.upload_received(mine, 99, true).await.unwrap(), "it is complete");
+    assert!(!db.store.delete_unused_upload(mine).await.unwrap(), "it is used");
     let expired = db.store.expired_uploads(at(7 * 86_400)).await.unwrap();
     assert_eq!(expired.len(), 3);
     db.store.delete_upload(mine).await.unwrap();
     assert!(db.store.uploads_by_ids(&[mine]).await.unwrap().is_empty());
+    assert!(db.store.delete_unused_upload(foreign).await.unwrap());
+    assert!(!db.store.delete_unused_upload(foreign).await.unwrap(), "it is gone");
 }
 
 async fn a_deleted_data_connection_takes_its_audiences(db: Database) {

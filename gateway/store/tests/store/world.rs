@@ -255,6 +255,7 @@ pub async fn upload(db: &Database, account: AccountId) -> UploadId {
         created_by: "gateway".into(),
         file_name: "people.csv".into(),
         bytes_received: 10,
+        size: None,
         complete: true,
         sealed_key: vec![3],
         used_by: None,

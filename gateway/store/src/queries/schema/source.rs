@@ -15,6 +15,7 @@ diesel::table! {
         used_by -> Nullable<Text>,
         created_at -> Instant,
         expires_at -> Instant,
+        size -> Nullable<BigInt>,
     }
 }
 
