@@ -82,6 +82,44 @@ async fn malformed_files_are_refused_and_nothing_is_stored() {
 }
 
 on_both_databases! {
+    /// What is listed of bad rows is downloaded as a file, by the account whose rows they are alone.
+    async fn row_faults_are_downloaded_by_their_account_alone(kind: Kind) {
+        const BAD: usize = 450;
+        let gateway = Gateway::start(kind).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
+        let csv = format!("{HEADER}{}{}", "xyzzy,,Running\n".repeat(BAD), row(1));
+        let data_connection = luma.source(csv, Form::Hashed).await;
+        let query = "query($id: ID!) { node(id: $id) { ... on DataConnection { lastRefresh {
+            rowFaultsUrl rowFaults(first: 1) { totalCount nodes { row column reason } } } } } }";
+        let data = luma.client.query(query, json!({ "id": data_connection })).await;
+        let refresh = &data["node"]["lastRefresh"];
+        let url = refresh["rowFaultsUrl"].as_str().unwrap();
+        let get = async |url: &str, token: &str| {
+            let response = luma.client.http().get(url).bearer_auth(token).send().await.unwrap();
+            (response.status().as_u16(), response.text().await.unwrap())
+        };
+        let (status, file) = get(url, &luma.client.token).await;
+        assert!(status == 200 && !file.contains("xyzzy"), "{file}");
+        let lines: Vec<_> = file.split_terminator("\r\n").collect();
+        assert_eq!((lines[0], json!(lines.len() - 1)), ("row,column,reason", refresh["rowFaults"]["totalCount"].clone()));
+        let first = &refresh["rowFaults"]["nodes"][0];
+        let column = first["column"].as_str().unwrap_or_default();
+        assert_eq!(lines[1], format!("1,\"{column}\",{}", first["reason"]));
+        let mut rows: Vec<usize> =
+            lines[1..].iter().map(|line| line.split_once(',').unwrap().0.parse().unwrap()).collect();
+        rows.dedup();
+        assert_eq!(rows, Vec::from_iter(1..=BAD));
+        let unknown = url.replace("/refreshes/", "/refreshes/x");
+        for (url, token, expected) in
+            [(url, &*tv_tube.client.token, 404), (&unknown, &luma.client.token, 404), (url, "ek_none", 401)]
+        {
+            assert_eq!(get(url, token).await.0, expected, "{url}");
+        }
+    }
+}
+
+on_both_databases! {
     /// A byte-order mark is no fault; bad rows are counted and listed by number and reason, never by value.
     async fn bad_rows_are_counted_and_listed(kind: Kind) {
         let gateway = Gateway::start(kind).await;

@@ -28,6 +28,7 @@ pub mod invitation;
 pub mod match_key;
 pub mod oauth_consent;
 pub mod privacy;
+pub mod progress;
 pub mod project;
 pub mod refusal;
 pub mod release;

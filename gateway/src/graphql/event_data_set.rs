@@ -18,6 +18,7 @@ use crate::{
             field_mappings,
         },
     },
+    http::row_faults,
     work::load_events,
 };
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
@@ -162,6 +163,12 @@ impl EventDataSet {
         let job = load_events::job_of(self.0.id);
         let page = gateway(ctx).store().row_faults(job, request).await.map_err(fault)?;
         Ok(RowFaultPage::of(page, RowFault::from))
+    }
+
+    /// Where these faults are downloaded as a CSV file with the columns `row`, `column` and `reason`: by GET, with the same
+    /// `Authorization` as here. Values are not in it, since none are kept.
+    async fn row_faults_url(&self, ctx: &Context<'_>) -> String {
+        row_faults::url(gateway(ctx), load_events::job_of(self.0.id))
     }
 
     /// The work that loads it; `jobProgress` says how far it is.

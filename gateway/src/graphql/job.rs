@@ -32,6 +32,8 @@ pub struct Progress {
     total_bytes: Option<SafeInt>,
     /// Rows in all; null when that is not known.
     total_rows: Option<SafeInt>,
+    /// Seconds that it will still take if it goes on as until now; null when that is not known.
+    seconds_left: Option<SafeInt>,
 }
 
 /// Work that runs later.
@@ -72,6 +74,7 @@ impl Job {
             bytes: SafeInt(number("bytes").unwrap_or(0)),
             total_bytes: number("total_bytes").map(SafeInt),
             total_rows: number("total_rows").map(SafeInt),
+            seconds_left: number("seconds_left").map(SafeInt),
         })
     }
 

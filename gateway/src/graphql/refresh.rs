@@ -1,13 +1,16 @@
 //! The history of loading files.
 
-use crate::graphql::{
-    access::gateway,
-    cost::{list_size, sized, slicing_by},
-    fault::{fault, refused},
-    id::global,
-    page::{self, page},
-    scalar::SafeInt,
-    sourcing::{RowFault, RowFaultCount, RowFaultPage, fault_counts},
+use crate::{
+    graphql::{
+        access::gateway,
+        cost::{list_size, sized, slicing_by},
+        fault::{fault, refused},
+        id::global,
+        page::{self, page},
+        scalar::SafeInt,
+        sourcing::{RowFault, RowFaultCount, RowFaultPage, fault_counts},
+    },
+    http::row_faults,
 };
 use async_graphql::{Context, Enum, ID, Object, Result};
 use chrono::{DateTime, Utc};
@@ -75,6 +78,12 @@ impl Refresh {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().row_faults(self.0.job, request).await.map_err(fault)?;
         Ok(RowFaultPage::of(page, RowFault::from))
+    }
+
+    /// Where these faults are downloaded as a CSV file with the columns `row`, `column` and `reason`: by GET, with the same
+    /// `Authorization` as here. Values are not in it, since none are kept.
+    async fn row_faults_url(&self, ctx: &Context<'_>) -> String {
+        row_faults::url(gateway(ctx), self.0.job)
     }
 
     /// Why it failed: a sentence without values; null when it did not.

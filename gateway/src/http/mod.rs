@@ -5,6 +5,7 @@ mod cookies;
 mod cors;
 pub mod credentials;
 pub mod documents;
+mod downloads;
 mod email_invites;
 pub mod graphiql;
 mod graphql;
@@ -17,6 +18,7 @@ mod probes;
 mod rate_limit;
 pub mod rejected_rows;
 pub mod request_id;
+pub mod row_faults;
 pub mod same_origin;
 pub mod uploads;
 mod websocket;
@@ -41,6 +43,7 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
     let with_key = Router::new()
         .route("/graphql", post(graphql::post).get(graphql_get).layer(DefaultBodyLimit::max(GRAPHQL_BODY)))
         .route("/deliveries/{delivery}/rejected-rows.csv", get(rejected_rows::download))
+        .route("/refreshes/{job}/row-faults.csv", get(row_faults::download))
         .route("/uploads", post(uploads::tus::create))
         .layer(Extension(Arc::new(documents)))
         .layer(middleware::from_fn_with_state(gateway.clone(), rate_limit::limit));

@@ -91,7 +91,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Says how far the job is: `rows`, `bytes`, `total_rows`, `total_bytes`.
+    /// Says how far the job is: `rows`, `bytes`, `total_rows`, `total_bytes`, `seconds_left`.
     pub async fn progress(&self, progress: serde_json::Value) -> Result<(), Fault> {
         if !self.gateway.store().set_job_progress(self.job.id, &self.owner, progress).await? {
             self.stop.cancel();

@@ -1,9 +1,13 @@
 //! How far blocking work is, told while it runs.
 
 use super::Task;
+use entente_domain::progress::time_left;
 use entente_identity::source::{Control, Progress};
 use serde_json::{Value, json};
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +21,10 @@ pub fn of_file(
     stop: CancellationToken,
     total_bytes: u64,
 ) -> impl FnMut(Progress) -> Control {
+    let began = Instant::now();
     move |Progress { rows, bytes }| {
-        said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes }));
+        let left = time_left(began.elapsed(), bytes, total_bytes).map(|left| left.as_secs());
+        said.send_replace(json!({ "rows": rows, "bytes": bytes, "total_bytes": total_bytes, "seconds_left": left }));
         if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
     }
 }
