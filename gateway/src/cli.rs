@@ -11,6 +11,7 @@ use crate::{
     },
     serve,
     settings::{Settings, SettingsError},
+    uploading::Upload,
 };
 use clap::{Parser, Subcommand};
 use entente_store::Store;
@@ -73,6 +74,10 @@ enum Command {
     Apply(Apply),
     /// Write such a file of what is there, without secrets
     Export(Export),
+    /// Upload a file, and refresh a data connection from it
+    ///
+    /// It goes on after whatever cut it off, and when it is started again on the same file within a day.
+    Upload(Upload),
     /// Destination plugins
     Plugin {
         /// A file of settings
@@ -138,6 +143,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Apply(apply) => apply.run(),
         Command::Export(export) => export.run(),
+        Command::Upload(upload) => upload.run(),
         command => run(command).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
@@ -180,7 +186,7 @@ fn run(command: Command) -> Outcome {
             })
         }
         Command::Plugin { config, command } => plugin(config.as_deref(), command),
-        Command::Apply(_) | Command::Export(_) | Command::PluginWorker => Ok(()),
+        Command::Apply(_) | Command::Export(_) | Command::Upload(_) | Command::PluginWorker => Ok(()),
     }
 }
 

@@ -36,6 +36,7 @@ mod telemetry;
 mod traces;
 mod trial;
 mod turns;
+mod uploading;
 mod work;
 
 /// An answer is many small values, made by one thread and dropped by another, which the usual allocator of Linux makes a third

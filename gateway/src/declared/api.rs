@@ -1,10 +1,11 @@
 //! The client of a gateway's API, by which a set-up is read and applied as by anybody else.
 
-use crate::outgoing;
+use crate::{outgoing, uploading};
 use entente_destination::{
     DestinationError,
-    http::{Bytes, Http, Plain, StatusCode, endpoint, json_request, request},
+    http::{Answer, Bytes, Http, Plain, Request, StatusCode, endpoint, json_request},
 };
+use indicatif::ProgressBar;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{path::Path, time::Duration};
@@ -12,8 +13,6 @@ use zeroize::Zeroizing;
 
 /// How long an answer may take; trying a destination takes the longest.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long an upload may take.
-const PATIENCE_WITH_FILES: Duration = Duration::from_secs(3_600);
 /// How often what has an idempotency key is sent, when no answer comes.
 const TRIES: u32 = 3;
 
@@ -124,24 +123,14 @@ impl Api {
         refusals.map_err(|_| unexpected())
     }
 
+    /// Sends a request to an address that the gateway gave, without the token; the answer, whatever its status.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, ApiError> {
+        Ok(self.http.last_answer(request).await?)
+    }
+
     /// Sends a file; the id of its upload.
     pub async fn upload(&self, account: &Value, file: &Path) -> Result<Result<Value, Vec<UserError>>, ApiError> {
-        let bytes =
-            tokio::fs::read(file).await.map_err(|error| ApiError::File(format!("{}: {error}", file.display())))?;
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let document = "mutation($input: CreateUploadInput!) { createUpload(input: $input) {
-            upload { id url } userErrors { code field message } } }";
-        let data = self.ask(document, &json!({ "input": { "accountId": account, "fileName": name } })).await?;
-        let payload = &data["createUpload"];
-        let Some(url) = payload["upload"]["url"].as_str() else {
-            return Ok(Err(serde_json::from_value(payload["userErrors"].clone()).map_err(|_| unexpected())?));
-        };
-        let sent = request("PUT", &endpoint(url, Plain::ToLoopback)?, &[], Bytes::from(bytes))?;
-        let answer = outgoing::client(PATIENCE_WITH_FILES)?.last_answer(sent).await?;
-        if answer.status().is_success() {
-            return Ok(Ok(payload["upload"]["id"].clone()));
-        }
-        Err(DestinationError::Permanent(answer.message()).into())
+        uploading::send(self, account, file, &ProgressBar::hidden()).await
     }
 }
 

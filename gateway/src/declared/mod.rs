@@ -2,7 +2,7 @@
 //! `entente export` writes such a file.
 
 mod account;
-mod api;
+pub mod api;
 mod applying;
 mod connection;
 mod data_connection;
@@ -39,7 +39,7 @@ type Outcome = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The gateway that is asked, and as whom.
 #[derive(Debug, Args)]
-struct Asked {
+pub struct Asked {
     /// The gateway's address: https, or http on this machine
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
@@ -49,7 +49,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn api(&self) -> Result<Api, Box<dyn std::error::Error + Send + Sync>> {
+    /// The API of that gateway.
+    ///
+    /// # Errors
+    /// Where there is no token, or the address is none.
+    pub fn api(&self) -> Result<Api, Box<dyn std::error::Error + Send + Sync>> {
         let token = match &self.token_file {
             Some(path) => fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
             None => env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty()).ok_or_else(|| {
