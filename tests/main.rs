@@ -52,5 +52,6 @@ mod stories;
 mod subscriptions;
 mod timing;
 mod two_gateways;
+mod uploads;
 mod webhooks;
 mod websocket;
