@@ -32,6 +32,7 @@ pub mod project;
 pub mod refusal;
 pub mod release;
 pub mod report;
+pub mod schedule;
 pub mod sending;
 pub mod settings;
 pub mod settings_change;
