@@ -19,6 +19,7 @@ pub mod deletion;
 pub mod delivery;
 pub mod destination_settings;
 pub mod discover;
+pub mod drift;
 pub mod email_invite;
 pub mod event;
 pub mod event_data;
