@@ -4,6 +4,7 @@
 //! `ENTENTE_TEST_KILLS=100 cargo test --release -p entente-tests crashes` tries 100 moments on each database.
 
 use crate::{
+    data_sources::started,
     deliveries,
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form},
@@ -12,6 +13,7 @@ use crate::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -199,6 +201,68 @@ async fn measured(tv_tube: &Party, project: &str, round: usize) {
 
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+on_both_databases! {
+    /// A source with two files that change together, and a gateway that dies while they are read.
+    async fn whatever_moment_it_dies_a_source_is_read_whole_and_once(kind: Kind) {
+        let place = tempfile::tempdir().unwrap();
+        let put = |last: u32| {
+            for (name, people) in [("a.csv", 0..last / 2), ("b.csv", last / 2..last)] {
+                std::fs::write(place.path().join(name), people::customers(people, Form::Hashed, people::luma)).unwrap();
+            }
+        };
+        let settings = vec![("ENTENTE_SOURCE_ROOTS", place.path().display().to_string())];
+        let mut gateway = Gateway::start_with(kind, Options { settings }).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let source = json!({ "type": "local_folder", "settings": { "folder": place.path() } });
+        let mut size = 10_000;
+        put(size);
+        let (id, job) = started(&luma.create_from(&source, Form::Hashed).await);
+        assert_eq!(luma.job(&job).await["state"], "DONE");
+        let mut random = StdRng::seed_from_u64(7);
+        for round in 0..kills() {
+            let before = size;
+            size = 10_000 + 2_000 * (round as u32 % 2 + 1);
+            put(size);
+            let job = luma.at(&gateway).begin_reading(&id).await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..400))).await;
+            gateway.kill();
+            gateway.start_again();
+            let luma = luma.at(&gateway);
+            let seen = counts(&luma).await;
+            assert!(seen == of_luma(before) || seen == of_luma(size), "{seen:?} of {before} or {size}");
+            // What nobody renews is taken over.
+            gateway.pass(Duration::from_secs(60));
+            assert_eq!(luma.job(&job).await["state"], "DONE");
+            assert_eq!(counts(&luma).await, of_luma(size));
+        }
+        let query = "query($id: ID!) { node(id: $id) { ... on DataConnection { refreshes { nodes { status } } } } }";
+        let data = read(&luma.at(&gateway), query, json!({ "id": id })).await;
+        let refreshes = data["node"]["refreshes"]["nodes"].as_array().unwrap();
+        assert_eq!(refreshes.len(), kills() + 1, "{data}");
+        assert!(refreshes.iter().all(|refresh| refresh["status"] == "SUCCEEDED"), "{data}");
+    }
+}
+
+/// The identities of audiences, by their names.
+async fn counts(luma: &Party) -> BTreeMap<String, u64> {
+    let query = "query($a: ID!) { account(id: $a) { audiences { nodes { name identityCount } } } }";
+    let data = read(luma, query, json!({ "a": luma.account })).await;
+    let nodes = data["account"]["audiences"]["nodes"].as_array().unwrap();
+    let count = |node: &Value| (node["name"].as_str().unwrap().to_owned(), node["identityCount"].as_u64().unwrap());
+    nodes.iter().map(count).collect()
+}
+
+/// The same of so many of Luma's people: an address for each, and a phone for two of three.
+fn of_luma(people: u32) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for person in 0..people {
+        for audience in people::luma(person) {
+            *counts.entry(audience.to_owned()).or_default() += 1 + u64::from(!person.is_multiple_of(3));
+        }
+    }
+    counts
 }
 
 on_both_databases! {

@@ -1,6 +1,7 @@
 //! Credits: the two stories paid to the micro-credit, what cannot be paid, and what nobody else sees.
 
 use crate::{
+    data_sources::started,
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form},
     stories::{ACTIVATE, Party, settings, today},
@@ -366,6 +367,54 @@ on_both_databases! {
         });
         assert_eq!(tv_tube.client.refused(ACTIVATE, activate).await, "INSUFFICIENT_CREDITS");
         assert_eq!(luma.wallet().await, before, "Luma pays for none of it");
+    }
+}
+
+on_both_databases! {
+    /// What a source holds is reserved for by its bytes and paid by its rows; what has not changed costs nothing. Who
+    /// cannot pay keeps what was read before.
+    async fn a_source_is_paid_when_it_was_read(kind: Kind) {
+        let place = tempfile::tempdir().unwrap();
+        let put = |people| {
+            let csv = people::customers(people, Form::Hashed, people::luma);
+            std::fs::write(place.path().join("customers.csv"), &csv).unwrap();
+            (rows(&csv), cost("AUDIENCE_MANAGEMENT", (csv.len() as u64).div_ceil(64)))
+        };
+        let mut options = priced(&["AUDIENCE_MANAGEMENT"]);
+        options.settings.push(("ENTENTE_SOURCE_ROOTS", place.path().display().to_string()));
+        let gateway = Gateway::start_with(kind, options).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let source = json!({ "type": "local_folder", "settings": { "folder": place.path() } });
+
+        // A micro-credit short, then not.
+        let (first, needed) = put(0..3_000);
+        let paid = cost("AUDIENCE_MANAGEMENT", first);
+        assert!(paid < needed - 1);
+        give(&gateway, &luma, needed - 1).await;
+        let (id, job) = started(&luma.create_from(&source, Form::Hashed).await);
+        let cannot_pay = "The account's credits do not suffice; ask the operator for more.";
+        let refused = luma.job(&job).await;
+        assert_eq!((&refused["state"], &refused["error"]), (&json!("FAILED"), &json!(cannot_pay)), "{refused}");
+        assert_eq!(luma.wallet().await, [needed - 1, 0, 0, needed - 1]);
+        assert!(luma.audiences().await.is_empty());
+        give(&gateway, &luma, 1).await;
+        assert_eq!(luma.read_again(&id).await["state"], "DONE");
+        luma.has_paid_its_shares(needed).await;
+        let managed = [("AUDIENCE_MANAGEMENT".to_owned(), [first, paid, paid])].into();
+        assert_eq!(luma.by_activity().await, managed);
+
+        // Unchanged, by who could not pay for it; then changed.
+        let left = needed - paid;
+        let take_back = json!({ "accountId": luma.account, "note": "A test", "amount": { "takeBack": left } });
+        gateway.operator().mutate(PROVISION, take_back).await;
+        assert_eq!(luma.read_again(&id).await["state"], "DONE");
+        put(0..4_000);
+        assert_eq!(luma.read_again(&id).await["state"], "FAILED");
+        let standing = luma.standing(&id).await;
+        assert_eq!((&standing["status"], &standing["failure"]), (&json!("FAILED"), &json!(cannot_pay)), "{standing}");
+        assert_eq!(luma.audiences().await.len(), 3);
+        assert_eq!(luma.by_activity().await, managed);
+        assert_eq!(luma.wallet().await, [paid, paid, 0, 0]);
     }
 }
 

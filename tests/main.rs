@@ -17,6 +17,7 @@ mod consents;
 mod crashes;
 mod credits;
 mod crosswalks;
+mod data_sources;
 mod declared;
 mod deletions;
 mod deliveries;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of the roots, by what they are about. A field that is not here does not get past the test.
-const NOUNS: [(&str, &str); 23] = [
+const NOUNS: [(&str, &str); 24] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
     (
@@ -21,7 +21,8 @@ const NOUNS: [(&str, &str); 23] = [
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),
-    ("Data connection", "createDataConnection refreshDataConnection deleteDataConnection"),
+    ("Data connection", "createDataConnection updateDataConnection refreshDataConnection deleteDataConnection"),
+    ("Source", "sourceTypes checkSource previewSource"),
     ("Crosswalk", "createCrosswalk loadCrosswalk renameCrosswalk deleteCrosswalk"),
     ("Audience", "updateAudiences"),
     ("Collaborator", "directory connectCodeHolder"),

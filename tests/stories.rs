@@ -140,7 +140,7 @@ impl Party {
 }
 
 /// How rows of a file are read.
-fn mapping(form: Form) -> Value {
+pub fn mapping(form: Form) -> Value {
     let field = |column: &str, key: &str, transformation: &str| json!({ "column": column, "matchKey": { "kind": key }, "transformation": transformation });
     let fields = match form {
         Form::Plain => {

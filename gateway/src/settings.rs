@@ -3,7 +3,7 @@
 use crate::destinations::confinement::{LEAST_MEMORY, UserName};
 use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
-use entente_domain::{credit::Prices, sign_in::Lifetimes, terms::LONGEST_VERSION};
+use entente_domain::{AccountId, credit::Prices, sign_in::Lifetimes, terms::LONGEST_VERSION};
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
@@ -147,6 +147,12 @@ pub struct Settings {
     pub privacy_epsilon_per_report: f64,
     /// Bytes.
     pub upload_limit: u64,
+    /// Folders below which data connections may read, separated by `:`, or empty.
+    pub source_roots: String,
+    /// Buckets that accounts may read as the gateway itself, with commas between them, or empty.
+    pub source_role_buckets: String,
+    /// Bytes.
+    pub source_limit: u64,
     /// Per key.
     pub requests_per_minute: u32,
     /// Whether the schema can be asked for.
@@ -231,6 +237,10 @@ impl Settings {
         }
         if !(1..=24 * 30).contains(&self.session_hours) {
             return refuse("session_hours", "it is at least 1 and at most 720, which is 30 days");
+        }
+        let mut roots = std::env::split_paths(&self.source_roots).filter(|root| !root.as_os_str().is_empty());
+        if roots.any(|root| !root.is_absolute()) {
+            return refuse("source_roots", "each is a whole path, such as /srv/audiences");
         }
         if self.requests_per_minute == 0 {
             return refuse("requests_per_minute", "it is at least 1");
@@ -334,6 +344,19 @@ impl Settings {
             "" => self.data.join("landing"),
             path => path.into(),
         }
+    }
+
+    /// Folders below which data connections of an account may read.
+    pub fn source_roots(&self, account: AccountId) -> Vec<PathBuf> {
+        let roots = std::env::split_paths(&self.source_roots).filter(|root| !root.as_os_str().is_empty());
+        let own = |root: PathBuf| PathBuf::from(root.to_string_lossy().replace("{account}", &account.to_string()));
+        roots.map(own).collect()
+    }
+
+    /// Buckets that accounts may read as the gateway itself.
+    pub fn source_role_buckets(&self) -> Vec<String> {
+        let buckets = self.source_role_buckets.split(',').map(str::trim).filter(|bucket| !bucket.is_empty());
+        buckets.map(str::to_owned).collect()
     }
 
     /// Threads that count and source identities.

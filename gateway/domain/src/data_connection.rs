@@ -126,6 +126,8 @@ pub struct DataConnection {
     pub account: AccountId,
     /// 1 to 100 characters.
     pub name: String,
+    /// The type of the source that it is read from by itself; `None` where files are uploaded.
+    pub source_type: Option<String>,
     /// How files are read.
     pub mapping: Mapping,
     /// What new audiences get.
@@ -153,6 +155,8 @@ pub struct DataConnection {
 pub struct NewDataConnection {
     /// Name.
     pub name: String,
+    /// The type of the source that it is read from by itself; `None` where files are uploaded.
+    pub source_type: Option<String>,
     /// How files are read.
     pub mapping: Mapping,
     /// What its audiences get.
@@ -185,6 +189,7 @@ pub fn create(
         id,
         account,
         name: text("name", &new.name, 1, 100)?,
+        source_type: new.source_type,
         mapping: checked_mapping(new.mapping, account_keys)?,
         categories: checked_categories(new.categories)?,
         access: new.access,
@@ -198,7 +203,81 @@ pub fn create(
     })
 }
 
+/// Changes the name of a data connection, where another is given, and notes that its source may be another. What was
+/// read stays until it is read again.
+pub fn changed(
+    data_connection: &DataConnection,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<DataConnection, Refusal> {
+    let name = name.map(|name| text("name", name, 1, 100)).transpose()?;
+    let name = name.unwrap_or_else(|| data_connection.name.clone());
+    Ok(DataConnection { name, ..sourced_again(data_connection, now) })
+}
+
+/// Checks that a data connection is read from where it is to be: from an upload, or by itself.
+pub fn checked_refresh(data_connection: &DataConnection, has_upload: bool) -> Result<(), Refusal> {
+    match (data_connection.source_type.is_some(), has_upload) {
+        (true, true) => {
+            Err(Refusal::invalid("uploadId", "This data connection is read from its source, not from uploads."))
+        }
+        (false, false) => Err(Refusal::invalid("uploadId", "This data connection is read from uploads: say which.")),
+        _ => Ok(()),
+    }
+}
+
 /// A data connection that is being sourced again: how its last refresh ended stays until this one has.
 pub fn sourced_again(data_connection: &DataConnection, now: Timestamp) -> DataConnection {
     DataConnection { version: data_connection.version + 1, updated_at: now, ..data_connection.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::match_key::MatchKeyKind;
+
+    fn customers(source_type: Option<&str>) -> DataConnection {
+        let email = MatchKey::of(MatchKeyKind::HashedEmail);
+        let field = FieldMapping {
+            column: "email".to_owned(),
+            match_key: email.clone(),
+            transformation: Transformation::NormaliseAndHash,
+        };
+        let new = NewDataConnection {
+            name: "Customers".to_owned(),
+            source_type: source_type.map(str::to_owned),
+            mapping: Mapping {
+                fields: vec![field],
+                audience: AudienceSource::Named("Customers".to_owned()),
+                delimiter: ',',
+            },
+            categories: vec![],
+            access: ConnectionAccess::Private,
+            visibility: MetadataVisibility::default(),
+            consent_acknowledged: true,
+        };
+        create(DataConnectionId::new(), AccountId::new(), &[email], new, "ada", Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn a_data_connection_is_read_from_where_it_was_set_up() {
+        for (source_type, has_upload, is_read) in
+            [(None, true, true), (None, false, false), (Some("s3"), true, false), (Some("s3"), false, true)]
+        {
+            let answer = checked_refresh(&customers(source_type), has_upload);
+            assert_eq!(answer.is_ok(), is_read, "{source_type:?} {has_upload}");
+        }
+    }
+
+    #[test]
+    fn a_change_keeps_what_is_not_named() {
+        let now = Timestamp::UNIX_EPOCH + chrono::TimeDelta::days(1);
+        let present = customers(Some("s3"));
+        let same = DataConnection { version: 2, updated_at: now, ..present.clone() };
+        assert_eq!(changed(&present, None, now).unwrap(), same);
+        let name = "All customers".to_owned();
+        assert_eq!(changed(&present, Some(" All customers "), now).unwrap(), DataConnection { name, ..same });
+        assert!(changed(&present, Some(""), now).is_err());
+    }
 }

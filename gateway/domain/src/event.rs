@@ -44,6 +44,8 @@ pub enum AccountEventKind {
     AccountUpdated,
     /// A data connection was created.
     DataConnectionCreated,
+    /// A data connection was changed.
+    DataConnectionUpdated,
     /// Its audiences were replaced.
     DataConnectionRefreshed,
     /// Its refresh failed; what was there stays.

@@ -6,6 +6,7 @@ use crate::{
         audience::{Audience, AudiencePage},
         audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
         cost::{cost, list_size, sized, slicing_by},
+        data_source::{self, DataSource, DataSourceInput},
         deletion::{self, DeletionPreview, PREVIEW},
         fault::{allow, fault, payload, refused},
         id::{global, local},
@@ -93,6 +94,12 @@ impl DataConnection {
     /// Where it is.
     async fn status(&self) -> DataConnectionStatus {
         self.0.status.into()
+    }
+
+    /// Where it reads by itself; null when files are uploaded.
+    async fn source(&self) -> Option<DataSource> {
+        let source_type = self.0.source_type.clone()?;
+        Some(DataSource { source_type, data_connection: self.0.id })
     }
 
     /// How its files are read.
@@ -214,15 +221,17 @@ impl MappingInput {
     }
 }
 
-/// Creates a data connection from an upload.
+/// Creates a data connection from an upload, or from a source that it reads by itself.
 #[derive(InputObject)]
 struct CreateDataConnectionInput {
     /// The account that acts.
     account_id: ID,
     /// 1 to 100 characters.
     name: String,
-    /// A complete upload that was not used yet.
-    upload_id: ID,
+    /// A complete upload that was not used yet; either this or a source is given.
+    upload_id: Option<ID>,
+    /// Where it reads by itself. It is tried first.
+    source: Option<DataSourceInput>,
     /// How its files are read.
     mapping: MappingInput,
     /// What its audiences are about: at most 20, each of 1 to 60 characters.
@@ -245,8 +254,23 @@ struct RefreshDataConnectionInput {
     account_id: ID,
     /// The data connection.
     data_connection_id: ID,
-    /// A complete upload that was not used yet.
-    upload_id: ID,
+    /// A complete upload that was not used yet; none where the data connection reads from a source.
+    upload_id: Option<ID>,
+}
+
+/// Changes a data connection. What is left out stays.
+#[derive(InputObject)]
+struct UpdateDataConnectionInput {
+    /// The account that acts.
+    account_id: ID,
+    /// The data connection.
+    data_connection_id: ID,
+    /// 1 to 100 characters.
+    name: Option<String>,
+    /// Where it reads, of the same type as before, with all settings as they should be. Sent as they are shown, they
+    /// stay as they are, secrets included; where anything else is sent, all secrets have to be sent with it. It is
+    /// tried first, and read when the data connection is next refreshed.
+    source: Option<DataSourceInput>,
 }
 
 /// Deletes a data connection with its audiences.
@@ -265,6 +289,14 @@ payload! {
         data_connection: DataConnection,
         /// Sources it; `jobProgress` says how far it is.
         job: Job,
+    }
+}
+
+payload! {
+    /// The data connection, or why it was not changed.
+    UpdateDataConnectionPayload {
+        /// As it is now.
+        data_connection: DataConnection,
     }
 }
 
@@ -292,47 +324,61 @@ pub struct DataConnectionMutation;
 
 #[Object]
 impl DataConnectionMutation {
-    /// Creates a data connection, and sources it by a job. For ADMIN and MANAGER.
+    /// Creates a data connection, from a source when that answers well, and sources it by a job. For ADMIN and MANAGER.
     async fn create_data_connection(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to do, and for which account.")] input: CreateDataConnectionInput,
     ) -> Result<CreateDataConnectionPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
-        let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
+        let upload = allow!(input.upload_id.as_ref().map(|id| local::<UploadId>(id, "uploadId")).transpose());
         let change = allow!(creation(ctx, authorised, "createDataConnection", input.idempotency_key)?);
-        let account = authorised.account;
+        let (account, id) = (authorised.account, DataConnectionId::new());
+        if upload.is_some() == input.source.is_some() {
+            return Ok(Refusal::invalid("uploadId", "Send either an upload or a source.").into());
+        }
+        let source = match &input.source {
+            Some(source) => {
+                let of_type = allow!(source.checked(gateway(ctx), account).await);
+                Some((of_type, source.sealed(gateway(ctx), id, of_type)?))
+            }
+            None => None,
+        };
+        let (of_type, source) = source.unzip();
         let access = match input.access {
             Some(access) => allow!(access.checked(ctx, account).await?),
             None => Access::Private,
         };
         let new = NewDataConnection {
             name: input.name,
+            source_type: of_type.map(|of_type| of_type.id.to_owned()),
             mapping: allow!(input.mapping.mapping()),
             categories: input.categories,
             access,
             visibility: VisibilityChange::from(input.visibility.unwrap_or_default()).of(MetadataVisibility::default()),
             consent_acknowledged: input.consent_acknowledged,
         };
-        let (id, at, by) = (DataConnectionId::new(), change.now, actor_name(change.actor));
+        let (at, by) = (change.now, actor_name(change.actor));
         let job = refresh::job(account, id, upload, at);
         let reserved = reserved(ctx, account, upload, job.id).await?;
         let rule = move |owner: &Account| {
             let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
             let created = data_connection::create(id, account, &keys, new, &by, at)?;
             let event = event(account, AccountEventKind::DataConnectionCreated, id);
-            Ok(Outcome::of(created).events([event]).job(job).credits(reserved))
+            let outcome = Outcome::of(created).events([event]).job(job);
+            Ok(reserved.into_iter().fold(outcome, Outcome::credits))
         };
         let store = gateway(ctx).store();
         let created =
-            store.create_data_connection(change, id, account, Some(upload), Box::new(rule)).await.map_err(fault)?;
+            store.create_data_connection(change, id, account, (upload, source), Box::new(rule)).await.map_err(fault)?;
         let created = allow!(created);
         let data_connection = load(&loaders(ctx).data_connections, created.id).await?.map(DataConnection);
         Ok(CreateDataConnectionPayload { data_connection, job: last_job(ctx, created.id).await?, user_errors: vec![] })
     }
 
-    /// Sources a data connection again from another upload, by a job; until it has ended everything stays as it was.
-    /// For ADMIN and MANAGER.
+    /// Sources a data connection again, by a job: from another upload, or from its source, of which nothing is read
+    /// when its files are those that were read last. Until it has ended everything stays as it was. For ADMIN and
+    /// MANAGER.
     async fn refresh_data_connection(
         &self,
         ctx: &Context<'_>,
@@ -340,7 +386,7 @@ impl DataConnectionMutation {
     ) -> Result<RefreshDataConnectionPayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
-        let upload = allow!(local::<UploadId>(&input.upload_id, "uploadId"));
+        let upload = allow!(input.upload_id.as_ref().map(|id| local::<UploadId>(id, "uploadId")).transpose());
         let change = change(ctx, authorised, "refreshDataConnection", Some(Subject::DataConnection(id)))?;
         let (at, account) = (change.now, authorised.account);
         let job = refresh::job(account, id, upload, at);
@@ -348,14 +394,50 @@ impl DataConnectionMutation {
         let reserved = reserved(ctx, account, upload, job_id).await?;
         let rule = move |loaded: &LoadedDataConnection| {
             own(loaded, account)?;
+            data_connection::checked_refresh(&loaded.data_connection, upload.is_some())?;
             let next = data_connection::sourced_again(&loaded.data_connection, at);
-            Ok(Outcome::of(next).job(job).credits(reserved))
+            Ok(reserved.into_iter().fold(Outcome::of(next).job(job), Outcome::credits))
         };
         let store = gateway(ctx).store();
-        let changed = store.change_data_connection(change, id, Some(upload), Box::new(rule)).await.map_err(fault)?;
+        let changed = store.change_data_connection(change, id, upload, Box::new(rule)).await.map_err(fault)?;
         let data_connection = Some(DataConnection(allow!(changed.map_err(about_data_connection))));
         let job = store.job(job_id).await.map_err(fault)?.map(Job);
         Ok(RefreshDataConnectionPayload { data_connection, job, user_errors: vec![] })
+    }
+
+    /// Changes a data connection; its source when that answers well. For ADMIN and MANAGER.
+    async fn update_data_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: UpdateDataConnectionInput,
+    ) -> Result<UpdateDataConnectionPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
+        let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
+        let change = change(ctx, authorised, "updateDataConnection", Some(Subject::DataConnection(id)))?;
+        let (at, account) = (change.now, authorised.account);
+        let present = load(&loaders(ctx).data_connections, id).await?.filter(|present| present.account == account);
+        let of_type = present.and_then(|present| present.source_type);
+        let replaced = match (&input.source, of_type) {
+            (None, _) => None,
+            (Some(sent), Some(of_type)) => Some(data_source::replaced(ctx, account, (id, &of_type), sent).await?),
+            (Some(_), None) => Some(Err(Refusal::invalid("source", "This data connection is read from uploads."))),
+        };
+        let (settings, refused) = match replaced {
+            Some(Ok(settings)) => (Some(settings), None),
+            Some(Err(refusal)) => (None, Some(refusal)),
+            None => (None, None),
+        };
+        let rule = move |loaded: &LoadedDataConnection| {
+            own(loaded, account)?;
+            refused.map_or(Ok(()), Err)?;
+            let next = data_connection::changed(&loaded.data_connection, input.name.as_deref(), at)?;
+            let event = event(account, AccountEventKind::DataConnectionUpdated, id);
+            Ok(Outcome::of(next).events([event]))
+        };
+        let changed =
+            gateway(ctx).store().change_data_source(change, id, settings, Box::new(rule)).await.map_err(fault)?;
+        let data_connection = Some(DataConnection(allow!(changed.map_err(about_data_connection))));
+        Ok(UpdateDataConnectionPayload { data_connection, user_errors: vec![] })
     }
 
     /// Deletes a data connection with its audiences, and cancels what would still have used them: sends, activations and
@@ -380,12 +462,18 @@ impl DataConnectionMutation {
     }
 }
 
-/// The credits that are reserved for sourcing an upload.
-async fn reserved(ctx: &Context<'_>, account: AccountId, upload: UploadId, job: JobId) -> Result<credit::Command> {
+/// The credits that are reserved for sourcing an upload; for a source they are when its job knows how much there is.
+async fn reserved(
+    ctx: &Context<'_>,
+    account: AccountId,
+    upload: Option<UploadId>,
+    job: JobId,
+) -> Result<Option<credit::Command>> {
+    let Some(upload) = upload else { return Ok(None) };
     let found = gateway(ctx).store().uploads_by_ids(&[upload]).await.map_err(fault)?;
     // One that is not there, or not the account's, is refused.
     let bytes = found.get(&upload).map_or(0, |upload| upload.bytes_received);
-    Ok(credit::Command::Reserve(credit::of_refresh(&gateway(ctx).settings.prices, account, job, bytes)))
+    Ok(Some(credit::Command::Reserve(credit::of_refresh(&gateway(ctx).settings.prices, account, job, bytes))))
 }
 
 /// A data connection of others reads like none.

@@ -56,6 +56,8 @@ pub enum UserErrorCode {
     UploadUnavailable,
     /// The file cannot be read as what it should be.
     FileRefused,
+    /// The source cannot be read as it is set up.
+    SourceRefused,
     /// The report may not run yet.
     TooEarly,
     /// The privacy budget of this pair of accounts and quarter is used up.

@@ -22,7 +22,9 @@ use entente_domain::{
     report::Report,
     settings_draft::SettingsDraft,
 };
-use entente_store::{DestinationSettings, Job, Page, Refresh, SourceId, Store, StoreError, Upload, User};
+use entente_store::{
+    DestinationSettings, Job, Page, Refresh, SourceId, SourceSettings, Store, StoreError, Upload, User,
+};
 use futures::future::BoxFuture;
 use std::{
     collections::{BTreeSet, HashMap},
@@ -133,6 +135,8 @@ pub struct Loaders {
     pub latest_refreshes: By<SourceId, Refresh>,
     /// Data connections by id.
     pub data_connections: By<DataConnectionId, DataConnection>,
+    /// Settings of sources; data connections that read uploads are missing.
+    pub source_settings: By<DataConnectionId, SourceSettings>,
     /// Crosswalks by id.
     pub crosswalks: By<CrosswalkId, Crosswalk>,
     /// Destinations by id.
@@ -190,6 +194,7 @@ impl Loaders {
             uploads: by(store, |s, k| Box::pin(async move { s.uploads_by_ids(&k).await })),
             latest_refreshes: by(store, |s, k| Box::pin(async move { s.latest_refreshes(&k).await })),
             data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
+            source_settings: by(store, |s, k| Box::pin(async move { s.source_settings(&k).await })),
             crosswalks: by(store, |s, k| Box::pin(async move { s.crosswalks_by_ids(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),

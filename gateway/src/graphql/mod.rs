@@ -17,6 +17,7 @@ pub mod cost;
 mod credit;
 mod crosswalk;
 mod data_connection;
+mod data_source;
 mod deletion;
 mod delivery;
 mod destination;
@@ -71,6 +72,7 @@ pub struct Query(
     project::ProjectQuery,
     upload::UploadQuery,
     destination::DestinationQuery,
+    data_source::DataSourceQuery,
 );
 
 /// Fields of the mutation type.
@@ -88,6 +90,7 @@ pub struct Mutation(
     project::ProjectMutation,
     upload::UploadMutation,
     data_connection::DataConnectionMutation,
+    data_source::DataSourceMutation,
     crosswalk::CrosswalkMutation,
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,

@@ -224,7 +224,8 @@ impl UploadQuery {
     }
 }
 
-fn previewed_delimiter(text: &str) -> Result<u8, Refusal> {
+/// A delimiter that a preview is asked for with.
+pub fn previewed_delimiter(text: &str) -> Result<u8, Refusal> {
     let delimiter = checked_delimiter(sourcing::delimiter(text, "delimiter")?).map_err(|r| r.at("delimiter"))?;
     u8::try_from(delimiter).map_err(|_| Refusal::invalid("delimiter", "A delimiter is an ASCII character."))
 }

@@ -11,6 +11,7 @@ pub mod load_crosswalk;
 pub mod load_events;
 mod progress;
 mod reading;
+mod reading_source;
 pub mod rebuild;
 pub mod refresh;
 pub mod report;

@@ -1,11 +1,11 @@
-//! Reading an upload into a run.
+//! Reading an upload into a run, or what a source holds.
 
-use super::{Fault, Task, progress, refresh::Unpublished};
+use super::{Fault, Task, progress, reading_source, refresh::Unpublished};
 use crate::{
     background,
     sources::{csv, mapping, opening},
 };
-use entente_domain::{Code, Refusal, UploadId, data_connection::DataConnection};
+use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection::DataConnection};
 use entente_identity::{
     normalise::{self, Form, Take},
     source::{RowFaults, Sourced, source},
@@ -14,17 +14,44 @@ use entente_store::{NewRowFault, RowsRead};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Reads an upload into a new run of the account; answers the run's name, and what it holds.
+/// What reading came to.
+pub enum Reading {
+    /// A new run of the account.
+    Run {
+        /// Its name.
+        run: String,
+        /// What it holds.
+        sourced: Sourced,
+        /// Stands for what a source held; nothing for an upload.
+        seen: Option<String>,
+    },
+    /// A source holds what it held when the last run was made.
+    Unchanged,
+}
+
+/// Reads an upload, or the data connection's own source, into a new run of the account.
 pub async fn read(
     task: &Task,
     data_connection: &DataConnection,
+    upload: Option<UploadId>,
+) -> Result<Reading, Unpublished> {
+    let account = task.gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
+    match upload {
+        Some(upload) => read_upload(task, data_connection, &account, upload).await,
+        None => reading_source::read(task, data_connection, &account).await,
+    }
+}
+
+async fn read_upload(
+    task: &Task,
+    data_connection: &DataConnection,
+    account: &Account,
     upload: UploadId,
-) -> Result<(String, Sourced), Unpublished> {
+) -> Result<Reading, Unpublished> {
     let gateway = task.gateway.clone();
     let Some(opened) = opening::open(&gateway, upload).await? else {
         return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
     };
-    let account = gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
     let plan = mapping::source_plan(&data_connection.mapping, &account.region);
     // Each attempt has a run of its own, so that none finds half of another.
     let run = uuid::Uuid::now_v7().to_string();
@@ -40,7 +67,7 @@ pub async fn read(
     });
     let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
     match read {
-        Ok(sourced) => Ok((run, sourced)),
+        Ok(sourced) => Ok(Reading::Run { run, sourced, seen: None }),
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
         Err(fault) => Err(match csv::refusal(&fault) {
             Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),

@@ -1,10 +1,11 @@
-//! Refreshing a data connection: its upload is read into a run, the account's generation is built with it, and both
-//! become what everybody reads in one transaction. Safe to run again after a crash at any point.
+//! Refreshing a data connection: its upload or its source is read into a run, the account's generation is built with
+//! it, and both become what everybody reads in one transaction. Safe to run again after a crash at any point.
 
 use super::{
     Ended, Fault, Task, deliver,
     generation::{self, Replacement},
-    leftovers, reading,
+    leftovers,
+    reading::{self, Reading},
 };
 use crate::sources::opening;
 use entente_domain::{
@@ -20,8 +21,8 @@ use serde_json::json;
 /// The kind of this job.
 pub const KIND: &str = "refresh";
 
-/// A job that refreshes a data connection from an upload.
-pub fn job(account: AccountId, data_connection: DataConnectionId, upload: UploadId, now: Timestamp) -> NewJob {
+/// A job that refreshes a data connection: from an upload, or from its own source where there is none.
+pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Option<UploadId>, now: Timestamp) -> NewJob {
     NewJob {
         id: JobId::new(),
         kind: KIND.to_owned(),
@@ -29,7 +30,7 @@ pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Upload
         share: None,
         account,
         subject: Some(Subject::DataConnection(data_connection)),
-        payload: json!({ "upload": upload }),
+        payload: upload.map_or_else(|| json!({}), |upload| json!({ "upload": upload })),
         run_at: now,
     }
 }
@@ -39,7 +40,7 @@ pub fn lane(account: AccountId) -> String {
     format!("account:{account}")
 }
 
-/// The upload that a refresh reads.
+/// The upload that a job reads; a refresh without one reads the data connection's own source.
 pub fn upload_of(job: &Job) -> Option<UploadId> {
     serde_json::from_value(job.payload.get("upload")?.clone()).ok()
 }
@@ -64,9 +65,10 @@ impl<F: Into<Fault>> From<F> for Unpublished {
 
 /// Refreshes a data connection.
 pub async fn run(task: Task) -> Result<Ended, Fault> {
-    let (Some(Subject::DataConnection(id)), Some(upload)) = (task.job.subject, upload_of(&task.job)) else {
-        return Err(Fault::new("a refresh without a data connection or an upload"));
+    let Some(Subject::DataConnection(id)) = task.job.subject else {
+        return Err(Fault::new("a refresh without a data connection"));
     };
+    let upload = upload_of(&task.job);
     let store = task.gateway.store();
     let Some(data_connection) = store.data_connections_by_ids(&[id]).await?.remove(&id) else {
         return over(&task, upload, Ended::Done).await;
@@ -111,14 +113,17 @@ async fn overtaken(task: &Task, id: DataConnectionId) -> Result<bool, Fault> {
     Ok(latest.is_some_and(|r| r.job > task.job.id && r.status == RefreshStatus::Succeeded))
 }
 
-/// Reads the upload and publishes what it holds; answers the generation before.
+/// Reads the upload or the source and publishes what it holds; answers the generation before.
 async fn publish(
     task: &Task,
     data_connection: &DataConnection,
-    upload: UploadId,
+    upload: Option<UploadId>,
 ) -> Result<Option<entente_domain::GenerationId>, Unpublished> {
     let (gateway, id) = (&task.gateway, data_connection.id);
-    let (run, sourced) = reading::read(task, data_connection, upload).await?;
+    let Reading::Run { run, sourced, seen } = reading::read(task, data_connection, upload).await? else {
+        confirm(task, id).await?;
+        return Ok(None);
+    };
     let read = reading::rows_read(&sourced);
     reading::acceptable(&sourced).map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
     let names = sourced.audiences.iter().map(|a| a.name.clone()).collect();
@@ -145,6 +150,7 @@ async fn publish(
             keys: sourced.keys.iter().map(|k| k.key.to_string()).collect(),
             audiences: audiences(&sourced, &slots, &built.audience_sizes),
             read: read.clone(),
+            seen: seen.clone(),
         };
         let change = task.change(KIND, subject(id));
         let Err(refusal) = gateway.store().publish_generation(change, publication, vec![]).await? else {
@@ -160,6 +166,15 @@ async fn publish(
     Err(Fault::new("another generation was published each time").into())
 }
 
+/// Notes that the source holds what it held: there is nothing to publish.
+async fn confirm(task: &Task, id: DataConnectionId) -> Result<(), Unpublished> {
+    match task.gateway.store().confirm_refresh(task.change(KIND, subject(id)), id, task.job.id).await? {
+        Ok(_) => Ok(()),
+        Err(refusal) if refusal.code == Code::NotFound => Err(Unpublished::Gone),
+        Err(refusal) => Err(Unpublished::Refused(refusal, RowsRead::default())),
+    }
+}
+
 /// The audiences of a run, with their sizes in the generation: crosswalks may add to what the file had.
 fn audiences(sourced: &Sourced, slots: &[Slot], sizes: &AudienceSizes) -> Vec<RefreshedAudience> {
     let audience = |(audience, slot): (&entente_identity::source::SourcedAudience, &Slot)| RefreshedAudience {
@@ -173,7 +188,7 @@ fn audiences(sourced: &Sourced, slots: &[Slot], sizes: &AudienceSizes) -> Vec<Re
 /// What there is to do once a refresh is published. The generation before stays for those who have just looked it up.
 async fn published(
     task: &Task,
-    upload: UploadId,
+    upload: Option<UploadId>,
     before: Option<entente_domain::GenerationId>,
 ) -> Result<Ended, Fault> {
     deliver::after_refresh(&task.gateway, task.job.account).await?;
@@ -185,7 +200,7 @@ async fn published(
 async fn fail(
     task: &Task,
     id: DataConnectionId,
-    upload: UploadId,
+    upload: Option<UploadId>,
     failure: String,
     read: RowsRead,
 ) -> Result<Ended, Fault> {
@@ -199,7 +214,9 @@ async fn fail(
 }
 
 /// An upload is used once.
-async fn over(task: &Task, upload: UploadId, ended: Ended) -> Result<Ended, Fault> {
-    opening::remove(&task.gateway, upload).await?;
+async fn over(task: &Task, upload: Option<UploadId>, ended: Ended) -> Result<Ended, Fault> {
+    if let Some(upload) = upload {
+        opening::remove(&task.gateway, upload).await?;
+    }
     Ok(ended)
 }

@@ -85,11 +85,16 @@ impl Azurite {
     }
 
     fn ask(&self, method: &str, path: &str) -> Answer {
+        self.send(method, path, &[], Bytes::new())
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Answer {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let mut request = request.body(HttpRequestBody::empty()).unwrap();
         let credential = AzureCredential::AccessKey(AzureAccessKey::try_new(KEY).unwrap());
         AzureAuthorizer::new(&credential, ACCOUNT).try_authorize(&mut request).unwrap();
-        self.runtime.block_on(self.http.send(request.map(|_| Bytes::new()))).unwrap()
+        self.runtime.block_on(self.http.send(request.map(|_| body))).unwrap()
     }
 }
 
@@ -120,6 +125,20 @@ impl Container {
         let token =
             format!("sv={version}&ss=b&srt=o&sp={permissions}&se={}&spr=https,http&sig={signature}", percent(end));
         json!({"type": "sas_token", "account": ACCOUNT, "token": token})
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Puts an object, replacing what had its name.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        let length = content.len().to_string();
+        let headers = [("x-ms-blob-type", "BlockBlob"), ("content-length", &length)];
+        let path = format!("/{}/{name}", self.name);
+        let answer = self.azurite.send("PUT", &path, &headers, Bytes::copy_from_slice(content));
+        assert_eq!(answer.status().as_u16(), 201);
     }
 
     /// Every object in the container.

@@ -60,11 +60,16 @@ impl S3 {
         self.serving = Some(serve(self.root.path(), TcpListener::bind(self.address).unwrap()));
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn settings(&self) -> Value {
         json!({
             "url": "s3://luma/audiences/from tvtube",
             "credentials": {"type": "access_key", "access_key_id": "AKIALUMA", "secret_access_key": SECRET},
-            "endpoint": format!("http://{}", self.address),
+            "endpoint": self.url(),
             "allow_plain_http": true,
         })
     }
@@ -124,7 +129,9 @@ struct Buckets(PathBuf);
 impl S3Access for Buckets {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         match request.s3_path() {
-            S3Path::Object { bucket, .. } if Path::is_dir(&self.0.join(&**bucket)) => Ok(()),
+            S3Path::Object { bucket, .. } | S3Path::Bucket { bucket } if Path::is_dir(&self.0.join(&**bucket)) => {
+                Ok(())
+            }
             _ => Err(s3_error!(NoSuchBucket)),
         }
     }

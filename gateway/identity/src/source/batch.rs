@@ -61,6 +61,11 @@ impl Batch {
         (self.first, self.open, self.open_text) = (first, Span::default(), 0);
     }
 
+    /// Counts so many rows before its own.
+    pub(super) fn number_after(&mut self, rows: u64) {
+        self.first += rows;
+    }
+
     /// Whether no more rows should be added.
     pub(super) fn is_full(&self) -> bool {
         self.open.text >= FULL_TEXT || self.open.ends >= FULL_ENDS

@@ -86,6 +86,17 @@ pub enum SourceFault {
     /// What is wrong with a Parquet file.
     #[error("{0}")]
     Parquet(#[from] ParquetFault),
+    /// A file that is read together with others has other columns than the first of them, or in another order.
+    #[error("its columns are not those of the first file")]
+    OtherColumns,
+    /// What is wrong with one of several files.
+    #[error("file {part}: {fault}")]
+    InPart {
+        /// Its number, by the order of names; 2 for the second.
+        part: u64,
+        /// What is wrong with it.
+        fault: Box<SourceFault>,
+    },
     /// More audiences than one file may name.
     #[error("the audience column names more than 1,000 audiences")]
     TooManyAudiences,
@@ -151,8 +162,17 @@ pub enum QuotingFault {
 }
 
 impl SourceFault {
+    /// The same, said of one of several files where it is not the first.
+    pub(super) fn in_part(self, part: u64) -> Self {
+        match self {
+            Self::Cancelled | Self::Io(_) => self,
+            _ if part == 1 => self,
+            fault => Self::InPart { part, fault: Box::new(fault) },
+        }
+    }
+
     /// A stable name, for APIs and files.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Empty => "FILE_EMPTY",
             Self::NoRows => "NO_ROWS",
@@ -168,6 +188,8 @@ impl SourceFault {
             Self::TooManyFields { .. } => "TOO_MANY_FIELDS",
             Self::FieldCounts => "FIELD_COUNTS",
             Self::Parquet(fault) => fault.name(),
+            Self::OtherColumns => "OTHER_COLUMNS",
+            Self::InPart { fault, .. } => fault.name(),
             Self::TooManyAudiences => "TOO_MANY_AUDIENCES",
             Self::Plan(_) => "PLAN_INVALID",
             Self::Cancelled => "CANCELLED",

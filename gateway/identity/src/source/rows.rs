@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// Reads the rows below the header of a CSV file.
 pub struct RowReader<'r> {
-    input: &'r mut dyn Read,
+    input: Box<dyn Read + 'r>,
     parser: csv_core::Reader,
     quoting: QuotingCheck,
     buffer: Box<[u8]>,
@@ -82,9 +82,9 @@ pub(super) fn field<'a>(text: &'a [u8], ends: &[usize], column: usize) -> &'a [u
 
 impl<'r> RowReader<'r> {
     /// Reads up to the end of the header, which must have every column in `wanted`.
-    pub fn open(input: &'r mut dyn Read, delimiter: u8, wanted: &[&str]) -> Result<Self, SourceFault> {
+    pub fn open(input: impl Read + 'r, delimiter: u8, wanted: &[&str]) -> Result<Self, SourceFault> {
         let mut reader = Self {
-            input,
+            input: Box::new(input),
             parser: ReaderBuilder::new().delimiter(delimiter).build(),
             quoting: QuotingCheck::new(delimiter),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),

@@ -12,6 +12,7 @@ use super::fault::{RowFaults, SourceFault};
 use super::header;
 use super::parquet::{self, ParquetRows};
 use super::partitions::{Entries, PARTITIONS, Partitions};
+use super::parts::{PartRows, Parts};
 use super::plan::{AudienceFrom, PlanFault, SourcePlan};
 use super::rows::RowReader;
 use super::taking::{Batches, Mapped, Taken, Taker};
@@ -131,6 +132,20 @@ pub fn source(
     }
     plan.check()?;
     source_rows(&mut ParquetRows::open(file, plan)?, plan, scratch, secret, out, progress)
+}
+
+/// Reads several files, each CSV or Parquet by its first bytes, into one run, as [`source`] does with one. They have
+/// the same columns in the same order.
+pub fn source_parts(
+    parts: &mut Parts<'_>,
+    plan: &SourcePlan,
+    scratch: &Path,
+    secret: &IndexSecret,
+    out: &Path,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Sourced, SourceFault> {
+    plan.check()?;
+    source_rows(&mut PartRows::open(parts, plan)?, plan, scratch, secret, out, progress)
 }
 
 /// Reads CSV into a run, as [`source`] does.

@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
 use crate::normalise::{Fault, Form, Take};
+use crate::random_access::RandomAccess;
 
 fn plan() -> SourcePlan {
     let email = |column: &str| Mapping {
@@ -287,5 +289,40 @@ mod previews {
         ] {
             assert_eq!(preview_csv(&mut &file[..], None, file.len() as u64).unwrap_err().name(), name);
         }
+    }
+}
+
+fn source_parts_of(plan: &SourcePlan, parts: &[&str]) -> Result<Sourced, SourceFault> {
+    let dir = tempfile::tempdir().unwrap();
+    let secret = IndexSecret::new([7; 16]);
+    let file = |part: &&str| Ok(Arc::new(part.as_bytes().to_vec()) as Arc<dyn RandomAccess>);
+    let mut parts = parts.iter().map(file);
+    source_parts(&mut parts, plan, dir.path(), &secret, &dir.path().join("run"), &mut |_| Control::Continue)
+}
+
+#[test]
+fn several_files_are_read_as_one() {
+    let header = "email,audience\n";
+    let rows = ["a@b.cd,Runners\n", "nobody,Runners\nc@d.ef,Swimmers\n", "", "a@b.cd,Swimmers\nsomebody,x\n"];
+    let whole = accepted(&plan(), &format!("{header}{}", rows.concat()));
+    let parts = rows.map(|rows| format!("{header}{rows}"));
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    assert_eq!(source_parts_of(&plan(), &parts).unwrap(), whole);
+    assert_eq!(whole.faults.listed.iter().map(|fault| fault.row).collect::<Vec<_>>(), [2, 2, 5, 5]);
+    assert_eq!(source_parts_of(&plan(), &[header, header]).unwrap_err().name(), "NO_ROWS");
+    assert_eq!(source_parts_of(&plan(), &[]).unwrap_err().name(), "FILE_EMPTY");
+}
+
+#[test]
+fn a_fault_of_several_files_says_in_which() {
+    let good = "email,audience\na@b.cd,Runners\n";
+    for (part, name, said) in [
+        ("audience,email\nRunners,a@b.cd\n", "OTHER_COLUMNS", "file 2: its columns are not those of the first file"),
+        ("email;audience\na@b.cd;x\n", "WRONG_DELIMITER", "file 2: the delimiter is ';', not ','"),
+        ("email,audience\na@b.cd,x\0\n", "NUL_BYTE", "file 2: NUL byte in row 0"),
+        ("PAR1", "PARQUET_CUT_SHORT", "file 2: the Parquet file is cut short"),
+    ] {
+        let fault = source_parts_of(&plan(), &[good, part, good]).unwrap_err();
+        assert_eq!((fault.name(), fault.to_string().as_str()), (name, said));
     }
 }

@@ -16,6 +16,24 @@ pub struct LoadedDataConnection {
     pub account: Account,
 }
 
+/// What a source is set up with.
+#[derive(Clone, PartialEq)]
+pub struct SourceSettings {
+    /// All of it, encrypted by the gateway.
+    pub sealed: Vec<u8>,
+    /// What may be shown: without secrets.
+    pub shown: serde_json::Value,
+}
+
+/// Settings of a source that take the place of others.
+#[derive(Clone, PartialEq)]
+pub struct NewSourceSettings {
+    /// What they were made from, as it is sealed: where it is something else by now, nothing is changed.
+    pub read_sealed: Vec<u8>,
+    /// What they are now.
+    pub settings: SourceSettings,
+}
+
 /// What a file is loaded into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceId {
@@ -104,6 +122,14 @@ pub struct RefreshEnd {
     pub keys: Vec<String>,
     /// Why it failed: a sentence without values.
     pub failure: Option<String>,
+}
+
+impl Refresh {
+    /// How another job ends that found the same.
+    pub fn again_by(self, job: JobId) -> RefreshEnd {
+        let read = RowsRead { rows: self.rows, accepted: self.accepted, faults: self.faults, listed: vec![] };
+        RefreshEnd { job, read, run: self.run, keys: self.keys, failure: None }
+    }
 }
 
 /// A row that was not taken.

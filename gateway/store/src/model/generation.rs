@@ -69,6 +69,8 @@ pub struct Publication {
     pub audiences: Vec<RefreshedAudience>,
     /// What became of the rows.
     pub read: RowsRead,
+    /// Stands for what a source held; nothing for an upload.
+    pub seen: Option<String>,
 }
 
 /// The links of a crosswalk that are to become what everybody's audiences are compared through.

@@ -4,13 +4,15 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, audiences, cascade,
     change::swapped,
-    deletions, idempotency, jobs,
+    data_sources, deletions, idempotency, jobs,
     paging::page,
     refreshes,
     schema::{data_connections, runs},
     uploads,
 };
-use crate::{Change, Created, LoadedDataConnection, Outcome, Page, PageRequest, StoreError, columns, error::Stop};
+use crate::{
+    Change, Created, LoadedDataConnection, Outcome, Page, PageRequest, SourceSettings, StoreError, columns, error::Stop,
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
@@ -25,6 +27,7 @@ struct DataConnectionRow {
     id: String,
     account_id: String,
     name: String,
+    source_type: Option<String>,
     mapping: String,
     categories: String,
     access: String,
@@ -43,6 +46,7 @@ impl DataConnectionRow {
             id: d.id.to_string(),
             account_id: d.account.to_string(),
             name: d.name.clone(),
+            source_type: d.source_type.clone(),
             mapping: columns::json(&d.mapping)?,
             categories: columns::json(&d.categories)?,
             access: columns::json(&d.access)?,
@@ -65,6 +69,7 @@ impl TryFrom<DataConnectionRow> for DataConnection {
             id: columns::id(&row.id)?,
             account: columns::id(&row.account_id)?,
             name: row.name,
+            source_type: row.source_type,
             mapping: columns::from_json(&row.mapping, "mapping")?,
             categories: columns::from_json(&row.categories, "categories")?,
             access: columns::from_json(&row.access, "access")?,
@@ -79,13 +84,13 @@ impl TryFrom<DataConnectionRow> for DataConnection {
     }
 }
 
-/// Creates a data connection, and takes the upload that it is first sourced from.
+/// Creates a data connection, and takes the upload that it is first sourced from, or the settings of its source.
 pub async fn create(
     conn: &mut Conn,
     change: &Change,
     id: DataConnectionId,
     account: AccountId,
-    upload: Option<UploadId>,
+    (upload, source): (Option<UploadId>, Option<SourceSettings>),
     rule: impl FnOnce(&Account) -> Result<Outcome<DataConnection>, Refusal> + Send,
 ) -> Changed<Created<DataConnectionId>> {
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
@@ -99,6 +104,9 @@ pub async fn create(
     }
     let row = DataConnectionRow::new(&outcome.value)?;
     diesel::insert_into(data_connections::table).values(row).execute(conn).await?;
+    if let Some(source) = source {
+        data_sources::set(conn, id, source).await?;
+    }
     Ok(Done::created(id, outcome.map(|_| ())))
 }
 

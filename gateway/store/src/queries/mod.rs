@@ -19,6 +19,7 @@ pub mod credit_activity;
 pub mod credits;
 pub mod crosswalks;
 pub mod data_connections;
+pub mod data_sources;
 pub mod dead_letters;
 pub mod deletions;
 pub mod deliveries;

@@ -1,6 +1,6 @@
 //! Publication: a refresh becomes what everybody reads, all of it in one transaction.
 
-use super::{super::Conn, Changed, Done, audiences, cascade, data_connections, generations, refreshes};
+use super::{super::Conn, Changed, Done, audiences, cascade, data_connections, data_sources, generations, refreshes};
 use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, error::Stop};
 use entente_domain::{
     AudienceId, Code, Refusal, WorkId,
@@ -38,6 +38,9 @@ pub async fn publish(
         ..loaded.clone()
     };
     data_connections::write(conn, loaded.version, &next).await?;
+    if let Some(seen) = publication.seen {
+        data_sources::set_seen(conn, loaded.id, seen).await?;
+    }
     let paid = Command::Settle { work: WorkId(publication.job.0), inputs: publication.read.accepted };
     let end = RefreshEnd {
         job: publication.job,

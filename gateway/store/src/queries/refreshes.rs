@@ -112,6 +112,19 @@ pub async fn one(conn: &mut Conn, job: JobId) -> Read<Option<Refresh>> {
     row.map(Refresh::try_from).transpose()
 }
 
+/// The last refresh of a source that succeeded.
+pub async fn last_good(conn: &mut Conn, source: String) -> Read<Option<Refresh>> {
+    let row = refreshes::table
+        .filter(refreshes::source_id.eq(source))
+        .filter(refreshes::status.eq(columns::name(&RefreshStatus::Succeeded)?))
+        .order(refreshes::job_id.desc())
+        .select(RefreshRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    row.map(Refresh::try_from).transpose()
+}
+
 /// Forgets a refresh, with its rows that were not taken.
 pub async fn forget(conn: &mut Conn, job: JobId) -> Read<()> {
     diesel::delete(refreshes::table.find(job.to_string())).execute(conn).await?;

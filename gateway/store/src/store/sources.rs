@@ -2,8 +2,9 @@
 
 use super::{Answer, Store, change, read, write};
 use crate::{
-    Change, Created, Generation, LoadedDataConnection, NewJob, Outcome, Page, PageRequest, Publication,
-    RebuiltGeneration, Refresh, RefreshEnd, RowFault, Rule, Run, SourceId, StoreError, Upload,
+    Change, Created, Generation, LoadedDataConnection, NewJob, NewSourceSettings, Outcome, Page, PageRequest,
+    Publication, RebuiltGeneration, Refresh, RefreshEnd, RowFault, Rule, Run, SourceId, SourceSettings, StoreError,
+    Upload,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
@@ -68,18 +69,53 @@ impl Store {
         write!(self, |conn| queries::uploads::delete_unused(conn, id))
     }
 
-    /// Creates a data connection, and takes the upload that it is first sourced from. Refused with `UploadUnavailable`
-    /// when that is someone else's, unfinished, expired or used.
+    /// Creates a data connection, and takes the upload that it is first sourced from, or the settings of its source.
+    /// Refused with `UploadUnavailable` when that is someone else's, unfinished, expired or used.
     #[boxed]
     pub async fn create_data_connection(
         &self,
         change: Change,
         id: DataConnectionId,
         account: AccountId,
-        upload: Option<UploadId>,
+        from: (Option<UploadId>, Option<SourceSettings>),
         rule: Rule<Account, DataConnection>,
     ) -> Answer<Created<DataConnectionId>> {
-        change!(self, change, |conn, by| queries::data_connections::create(conn, by, id, account, upload, rule))
+        change!(self, change, |conn, by| queries::data_connections::create(conn, by, id, account, from, rule))
+    }
+
+    /// Changes a data connection, with the settings of its source where there are new ones. Refused with `Conflict`
+    /// when those that they were made from have changed.
+    #[boxed]
+    pub async fn change_data_source(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        settings: Option<NewSourceSettings>,
+        rule: Rule<LoadedDataConnection, DataConnection>,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, _by| queries::data_sources::change(conn, id, settings, rule))
+    }
+
+    /// Settings of sources; data connections that read uploads are missing.
+    #[boxed]
+    pub async fn source_settings(
+        &self,
+        ids: &[DataConnectionId],
+    ) -> Result<HashMap<DataConnectionId, SourceSettings>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::data_sources::settings(conn, ids))
+    }
+
+    /// What stands for what the last good refresh of a data connection read from its source.
+    #[boxed]
+    pub async fn source_seen(&self, id: DataConnectionId) -> Result<Option<String>, StoreError> {
+        read!(self, |conn| queries::data_sources::seen(conn, id))
+    }
+
+    /// A job found the source as it was read last: what there is, is as fresh as if it had been read again.
+    #[boxed]
+    pub async fn confirm_refresh(&self, change: Change, id: DataConnectionId, job: JobId) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::data_sources::confirm(conn, by, id, job))
     }
 
     /// Changes a data connection, and takes the upload that it is sourced from again.

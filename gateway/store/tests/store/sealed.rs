@@ -131,6 +131,7 @@ async fn every_sealed_column_is_visited() {
         let visited = [
             "accounts.coin_secret_sealed",
             "accounts.connect_code_sealed",
+            "data_connections.source_settings_sealed",
             "deliveries.plugin_state_sealed",
             "destinations.settings_sealed",
             "event_webhooks.old_secret_sealed",

@@ -1,18 +1,19 @@
 use crate::{
     database::{Database, done, on_both},
-    world::{account, at, change, data_connection, publication, sourced, upload},
+    world::{account, at, change, data_connection, data_connection_of_a_source, publication, sourced, upload},
 };
 use entente_domain::{
     Code, JobId, Refusal, UploadId,
     account::Role,
     audience::{Audience, AudienceChange, ConnectionAccess, NewNames, update_many},
-    data_connection::DataConnectionStatus,
+    data_connection::{DataConnectionStatus, changed},
     slot::Slot,
 };
 use entente_store::{
-    AudienceFilter, Change, LoadedDataConnection, NewRowFault, Outcome, PageRequest, RebuiltGeneration, RefreshEnd,
-    RefreshStatus, RowsRead, SourceId,
+    AudienceFilter, Change, LoadedDataConnection, NewRowFault, NewSourceSettings, Outcome, PageRequest,
+    RebuiltGeneration, RefreshEnd, RefreshStatus, RowsRead, SourceId, SourceSettings,
 };
+use serde_json::json;
 
 /// Audiences after a change.
 fn edited(audiences: &[Audience], wanted: AudienceChange) -> Result<Outcome<Vec<Audience>>, Refusal> {
@@ -184,6 +185,47 @@ async fn an_upload_is_used_once_and_by_its_account(db: Database) {
     assert!(!db.store.delete_unused_upload(foreign).await.unwrap(), "it is gone");
 }
 
+async fn settings_of_a_source_are_replaced_by_who_has_read_them(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let id = data_connection_of_a_source(&db, luma).await;
+    let uploaded = data_connection(&db, luma).await.0;
+    let found = db.store.source_settings(&[id, uploaded]).await.unwrap();
+    assert_eq!((found.len(), &found[&id].sealed), (1, &vec![1]));
+    assert_eq!(found[&id].shown, json!({ "folder": "luma" }));
+    let replace = |read: u8, sealed: u8| {
+        let settings = SourceSettings { sealed: vec![sealed], shown: json!({ "folder": sealed }) };
+        let new = NewSourceSettings { read_sealed: vec![read], settings };
+        db.store.change_data_source(
+            change(luma, "updateDataConnection"),
+            id,
+            Some(new),
+            Box::new(|loaded: &LoadedDataConnection| Ok(Outcome::of(changed(&loaded.data_connection, None, at(5))?))),
+        )
+    };
+    done(replace(1, 2).await);
+    assert_eq!(replace(1, 3).await.unwrap().unwrap_err().code, Code::Conflict);
+    assert_eq!(db.store.source_settings(&[id]).await.unwrap()[&id].shown, json!({ "folder": 2 }));
+}
+
+async fn a_refresh_that_found_the_same_is_as_good_as_one_that_read(db: Database) {
+    let luma = account(&db, "Luma", Role::Advertiser).await;
+    let (id, job) = data_connection(&db, luma).await;
+    assert_eq!(db.store.source_seen(id).await.unwrap(), None);
+    let mut good = publication(&db, luma, (id, job), &["Runners"]).await;
+    good.seen = Some("these files".to_owned());
+    done(db.store.publish_generation(change(luma, "refresh"), good, Vec::new()).await);
+    assert_eq!(db.store.source_seen(id).await.unwrap().as_deref(), Some("these files"));
+
+    let again = JobId::new();
+    db.store.begin_refresh(luma, SourceId::DataConnection(id), again, at(90)).await.unwrap();
+    let by = Change { now: at(100), ..change(luma, "refresh") };
+    done(db.store.confirm_refresh(by, id, again).await);
+    let refresh = db.store.refresh(again).await.unwrap().unwrap();
+    assert_eq!((refresh.status, refresh.rows, refresh.run), (RefreshStatus::Succeeded, 100, Some(job.to_string())));
+    assert_eq!(db.store.active_audiences(luma, at(101)).await.unwrap()[0].refreshed_at, Some(at(100)));
+    assert_eq!(db.store.runs(luma).await.unwrap()[0].refreshed_at, at(100));
+}
+
 async fn a_deleted_data_connection_takes_its_audiences(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let (id, job) = data_connection(&db, luma).await;
@@ -252,5 +294,7 @@ on_both!(
     audiences_are_filtered,
     a_failed_refresh_leaves_what_was_there,
     an_upload_is_used_once_and_by_its_account,
+    settings_of_a_source_are_replaced_by_who_has_read_them,
+    a_refresh_that_found_the_same_is_as_good_as_one_that_read,
     a_deleted_data_connection_takes_its_audiences,
 );

@@ -18,7 +18,8 @@ use entente_domain::{
     settings_draft::{self, NewSettingsDraft, SettingsDraft},
 };
 use entente_store::{
-    AccountSecrets, ApiKey, Change, NewJob, Outcome, Publication, RefreshedAudience, RowsRead, SourceId, Upload, User,
+    AccountSecrets, ApiKey, Change, NewJob, Outcome, Publication, RefreshedAudience, RowsRead, SourceId,
+    SourceSettings, Upload, User,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -265,12 +266,10 @@ pub async fn upload(db: &Database, account: AccountId) -> UploadId {
     done(db.store.create_upload(change(account, "createUpload"), upload).await).id
 }
 
-/// A data connection that was not refreshed yet, and its job.
-pub async fn data_connection(db: &Database, account: AccountId) -> (DataConnectionId, JobId) {
-    let (id, job) = (DataConnectionId::new(), JobId::new());
-    let upload = upload(db, account).await;
-    let new = NewDataConnection {
+fn customers(source_type: Option<String>) -> NewDataConnection {
+    NewDataConnection {
         name: "Customers".into(),
+        source_type,
         mapping: Mapping {
             fields: vec![FieldMapping {
                 column: "email".into(),
@@ -284,16 +283,35 @@ pub async fn data_connection(db: &Database, account: AccountId) -> (DataConnecti
         access: ConnectionAccess::Public,
         visibility: MetadataVisibility::default(),
         consent_acknowledged: true,
-    };
+    }
+}
+
+/// A data connection that was not refreshed yet, and its job.
+pub async fn data_connection(db: &Database, account: AccountId) -> (DataConnectionId, JobId) {
+    let (id, job) = (DataConnectionId::new(), JobId::new());
+    let upload = upload(db, account).await;
     let rule = move |owner: &account::Account| {
-        let made = data_connection::create(id, owner.id, &[email()], new, "gateway", at(0))?;
+        let made = data_connection::create(id, owner.id, &[email()], customers(None), "gateway", at(0))?;
         let event = NewEvent::of_account(account, AccountEventKind::DataConnectionCreated, Subject::DataConnection(id));
         Ok(Outcome::of(made).events([event]).job(self::job(job, "refresh", &format!("account-{account}"), account)))
     };
     let by = change(account, "createDataConnection");
-    done(db.store.create_data_connection(by, id, account, Some(upload), Box::new(rule)).await);
+    done(db.store.create_data_connection(by, id, account, (Some(upload), None), Box::new(rule)).await);
     db.store.begin_refresh(account, SourceId::DataConnection(id), job, at(1)).await.unwrap();
     (id, job)
+}
+
+/// A data connection that reads from a source.
+pub async fn data_connection_of_a_source(db: &Database, account: AccountId) -> DataConnectionId {
+    let id = DataConnectionId::new();
+    let rule = move |owner: &account::Account| {
+        let new = customers(Some("local_folder".to_owned()));
+        Ok(Outcome::of(data_connection::create(id, owner.id, &[email()], new, "gateway", at(0))?))
+    };
+    let settings = SourceSettings { sealed: vec![1], shown: serde_json::json!({ "folder": "luma" }) };
+    let by = change(account, "createDataConnection");
+    done(db.store.create_data_connection(by, id, account, (None, Some(settings)), Box::new(rule)).await);
+    id
 }
 
 /// A refresh of a data connection with these audiences, built from the account's current generation.
@@ -320,6 +338,7 @@ pub async fn publication(
             .map(|(first_name, slot)| RefreshedAudience { first_name, slot, identities: identities.clone() })
             .collect(),
         read: RowsRead { rows: 100, accepted: 100, ..RowsRead::default() },
+        seen: None,
     }
 }
 

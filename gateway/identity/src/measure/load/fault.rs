@@ -41,7 +41,7 @@ impl From<PlanFault> for LoadFault {
 impl LoadFault {
     /// A stable name, for APIs and files.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Source(fault) => fault.name(),
             Self::Plan { .. } => "PLAN_INVALID",

@@ -20,7 +20,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::super::super::super::Instant;
 
     data_connections (id) {
@@ -37,6 +37,10 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        source_type -> Nullable<Text>,
+        source_settings_sealed -> Nullable<Binary>,
+        source_settings_shown -> Nullable<Text>,
+        source_seen -> Nullable<Text>,
     }
 }
 
