@@ -12,6 +12,7 @@
 mod answers;
 mod azure;
 mod bucket;
+mod delta_sharing;
 pub mod error;
 mod google;
 mod local_folder;

@@ -1,5 +1,5 @@
-//! How the requests of `object_store` are sent: through the client of destinations, which reaches public addresses and what the
-//! operator allows, looked at after names are resolved, and follows no redirects.
+//! How requests are sent, those of `object_store` too: through the client of destinations, which reaches public addresses and
+//! what the operator allows, looked at after names are resolved, and follows no redirects.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -42,10 +42,18 @@ impl Service {
     /// # Errors
     /// `Unexpected` where TLS cannot be set up.
     pub fn new(operator: &Operator) -> Result<Self, SourceError> {
+        // Of a list, 5,000 names at the most.
+        Self::with_answers_of(RANGE as usize * 4, operator)
+    }
+
+    /// The same, for answers of up to so many bytes.
+    ///
+    /// # Errors
+    /// Those of [`Service::new`].
+    pub fn with_answers_of(most_answer_bytes: usize, operator: &Operator) -> Result<Self, SourceError> {
         let options = Options {
             timeout: operator.patience,
-            // Of a list, 5,000 names at the most.
-            most_answer_bytes: RANGE as usize * 4,
+            most_answer_bytes,
             plain: Plain::ToAllowedNetworks,
             // Whether it may be sent again is for `answer` to say.
             retry: Retry::NEVER,
@@ -68,13 +76,21 @@ impl Service {
         Self::new(&Operator { networks, ..operator.clone() })
     }
 
-    /// Sends a request. One that only reads is sent again where there was no answer, or one that asks for a pause which is short
-    /// enough.
-    async fn answer(&self, request: Request<Bytes>) -> Result<Answer, SourceError> {
-        let (began, only_reads) = (Instant::now(), request.method() == Method::GET);
+    /// Sends a request, and says by `understood` what its answer means. One that only reads is sent again where there was no
+    /// answer, or one that asks for a pause which is short enough.
+    ///
+    /// # Errors
+    /// Those of `understood`, and what it means that there was no answer.
+    pub async fn answer(
+        &self,
+        request: Request<Bytes>,
+        only_reads: bool,
+        understood: impl Fn(Answer) -> Result<Answer, SourceError>,
+    ) -> Result<Answer, SourceError> {
+        let began = Instant::now();
         let mut tries = 1;
         loop {
-            let error = match self.http.last_answer(request.clone()).await.map_err(unanswered).and_then(understood) {
+            let error = match self.http.last_answer(request.clone()).await.map_err(unanswered).and_then(&understood) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -108,7 +124,8 @@ impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        let answer = self.answer(Request::from_parts(head, body)).await.map_err(failed)?;
+        let only_reads = head.method == Method::GET;
+        let answer = self.answer(Request::from_parts(head, body), only_reads, understood).await.map_err(failed)?;
         let response = answer.into_response().map_err(|error| failed(unanswered(error)))?;
         Ok(response.map(HttpResponseBody::from))
     }

@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::error::SourceError;
 use crate::operator::Operator;
 use crate::source::Source;
-use crate::{azure, google, local_folder, s3};
+use crate::{azure, delta_sharing, google, local_folder, s3};
 
 /// All source types. A new one is a file beside this and a line here.
 pub const TYPES: &[SourceType] = &[
     SourceType::of::<azure::Settings>(),
+    SourceType::of::<delta_sharing::Settings>(),
     SourceType::of::<google::Settings>(),
     SourceType::of::<local_folder::Settings>(),
     SourceType::of::<s3::Settings>(),

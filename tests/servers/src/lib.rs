@@ -1,8 +1,9 @@
 //! Real servers on this machine that destinations are tested against, by the tests of their plugins and by those of whole
-//! deliveries: OpenSSH, one with S3's interface, and Microsoft's emulator of Azure Blob.
+//! deliveries: OpenSSH, one with S3's interface, Microsoft's emulator of Azure Blob, and one of Delta Sharing.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod azurite;
+pub mod delta_sharing;
 mod files;
 pub mod openssh;
 pub mod s3;

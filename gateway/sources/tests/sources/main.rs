@@ -3,6 +3,7 @@
 
 mod azure;
 mod buckets;
+mod delta_sharing;
 mod google;
 mod local_folder;
 mod s3;
