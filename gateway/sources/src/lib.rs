@@ -1,4 +1,4 @@
-//! Where audiences come from: folders and buckets that already hold them, behind one trait. A source is checked, its
+//! Where audiences come from: folders, buckets and tables that already hold them, behind one trait. A source is checked, its
 //! parts are listed, and each is read as it was listed or not at all. Nothing here knows a database or the API.
 //!
 //! | module | what it is |
@@ -21,6 +21,7 @@ mod pattern;
 pub mod plain;
 mod s3;
 mod service;
+mod snowflake;
 pub mod source;
 pub mod types;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::SourceError;
 use crate::operator::Operator;
 use crate::source::Source;
-use crate::{azure, delta_sharing, google, local_folder, s3};
+use crate::{azure, delta_sharing, google, local_folder, s3, snowflake};
 
 /// All source types. A new one is a file beside this and a line here.
 pub const TYPES: &[SourceType] = &[
@@ -16,6 +16,7 @@ pub const TYPES: &[SourceType] = &[
     SourceType::of::<google::Settings>(),
     SourceType::of::<local_folder::Settings>(),
     SourceType::of::<s3::Settings>(),
+    SourceType::of::<snowflake::Settings>(),
 ];
 
 /// What an account sets up of a source type. The doc comment of every field is what the API shows; a

@@ -7,6 +7,7 @@ mod delta_sharing;
 mod google;
 mod local_folder;
 mod s3;
+mod snowflake;
 mod xml_store;
 
 use std::future::Future;
