@@ -44,6 +44,7 @@ mod plugin_versions;
 mod plugins_of_others;
 mod queries_per_request;
 mod repeated_questions;
+mod schedules;
 mod schema;
 mod settings_changes;
 mod sign_in;

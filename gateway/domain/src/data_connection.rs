@@ -5,6 +5,7 @@ use crate::{
     audience::{ConnectionAccess, MetadataVisibility, checked_categories},
     match_key::MatchKey,
     refusal::text,
+    schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +129,8 @@ pub struct DataConnection {
     pub name: String,
     /// The type of the source that it is read from by itself; `None` where files are uploaded.
     pub source_type: Option<String>,
+    /// When it is read by itself; uploads never are.
+    pub schedule: Schedule,
     /// How files are read.
     pub mapping: Mapping,
     /// What new audiences get.
@@ -157,6 +160,8 @@ pub struct NewDataConnection {
     pub name: String,
     /// The type of the source that it is read from by itself; `None` where files are uploaded.
     pub source_type: Option<String>,
+    /// When it is read by itself; uploads never are.
+    pub schedule: Schedule,
     /// How files are read.
     pub mapping: Mapping,
     /// What its audiences get.
@@ -189,6 +194,7 @@ pub fn create(
         id,
         account,
         name: text("name", &new.name, 1, 100)?,
+        schedule: checked_schedule(new.schedule, new.source_type.is_some(), now)?,
         source_type: new.source_type,
         mapping: checked_mapping(new.mapping, account_keys)?,
         categories: checked_categories(new.categories)?,
@@ -208,11 +214,22 @@ pub fn create(
 pub fn changed(
     data_connection: &DataConnection,
     name: Option<&str>,
+    schedule: Option<Schedule>,
     now: Timestamp,
 ) -> Result<DataConnection, Refusal> {
     let name = name.map(|name| text("name", name, 1, 100)).transpose()?;
     let name = name.unwrap_or_else(|| data_connection.name.clone());
-    Ok(DataConnection { name, ..sourced_again(data_connection, now) })
+    let reads = data_connection.source_type.is_some();
+    let schedule = schedule.map(|schedule| checked_schedule(schedule, reads, now)).transpose()?;
+    let schedule = schedule.unwrap_or(data_connection.schedule);
+    Ok(DataConnection { name, schedule, ..sourced_again(data_connection, now) })
+}
+
+fn checked_schedule(schedule: Schedule, reads: bool, now: Timestamp) -> Result<Schedule, Refusal> {
+    if !reads && schedule != Schedule::Once {
+        return Err(Refusal::invalid("schedule", "What is uploaded is read once: a schedule needs a source."));
+    }
+    schedule.checked(now.date_naive())
 }
 
 /// Checks that a data connection is read from where it is to be: from an upload, or by itself.
@@ -247,6 +264,7 @@ mod tests {
         let new = NewDataConnection {
             name: "Customers".to_owned(),
             source_type: source_type.map(str::to_owned),
+            schedule: Schedule::Once,
             mapping: Mapping {
                 fields: vec![field],
                 audience: AudienceSource::Named("Customers".to_owned()),
@@ -275,9 +293,16 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH + chrono::TimeDelta::days(1);
         let present = customers(Some("s3"));
         let same = DataConnection { version: 2, updated_at: now, ..present.clone() };
-        assert_eq!(changed(&present, None, now).unwrap(), same);
+        assert_eq!(changed(&present, None, None, now).unwrap(), same);
         let name = "All customers".to_owned();
-        assert_eq!(changed(&present, Some(" All customers "), now).unwrap(), DataConnection { name, ..same });
-        assert!(changed(&present, Some(""), now).is_err());
+        let renamed = DataConnection { name, ..same.clone() };
+        assert_eq!(changed(&present, Some(" All customers "), None, now).unwrap(), renamed);
+        assert!(changed(&present, Some(""), None, now).is_err());
+        let day = now.date_naive();
+        let schedule = Schedule::Recurring { every_days: 2, from: day, until: day };
+        assert_eq!(changed(&present, None, Some(schedule), now).unwrap(), DataConnection { schedule, ..same });
+        assert!(changed(&present, None, Some(schedule), now + chrono::TimeDelta::days(1)).is_err(), "it is over");
+        assert!(changed(&customers(None), None, Some(schedule), now).is_err(), "what is uploaded has no schedule");
+        assert!(changed(&customers(None), None, Some(Schedule::Once), now).is_ok());
     }
 }

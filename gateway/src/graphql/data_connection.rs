@@ -14,6 +14,7 @@ use crate::{
         loaders::load,
         page::{self, page},
         refresh::{Refresh, RefreshPage},
+        refresh_schedule::{RefreshSchedule, RefreshScheduleInput},
         scalar::SafeInt,
         sourcing::{Consent, FieldMapping, FieldMappingInput, delimiter, field_mappings},
     },
@@ -33,6 +34,7 @@ use entente_domain::{
     },
     deletion::Target,
     event::{AccountEventKind, NewEvent, Subject},
+    schedule::Schedule,
 };
 use entente_store::{LoadedDataConnection, Outcome, SourceId};
 
@@ -100,6 +102,11 @@ impl DataConnection {
     async fn source(&self) -> Option<DataSource> {
         let source_type = self.0.source_type.clone()?;
         Some(DataSource { source_type, data_connection: self.0.id })
+    }
+
+    /// When it reads by itself; null when it does so once, or files are uploaded.
+    async fn schedule(&self) -> Option<RefreshSchedule> {
+        RefreshSchedule::of(self.0.id, self.0.schedule)
     }
 
     /// How its files are read.
@@ -232,6 +239,8 @@ struct CreateDataConnectionInput {
     upload_id: Option<ID>,
     /// Where it reads by itself. It is tried first.
     source: Option<DataSourceInput>,
+    /// When it reads its source by itself; once, and at once, unless it is said.
+    schedule: Option<RefreshScheduleInput>,
     /// How its files are read.
     mapping: MappingInput,
     /// What its audiences are about: at most 20, each of 1 to 60 characters.
@@ -271,6 +280,8 @@ struct UpdateDataConnectionInput {
     /// stay as they are, secrets included; where anything else is sent, all secrets have to be sent with it. It is
     /// tried first, and read when the data connection is next refreshed.
     source: Option<DataSourceInput>,
+    /// When it reads its source by itself, from now on.
+    schedule: Option<RefreshScheduleInput>,
 }
 
 /// Deletes a data connection with its audiences.
@@ -287,7 +298,7 @@ payload! {
     CreateDataConnectionPayload {
         /// What was created.
         data_connection: DataConnection,
-        /// Sources it; `jobProgress` says how far it is.
+        /// Sources it; `jobProgress` says how far it is. Null where its schedule begins on a later day.
         job: Job,
     }
 }
@@ -352,6 +363,7 @@ impl DataConnectionMutation {
         let new = NewDataConnection {
             name: input.name,
             source_type: of_type.map(|of_type| of_type.id.to_owned()),
+            schedule: allow!(input.schedule.map_or(Ok(Schedule::Once), RefreshScheduleInput::schedule)),
             mapping: allow!(input.mapping.mapping()),
             categories: input.categories,
             access,
@@ -365,7 +377,10 @@ impl DataConnectionMutation {
             let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
             let created = data_connection::create(id, account, &keys, new, &by, at)?;
             let event = event(account, AccountEventKind::DataConnectionCreated, id);
-            let outcome = Outcome::of(created).events([event]).job(job);
+            let first = created.schedule.begins(at.date_naive()).then_some(job);
+            let next = refresh::scheduled(&created, first.as_ref().map(|job| job.run_at), at);
+            let jobs = first.into_iter().chain(next);
+            let outcome = jobs.fold(Outcome::of(created).events([event]), Outcome::job);
             Ok(reserved.into_iter().fold(outcome, Outcome::credits))
         };
         let store = gateway(ctx).store();
@@ -405,7 +420,8 @@ impl DataConnectionMutation {
         Ok(RefreshDataConnectionPayload { data_connection, job, user_errors: vec![] })
     }
 
-    /// Changes a data connection; its source when that answers well. For ADMIN and MANAGER.
+    /// Changes a data connection; its source when that answers well. What its schedule had planned is planned anew
+    /// where that changes. For ADMIN and MANAGER.
     async fn update_data_connection(
         &self,
         ctx: &Context<'_>,
@@ -427,12 +443,17 @@ impl DataConnectionMutation {
             Some(Err(refusal)) => (None, Some(refusal)),
             None => (None, None),
         };
+        let schedule = allow!(input.schedule.map(RefreshScheduleInput::schedule).transpose());
         let rule = move |loaded: &LoadedDataConnection| {
             own(loaded, account)?;
             refused.map_or(Ok(()), Err)?;
-            let next = data_connection::changed(&loaded.data_connection, input.name.as_deref(), at)?;
+            let present = &loaded.data_connection;
+            let next = data_connection::changed(present, input.name.as_deref(), schedule, at)?;
+            // One that was never read may be read today.
+            let last = (present.status != DomainStatus::Pending).then_some(at);
+            let planned = if next.schedule == present.schedule { None } else { refresh::scheduled(&next, last, at) };
             let event = event(account, AccountEventKind::DataConnectionUpdated, id);
-            Ok(Outcome::of(next).events([event]))
+            Ok(planned.into_iter().fold(Outcome::of(next).events([event]), Outcome::job))
         };
         let changed =
             gateway(ctx).store().change_data_source(change, id, settings, Box::new(rule)).await.map_err(fault)?;
@@ -493,8 +514,8 @@ fn event(account: AccountId, kind: AccountEventKind, id: DataConnectionId) -> Ne
     NewEvent::of_account(account, kind, Subject::DataConnection(id))
 }
 
-/// The last job that sources a data connection.
+/// The last job that sourced a data connection when somebody asked for it.
 async fn last_job(ctx: &Context<'_>, id: DataConnectionId) -> Result<Option<Job>> {
     let jobs = gateway(ctx).store().jobs_about(Subject::DataConnection(id)).await.map_err(fault)?;
-    Ok(jobs.into_iter().next().map(Job))
+    Ok(jobs.into_iter().find(|job| job.kind == refresh::KIND).map(Job))
 }

@@ -10,7 +10,7 @@ use async_graphql::Result;
 use dataloader::{BatchFn, non_cached::Loader};
 use entente_domain::{
     AccountId, ActivationId, AudienceId, CampaignId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId,
-    EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId, UploadId, UserId,
+    EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId, Timestamp, UploadId, UserId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
     audience::Audience,
@@ -137,6 +137,8 @@ pub struct Loaders {
     pub data_connections: By<DataConnectionId, DataConnection>,
     /// Settings of sources; data connections that read uploads are missing.
     pub source_settings: By<DataConnectionId, SourceSettings>,
+    /// When data connections are refreshed next by their schedules; those that are not are missing.
+    pub planned_refreshes: By<DataConnectionId, Timestamp>,
     /// Crosswalks by id.
     pub crosswalks: By<CrosswalkId, Crosswalk>,
     /// Destinations by id.
@@ -195,6 +197,7 @@ impl Loaders {
             latest_refreshes: by(store, |s, k| Box::pin(async move { s.latest_refreshes(&k).await })),
             data_connections: by(store, |s, k| Box::pin(async move { s.data_connections_by_ids(&k).await })),
             source_settings: by(store, |s, k| Box::pin(async move { s.source_settings(&k).await })),
+            planned_refreshes: by(store, |s, k| Box::pin(async move { s.planned_refreshes(&k).await })),
             crosswalks: by(store, |s, k| Box::pin(async move { s.crosswalks_by_ids(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),

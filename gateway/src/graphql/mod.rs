@@ -41,6 +41,7 @@ mod partner_audience;
 pub mod picture;
 mod project;
 mod refresh;
+mod refresh_schedule;
 mod report;
 mod report_figures;
 mod scalar;

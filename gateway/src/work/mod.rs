@@ -136,7 +136,15 @@ struct Pool {
 const POOLS: [Pool; 3] = [
     Pool {
         name: "counting",
-        kinds: &[erase::KIND, rebuild::KIND, refresh::KIND, load_crosswalk::KIND, load_events::KIND, report::KIND],
+        kinds: &[
+            erase::KIND,
+            rebuild::KIND,
+            refresh::KIND,
+            refresh::SCHEDULED,
+            load_crosswalk::KIND,
+            load_events::KIND,
+            report::KIND,
+        ],
         places: 4,
         per_share: usize::MAX,
     },
@@ -162,7 +170,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
     match task.job.kind.as_str() {
         erase::KIND => erase::run(task).await,
         rebuild::KIND => rebuild::run(task).await,
-        refresh::KIND => refresh::run(task).await,
+        refresh::KIND | refresh::SCHEDULED => refresh::run(task).await,
         load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
         report::KIND => report::run(task).await,

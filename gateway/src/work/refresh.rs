@@ -20,6 +20,8 @@ use serde_json::json;
 
 /// The kind of this job.
 pub const KIND: &str = "refresh";
+/// The kind of those that a schedule plans.
+pub const SCHEDULED: &str = entente_store::SCHEDULED_REFRESH;
 
 /// A job that refreshes a data connection: from an upload, or from its own source where there is none.
 pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Option<UploadId>, now: Timestamp) -> NewJob {
@@ -33,6 +35,16 @@ pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Option
         payload: upload.map_or_else(|| json!({}), |upload| json!({ "upload": upload })),
         run_at: now,
     }
+}
+
+/// The job that refreshes a data connection next by its schedule, where it was refreshed at `last`. Its id is like those of
+/// jobs that are made when it is run, so that the history has them in order.
+pub fn scheduled(data_connection: &DataConnection, last: Option<Timestamp>, now: Timestamp) -> Option<NewJob> {
+    let run_at = data_connection.schedule.next_run(data_connection.id, last, now)?.max(now);
+    let at = uuid::Timestamp::from_unix(uuid::NoContext, run_at.timestamp().try_into().ok()?, 0);
+    let id = JobId(uuid::Uuid::new_v7(at));
+    let job = job(data_connection.account, data_connection.id, None, run_at);
+    Some(NewJob { id, kind: SCHEDULED.to_owned(), ..job })
 }
 
 /// What changes an account's generation happens one after the other.
@@ -73,6 +85,11 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     let Some(data_connection) = store.data_connections_by_ids(&[id]).await?.remove(&id) else {
         return over(&task, upload, Ended::Done).await;
     };
+    if task.job.kind == SCHEDULED {
+        // First of all, so that whatever becomes of this one, there is a next one.
+        let now = crate::clock::now();
+        store.plan_refresh(id, now, Box::new(move |present| scheduled(present, Some(now), now))).await?;
+    }
     if let Some(refresh) = store.refresh(task.job.id).await? {
         match refresh.status {
             RefreshStatus::Succeeded => return published(&task, upload, None).await,
@@ -82,7 +99,7 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
             RefreshStatus::Running => {}
         }
     }
-    if overtaken(&task, id).await? {
+    if upload.is_some() && overtaken(&task, id).await? {
         store.forget_refresh(task.job.id).await?;
         return over(&task, upload, Ended::Done).await;
     }

@@ -1,5 +1,6 @@
 //! Data connections, and the history of loading files.
 
+use crate::NewJob;
 use entente_domain::{
     AccountId, CrosswalkId, DataConnectionId, EventDataSetId, JobId, Timestamp, account::Account,
     data_connection::DataConnection,
@@ -15,6 +16,12 @@ pub struct LoadedDataConnection {
     /// Whose it is.
     pub account: Account,
 }
+
+/// The kind of the job that refreshes a data connection by its schedule: one at most waits for each.
+pub const SCHEDULED_REFRESH: &str = "scheduled_refresh";
+
+/// The job that refreshes a data connection next, if there is to be one.
+pub type RefreshPlan = Box<dyn FnOnce(&DataConnection) -> Option<NewJob> + Send>;
 
 /// What a source is set up with.
 #[derive(Clone, PartialEq)]

@@ -32,8 +32,8 @@ pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use consent::{Consent, NewConsent};
 pub use credit::{CreditActivity, CreditActivityFilter};
 pub use data_connection::{
-    LoadedDataConnection, NewRowFault, NewSourceSettings, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead,
-    SourceId, SourceSettings,
+    LoadedDataConnection, NewRowFault, NewSourceSettings, Refresh, RefreshEnd, RefreshPlan, RefreshStatus, RowFault,
+    RowsRead, SCHEDULED_REFRESH, SourceId, SourceSettings,
 };
 pub use delivery::{
     Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery,

@@ -1,27 +1,30 @@
-//! Where data connections read by themselves: settings, and what was read last.
+//! Where and when data connections read by themselves: settings, what was read last, and what is planned.
 
 use super::{
     super::Conn,
     Changed, Done, Read,
     change::swapped,
-    data_connections, refreshes,
-    schema::{audiences, data_connections as table, runs},
+    data_connections, jobs, refreshes,
+    schema::{audiences, data_connections as table, jobs as job, runs},
 };
 use crate::{
-    Change, LoadedDataConnection, NewSourceSettings, Outcome, SourceSettings, StoreError, columns, error::Stop,
+    Change, JobState, LoadedDataConnection, NewSourceSettings, Outcome, RefreshPlan, SCHEDULED_REFRESH, SourceSettings,
+    StoreError, columns, error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    DataConnectionId, JobId, Refusal,
+    DataConnectionId, JobId, Refusal, Timestamp,
     data_connection::{DataConnection, DataConnectionStatus},
     event::{AccountEventKind, NewEvent, Subject},
 };
 use std::collections::HashMap;
 
-/// Changes a data connection, and the settings of its source where there are new ones.
+/// Changes a data connection, and the settings of its source where there are new ones. What another schedule had
+/// planned is cancelled.
 pub async fn change(
     conn: &mut Conn,
+    change: &Change,
     id: DataConnectionId,
     new: Option<NewSourceSettings>,
     rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<DataConnection>, Refusal> + Send,
@@ -29,6 +32,9 @@ pub async fn change(
     let loaded = data_connections::for_change(conn, id).await?;
     let outcome = rule(&loaded)?;
     data_connections::write(conn, loaded.data_connection.version, &outcome.value).await?;
+    if outcome.value.schedule != loaded.data_connection.schedule {
+        jobs::cancel_of_kind_about(conn, SCHEDULED_REFRESH, id.to_string(), change.now).await?;
+    }
     if let Some(new) = new {
         let as_read = table::table.find(id.to_string()).filter(table::source_settings_sealed.eq(Some(new.read_sealed)));
         let settings = (
@@ -38,6 +44,31 @@ pub async fn change(
         swapped(diesel::update(as_read).set(settings).execute(conn).await?)?;
     }
     Ok(Done::now(outcome))
+}
+
+/// Plans the next refresh of a data connection by its schedule, unless one waits already.
+pub async fn plan(conn: &mut Conn, id: DataConnectionId, now: Timestamp, plan: RefreshPlan) -> Read<()> {
+    let loaded = match data_connections::for_change(conn, id).await {
+        Ok(loaded) => loaded.data_connection,
+        // It was deleted.
+        Err(Stop::Refused(_)) => return Ok(()),
+        Err(Stop::Failed(fault)) => return Err(fault),
+    };
+    if planned(conn, vec![id]).await?.contains_key(&id) {
+        return Ok(());
+    }
+    jobs::enqueue(conn, plan(&loaded).as_slice(), now).await
+}
+
+/// When data connections are refreshed next by their schedules; those that are not are missing.
+pub async fn planned(conn: &mut Conn, ids: Vec<DataConnectionId>) -> Read<HashMap<DataConnectionId, Timestamp>> {
+    let rows: Vec<(Option<String>, Timestamp)> = job::table
+        .filter(job::subject_id.eq_any(columns::texts(ids)).and(job::kind.eq(SCHEDULED_REFRESH)))
+        .filter(job::state.eq(columns::name(&JobState::Queued)?))
+        .select((job::subject_id, job::run_at))
+        .load(conn)
+        .await?;
+    rows.iter().filter_map(|(id, at)| Some((id.as_deref()?, *at))).map(|(id, at)| Ok((columns::id(id)?, at))).collect()
 }
 
 /// Notes the first settings of a source.

@@ -157,6 +157,12 @@ pub async fn cancel_about(conn: &mut Conn, subjects: Vec<String>, now: Timestamp
     Ok(())
 }
 
+/// Cancels what has not begun of the jobs of a kind about this.
+pub async fn cancel_of_kind_about(conn: &mut Conn, kind: &str, subject: String, now: Timestamp) -> Read<()> {
+    cancel!(conn, jobs::table.filter(jobs::subject_id.eq(subject).and(jobs::kind.eq(kind.to_owned()))), now);
+    Ok(())
+}
+
 /// Cancels what has not begun of the jobs of an account.
 pub async fn cancel_of_account(conn: &mut Conn, account: AccountId, now: Timestamp) -> Read<()> {
     cancel!(conn, jobs::table.filter(jobs::account_id.eq(account.to_string())), now);

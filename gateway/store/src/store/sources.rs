@@ -3,8 +3,8 @@
 use super::{Answer, Store, change, read, write};
 use crate::{
     Change, Created, Generation, LoadedDataConnection, NewJob, NewSourceSettings, Outcome, Page, PageRequest,
-    Publication, RebuiltGeneration, Refresh, RefreshEnd, RowFault, Rule, Run, SourceId, SourceSettings, StoreError,
-    Upload,
+    Publication, RebuiltGeneration, Refresh, RefreshEnd, RefreshPlan, RowFault, Rule, Run, SourceId, SourceSettings,
+    StoreError, Upload,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
@@ -93,7 +93,7 @@ impl Store {
         settings: Option<NewSourceSettings>,
         rule: Rule<LoadedDataConnection, DataConnection>,
     ) -> Answer<DataConnection> {
-        change!(self, change, |conn, _by| queries::data_sources::change(conn, id, settings, rule))
+        change!(self, change, |conn, by| queries::data_sources::change(conn, by, id, settings, rule))
     }
 
     /// Settings of sources; data connections that read uploads are missing.
@@ -104,6 +104,27 @@ impl Store {
     ) -> Result<HashMap<DataConnectionId, SourceSettings>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::data_sources::settings(conn, ids))
+    }
+
+    /// Plans the next refresh of a data connection by its schedule, unless one waits already.
+    #[boxed]
+    pub async fn plan_refresh(
+        &self,
+        id: DataConnectionId,
+        now: Timestamp,
+        plan: RefreshPlan,
+    ) -> Result<(), StoreError> {
+        write!(self, |conn| queries::data_sources::plan(conn, id, now, plan))
+    }
+
+    /// When data connections are refreshed next by their schedules; those that are not are missing.
+    #[boxed]
+    pub async fn planned_refreshes(
+        &self,
+        ids: &[DataConnectionId],
+    ) -> Result<HashMap<DataConnectionId, Timestamp>, StoreError> {
+        let ids = ids.to_vec();
+        read!(self, |conn| queries::data_sources::planned(conn, ids))
     }
 
     /// What stands for what the last good refresh of a data connection read from its source.

@@ -199,7 +199,9 @@ async fn settings_of_a_source_are_replaced_by_who_has_read_them(db: Database) {
             change(luma, "updateDataConnection"),
             id,
             Some(new),
-            Box::new(|loaded: &LoadedDataConnection| Ok(Outcome::of(changed(&loaded.data_connection, None, at(5))?))),
+            Box::new(|loaded: &LoadedDataConnection| {
+                Ok(Outcome::of(changed(&loaded.data_connection, None, None, at(5))?))
+            }),
         )
     };
     done(replace(1, 2).await);

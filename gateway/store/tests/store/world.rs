@@ -14,6 +14,7 @@ use entente_domain::{
     event::{AccountEventKind, NewEvent, Subject},
     match_key::AccountMatchKey,
     project::{self, NewCampaign, NewProject},
+    schedule::Schedule,
     settings::{ActivationPayer, Activators, AdvertiserName, Counts, Settings, Side, UseCase},
     settings_draft::{self, NewSettingsDraft, SettingsDraft},
 };
@@ -270,6 +271,7 @@ fn customers(source_type: Option<String>) -> NewDataConnection {
     NewDataConnection {
         name: "Customers".into(),
         source_type,
+        schedule: Schedule::Once,
         mapping: Mapping {
             fields: vec![FieldMapping {
                 column: "email".into(),

@@ -41,6 +41,7 @@ diesel::table! {
         source_settings_sealed -> Nullable<Binary>,
         source_settings_shown -> Nullable<Text>,
         source_seen -> Nullable<Text>,
+        schedule -> Text,
     }
 }
 
