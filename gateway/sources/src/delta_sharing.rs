@@ -1,8 +1,8 @@
 //! Tables that are shared by Delta Sharing, the open protocol of Databricks.
 //! <https://github.com/delta-io/delta-sharing/blob/main/PROTOCOL.md>
 //!
-//! A part is a Parquet file of the table. Files never change; a table changes by having others. The server tells for each an
-//! address with a signature that is good for a while, and another one when it is asked again.
+//! A part is a Parquet file of the table. Files never change; a table changes by having others. The server tells for
+//! each an address with a signature that is good for a while, and another one when it is asked again.
 //!
 //! Columns that a table is partitioned by are in the server's answers and not in the files, so that they are not read.
 
@@ -35,14 +35,14 @@ const MOST_NAME_BYTES: usize = 255;
 
 /// Which table is read, and who may do that.
 ///
-/// Columns that the table is partitioned by are not in its files, and are not read. Tables with deletion vectors or column
-/// mapping are refused.
+/// Columns that the table is partitioned by are not in its files, and are not read. Tables with deletion vectors or
+/// column mapping are refused.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "DeltaSharing")]
 pub struct Settings {
-    /// The content of the profile file that whoever shares the table hands out: JSON with `endpoint` and `bearerToken`. When its
-    /// token ends, put in the content of a new one.
+    /// The content of the profile file that whoever shares the table hands out: JSON with `endpoint` and `bearerToken`.
+    /// When its token ends, put in the content of a new one.
     profile: Secret<String>,
 
     /// The share, such as `luma`.

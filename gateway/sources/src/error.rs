@@ -17,11 +17,11 @@ pub enum SourceError {
     /// The credentials are good, but do not allow to list or to read.
     #[error("the credentials do not allow it: {0}")]
     NoPermission(String),
-    /// The folder, bucket or container is not there.
+    /// The folder, bucket, container or table is not there.
     #[error("there is no such {0}")]
     NoSuchPlace(&'static str),
     /// There are no parts.
-    #[error("there is nothing to read: no file below the prefix has a name that fits the pattern")]
+    #[error("there is nothing to read: no file fits the prefix and the pattern, or the table is empty")]
     NoParts,
     /// There are more parts than are read.
     #[error("there are more than {0} files; give a prefix or a pattern that fits fewer")]

@@ -1,5 +1,6 @@
-//! Where audiences come from: folders, buckets and tables that already hold them, behind one trait. A source is checked, its
-//! parts are listed, and each is read as it was listed or not at all. Nothing here knows a database or the API.
+//! Where audiences come from: folders, buckets and tables that already hold them, behind one trait. A source is
+//! checked, its parts are listed, and each is read as it was listed or not at all. Nothing here knows a database or the
+//! API.
 //!
 //! | module | what it is |
 //! |---|---|

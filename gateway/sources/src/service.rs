@@ -1,5 +1,5 @@
-//! How requests are sent, those of `object_store` too: through the client of destinations, which reaches public addresses and
-//! what the operator allows, looked at after names are resolved, and follows no redirects.
+//! How requests are sent, those of `object_store` too: through the client of destinations, which reaches public
+//! addresses and what the operator allows, looked at after names are resolved, and follows no redirects.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -65,8 +65,8 @@ impl Service {
         Ok(Self { http: Arc::new(http), patience: operator.patience })
     }
 
-    /// The same, which also reaches where a machine in a cloud asks for its own credentials. Never for an address that an
-    /// account names.
+    /// The same, which also reaches where a machine in a cloud asks for its own credentials. Never for an address that
+    /// an account names.
     ///
     /// # Errors
     /// Those of [`Service::new`].
@@ -76,8 +76,8 @@ impl Service {
         Self::new(&Operator { networks, ..operator.clone() })
     }
 
-    /// Sends a request, and says by `understood` what its answer means. One that only reads is sent again where there was no
-    /// answer, or one that asks for a pause which is short enough.
+    /// Sends a request, and says by `understood` what its answer means. One that only reads is sent again where there
+    /// was no answer, or one that asks for a pause which is short enough.
     ///
     /// # Errors
     /// Those of `understood`, and what it means that there was no answer.

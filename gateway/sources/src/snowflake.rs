@@ -1,9 +1,9 @@
 //! Tables, views and queries of Snowflake, by its SQL API.
 //! <https://docs.snowflake.com/en/developer-guide/sql-api/intro>
 //!
-//! Listing executes the statement. What it gives is kept by Snowflake for a day, in partitions that it makes as it sees fit. A
-//! part is one of them, written as CSV while it is read. So a part's size is what Snowflake tells, which is that of the rows as
-//! JSON, and whoever asks for as much gets all of it, whether it is more or less.
+//! Listing executes the statement. What it gives is kept by Snowflake for a day, in partitions that it makes as it sees
+//! fit. A part is one of them, written as CSV while it is read. So a part's size is what Snowflake tells, which is that
+//! of the rows as JSON, and whoever asks for as much gets all of it, whether it is more or less.
 
 mod csv;
 mod rows;
@@ -54,8 +54,8 @@ pub struct Settings {
     /// The name of the user that requests are made as.
     user: String,
 
-    /// The user's private key, of RSA with at least 2,048 bits, in PEM and not encrypted (`-----BEGIN PRIVATE KEY-----`).
-    /// Its public key must be assigned to the user.
+    /// The user's private key, of RSA with at least 2,048 bits, in PEM and not encrypted (`-----BEGIN PRIVATE
+    /// KEY-----`). Its public key must be assigned to the user.
     private_key: Secret<String>,
 
     /// The role, where it is not the user's default. It must be allowed to read, and to use the warehouse.
@@ -186,12 +186,12 @@ struct Listed {
 }
 
 impl Snowflake {
-    /// Which version of the table there is: nanoseconds since 1970. Nothing for queries, and for what Snowflake tells none of, such
-    /// as external tables.
+    /// Which version of the table there is: nanoseconds since 1970, as a text. Nothing for queries, and for what
+    /// Snowflake tells none of, such as external tables.
     async fn version(&self) -> Result<Option<String>, SourceError> {
         let Some(change) = &self.change else { return Ok(None) };
         match self.statements.execute(change).await {
-            Ok(executed) => Ok(executed.first.filter(|version| version.bytes().all(|byte| byte.is_ascii_digit()))),
+            Ok(executed) => Ok(executed.first.filter(|version| version.parse::<u64>().is_ok_and(|moment| moment > 0))),
             Err(SourceError::Settings(_) | SourceError::NoPermission(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -379,13 +379,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_range_is_cut_out(pieces in proptest::collection::vec("[a-z]{0,5}", 0..6), start in 0..30u64, length in 0..30u64) {
+        fn any_range_is_cut_out(
+            pieces in proptest::collection::vec("[a-z]{0,5}", 0..6),
+            start in 0..30u64,
+            length in 0..30u64,
+        ) {
             let whole = pieces.concat();
             let items: Vec<_> = pieces.into_iter().map(|piece| Ok(Bytes::from(piece))).collect();
-            let range = start..start + length;
-            let cut: Vec<_> = futures::executor::block_on(cut(stream::iter(items).boxed(), range).try_collect()).unwrap();
+            let cut = cut(stream::iter(items).boxed(), start..start + length);
+            let cut: Vec<_> = futures::executor::block_on(cut.try_collect()).unwrap();
             let bounded = |at: u64| usize::try_from(at).unwrap().min(whole.len());
-            prop_assert_eq!(cut.concat(), whole[bounded(start)..bounded(start + length)].as_bytes());
+            prop_assert_eq!(cut.concat(), &whole.as_bytes()[bounded(start)..bounded(start + length)]);
         }
     }
 }

@@ -46,8 +46,10 @@ pub struct SourceType {
     /// What is read, in a sentence.
     pub summary: &'static str,
     schema: fn() -> Value,
-    open: fn(&Value, &Operator) -> Result<Box<dyn Source>, SourceError>,
+    open: Open,
 }
+
+type Open = fn(&Value, &Operator) -> Result<Box<dyn Source>, SourceError>;
 
 impl SourceType {
     const fn of<S: Settings>() -> Self {

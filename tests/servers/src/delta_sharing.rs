@@ -1,5 +1,6 @@
-//! A server of Delta Sharing on this machine, written from the protocol's text: the reference server is a Java program that no
-//! package registry has. It is also the store of the files that it signs addresses for, and knows ranges and ETags as those do.
+//! A server of Delta Sharing on this machine, written from the protocol's text: the reference server is a Java program
+//! that no package registry has. Its authors' client in Python was tried, and reads what is here. It is also the store
+//! of the files that it signs addresses for, and knows ranges and ETags as those do.
 //! <https://github.com/delta-io/delta-sharing/blob/main/PROTOCOL.md>
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use sha2::Sha256;
 pub const TOKEN: &str = "faaie590d541265bcab1f2de9813274bf233";
 /// A token of somebody whom nothing is shared with.
 pub const STRANGERS_TOKEN: &str = "0b5fd1e8c1b6461cae14e3ab6f2e5b57";
-const PATH: &str = "/delta-sharing/shares/luma/schemas/default/tables/audiences/query";
+const TABLE: &str = "/delta-sharing/shares/luma/schemas/default/tables/audiences";
 
 /// The server, with the one table `luma.default.audiences`, until it is dropped.
 pub struct DeltaSharing {
@@ -121,18 +122,23 @@ impl Shelf {
             _ => return refusal(401, "UNAUTHENTICATED"),
         }
         // Names are case-insensitive ("Read Data from a Table", URL Parameters).
-        if request.method != "POST" || !request.uri.path().eq_ignore_ascii_case(PATH) {
-            return refusal(404, "RESOURCE_DOES_NOT_EXIST");
+        let asked = request.uri.path().to_ascii_lowercase();
+        match (request.method.as_str(), asked.strip_prefix(TABLE)) {
+            ("POST", Some("/query")) | ("GET", Some("/metadata")) => {}
+            _ => return refusal(404, "RESOURCE_DOES_NOT_EXIST"),
         }
         if self.configuration.contains_key("delta.enableDeletionVectors") && !self.only_delta && !self.is_first_version
         {
             let message = "DS_UNSUPPORTED_DELTA_TABLE_FEATURES: Table features delta.enableDeletionVectors are found";
             return Reply::status(400).json(&json!({"errorCode": "BAD_REQUEST", "message": message}));
         }
-        let Ok(asked) = serde_json::from_slice::<Value>(&request.body) else {
-            return refusal(400, "MALFORMED_REQUEST");
-        };
-        self.page(&asked, request)
+        if request.method == "GET" {
+            return self.lines(&self.head().map(|line| line.to_string()));
+        }
+        match serde_json::from_slice(&request.body) {
+            Ok(asked) => self.page(&asked, request),
+            Err(_) => refusal(400, "MALFORMED_REQUEST"),
+        }
     }
 
     /// A page of lines. Its token is the id of the last file before it.
@@ -159,10 +165,7 @@ impl Shelf {
                 json!({"endStreamAction": {"nextPageToken": next, "minUrlExpirationTimestamp": null}}).to_string(),
             );
         }
-        let reply = Reply::status(200)
-            .header("content-type", "application/x-ndjson; charset=utf-8")
-            .header("delta-table-version", &self.version.to_string())
-            .body(lines.join("\n") + "\n");
+        let reply = self.lines(&lines);
         match self.is_first_version {
             true => reply,
             false => reply.header(
@@ -170,6 +173,13 @@ impl Shelf {
                 if ends { "responseformat=parquet;includeendstreamaction=true" } else { "responseformat=parquet" },
             ),
         }
+    }
+
+    fn lines(&self, lines: &[String]) -> Reply {
+        Reply::status(200)
+            .header("content-type", "application/x-ndjson; charset=utf-8")
+            .header("delta-table-version", &self.version.to_string())
+            .body(lines.join("\n") + "\n")
     }
 
     fn head(&self) -> [Value; 2] {
@@ -185,7 +195,7 @@ impl Shelf {
         });
         match self.only_delta {
             true => [
-                json!({"protocol": {"deltaProtocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"]}}}),
+                json!({"protocol": {"deltaProtocol": {"minReaderVersion": 3, "readerFeatures": ["deletionVectors"]}}}),
                 json!({"metaData": {"deltaMetadata": metadata}}),
             ],
             false => [json!({"protocol": {"minReaderVersion": 1}}), json!({"metaData": metadata})],
@@ -204,7 +214,8 @@ impl Shelf {
         }})
     }
 
-    /// A range of a file, where the signature is good. Nothing else may sign requests in: a store refuses two ways at once.
+    /// A range of a file, where the signature is good. Nothing else may sign requests in: a store refuses two ways at
+    /// once.
     fn file(&self, id: &str, request: &Recorded) -> Reply {
         let signed = format!("generation={}&signature={}", self.generation, signature(id, self.generation));
         if self.refuses_files || request.header("authorization").is_some() || request.uri.query() != Some(&signed) {

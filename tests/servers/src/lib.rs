@@ -1,6 +1,6 @@
-//! Real servers on this machine that destinations are tested against, by the tests of their plugins and by those of whole
-//! deliveries: OpenSSH, one with S3's interface, Microsoft's emulator of Azure Blob, and stand-ins for
-//! Delta Sharing and Snowflake.
+//! Servers on this machine that destinations and sources are tested against, by tests of their own and by those of
+//! whole workflows. Real ones: OpenSSH, one with S3's interface, and Microsoft's emulator of Azure Blob. Written from
+//! documentation: Delta Sharing and Snowflake.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod azurite;

@@ -1,5 +1,5 @@
-//! Snowflake's SQL API on this machine, as far as reading goes, written from its documentation: the service itself is nowhere to
-//! be had. Beside each quirk stands the page that tells of it, by its title, below
+//! Snowflake's SQL API on this machine, as far as reading goes, written from its documentation: the service itself is
+//! nowhere to be had. Beside each quirk stands the page that tells of it, by its title, below
 //! <https://docs.snowflake.com/en/developer-guide/sql-api/>.
 
 use std::collections::BTreeMap;

@@ -9,8 +9,8 @@ use crate::delta_sharing::lines::File;
 /// The most bytes of addresses that are kept.
 const MOST_BYTES: usize = 32 << 20;
 
-/// Addresses of the files that are read next: from one on, by their names, and as many as fit. Parts are read in that order, so
-/// that those of a large table are asked for a few times.
+/// Addresses of the files that are read next: from one on, by their names, and as many as fit. Parts are read in that
+/// order, so that those of a large table are asked for a few times.
 #[derive(Default)]
 pub struct Addresses {
     from: String,

@@ -16,10 +16,11 @@ const MOST_URL_BYTES: usize = 16 << 10;
 /// The longest token for the next page.
 const MOST_TOKEN_BYTES: usize = 64 << 10;
 
-/// What of Delta cannot be read as Parquet files alone: rows that were deleted would be read, or columns under other names.
+/// What of Delta cannot be read as Parquet files alone: rows that were deleted would be read, or columns under other
+/// names.
 pub const FEATURES: SourceError = SourceError::Format(
-    "the table uses deletion vectors, column mapping or another feature of Delta that is not supported: whoever shares it can \
-     turn it off, or share a plain copy",
+    "the table uses deletion vectors, column mapping or another feature of Delta that is not supported: whoever shares it \
+     can turn it off, or share a plain copy",
 );
 
 /// Files of a table.
@@ -105,8 +106,8 @@ struct End {
 /// Reads a page. The first has to say how the table is kept; each has to end as the server said that it would.
 ///
 /// # Errors
-/// `FEATURES` for a table that cannot be read, `Name` for a file that cannot be asked for, `Unreachable` for what broke off,
-/// and `Unexpected` for anything else.
+/// `FEATURES` for a table that cannot be read, `Name` for a file that cannot be asked for, `Unreachable` for what broke
+/// off, and `Unexpected` for anything else.
 pub fn page(body: &[u8], is_first: bool, has_end: bool) -> Result<Page, SourceError> {
     let mut page = Page::default();
     let (mut protocol, mut metadata, mut ended) = (!is_first, !is_first, false);
@@ -210,14 +211,16 @@ mod tests {
     fn head() -> [Value; 2] {
         [
             json!({"protocol": {"minReaderVersion": 1}}),
-            json!({"metaData": {"id": "t", "format": {"provider": "parquet"}, "schemaString": "{}", "partitionColumns": []}}),
+            json!({"metaData": {"id": "t", "format": {"provider": "parquet"}, "schemaString": "", "partitionColumns": []}}),
         ]
     }
 
     fn file(id: &str) -> Value {
         let stats = "{\"numRecords\":1,\"minValues\":{\"email\":\"ada@example.com\"}}";
         let url = "https://luma.example/a.parquet?signature=s3cret";
-        json!({"file": {"id": id, "url": url, "size": 573, "partitionValues": {}, "stats": stats, "expirationTimestamp": 1}})
+        json!({"file": {
+            "id": id, "url": url, "size": 573, "partitionValues": {}, "stats": stats, "expirationTimestamp": 1,
+        }})
     }
 
     fn read(lines: &[Value]) -> Result<Page, SourceError> {
@@ -301,8 +304,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_cut_is_read_in_part_or_told(ids in proptest::collection::vec("[a-z0-9-]{1,20}", 0..5), cut in 0..3000usize) {
-            let lines: Vec<_> = head().into_iter().chain(ids.iter().map(|id| file(id))).map(|line| line.to_string()).collect();
+        fn any_cut_is_read_in_part_or_told(
+            ids in proptest::collection::vec("[a-z0-9-]{1,20}", 0..5),
+            cut in 0..3000usize,
+        ) {
+            let lines = head().into_iter().chain(ids.iter().map(|id| file(id)));
+            let lines: Vec<_> = lines.map(|line| line.to_string()).collect();
             let body = lines.join("\n");
             let cut = cut.min(body.len());
             if let Ok(page) = page(&body.as_bytes()[..cut], true, false) {

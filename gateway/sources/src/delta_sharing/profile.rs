@@ -98,7 +98,9 @@ mod tests {
     fn profiles_with_a_bearer_token_are_taken() {
         let taken = profile("shareCredentialsVersion", json!(1)).unwrap();
         assert_eq!(taken.endpoint, "https://sharing.luma.example/delta-sharing");
-        let mut second = json!({"shareCredentialsVersion": 2, "type": "bearer_token", "endpoint": "https://a.example", "bearerToken": "a"});
+        let mut second = json!({
+            "shareCredentialsVersion": 2, "type": "bearer_token", "endpoint": "https://a.example", "bearerToken": "a",
+        });
         assert!(Profile::parse(&second.to_string()).is_ok());
         second["type"] = json!("oauth_client_credentials");
         let told = Profile::parse(&second.to_string()).unwrap_err();

@@ -71,8 +71,8 @@ impl Table {
         Ok(parts)
     }
 
-    /// A range of a file, and the ETag that came with it. Where its address is refused, as it is when its signature has ended,
-    /// another is asked for.
+    /// A range of a file, and the ETag that came with it. Where its address is refused, as it is when its signature has
+    /// ended, another is asked for.
     ///
     /// # Errors
     /// `ChangedWhileRead` where the file is no longer one of the table's.
@@ -87,7 +87,8 @@ impl Table {
         }
     }
 
-    /// Where a file is read for now. One that was `refused` is not given again, unless the server itself gives it again.
+    /// Where a file is read for now. One that was `refused` is not given again, unless the server itself gives it
+    /// again.
     async fn address(&self, part: &Part, refused: Option<&str>) -> Result<String, SourceError> {
         let mut addresses = self.addresses.lock().await;
         if let Some(address) = addresses.good(&part.name, Utc::now()).filter(|address| Some(*address) != refused) {

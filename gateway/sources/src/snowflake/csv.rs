@@ -183,12 +183,18 @@ mod tests {
         }
 
         #[test]
-        fn any_value_of_any_type_is_written(kind in "date|time|timestamp_(ntz|ltz|tz)", value in "-?[0-9]{0,25}(\\.[0-9]{0,10})?( -?[0-9]{0,12})?") {
+        fn any_value_of_any_type_is_written(
+            kind in "date|time|timestamp_(ntz|ltz|tz)",
+            value in "-?[0-9]{0,25}(\\.[0-9]{0,10})?( -?[0-9]{0,12})?",
+        ) {
             write_row(&[column(&kind)], &[Some(value)], &mut Vec::new());
         }
 
         #[test]
-        fn moments_are_those_of_the_seconds(seconds in -60_000_000_000_i64..250_000_000_000, nanoseconds in 0..1_000_000_000_u32) {
+        fn moments_are_those_of_the_seconds(
+            seconds in -60_000_000_000_i64..250_000_000_000,
+            nanoseconds in 0..1_000_000_000_u32,
+        ) {
             let moment = DateTime::from_timestamp(seconds, nanoseconds).unwrap();
             let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
             let (sign, size) = (if total < 0 { "-" } else { "" }, total.abs());

@@ -1,5 +1,5 @@
-//! The rows of a partition, one after the other, out of a JSON object that comes piece by piece: the arrays in the array
-//! `data` of it. Of everything else only the nesting is looked at.
+//! The rows of a partition, one after the other, out of a JSON object that comes piece by piece: the arrays in the
+//! array `data` of it. Of everything else only the nesting is looked at.
 
 use crate::error::SourceError;
 
@@ -111,6 +111,7 @@ pub fn strange() -> SourceError {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -158,7 +159,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_come_back_in_any_pieces(
-            rows in proptest::collection::vec(proptest::collection::vec(proptest::option::of("\\PC{0,9}|[\\[\\]{}\"\\\\,\n]{0,5}"), 1..4), 0..6),
+            rows in vec(vec(proptest::option::of("\\PC{0,9}|[\\[\\]{}\"\\\\,\n]{0,5}"), 1..4), 0..6),
             size in 1..40usize,
         ) {
             let text = json!({"code": "090001", "data": rows, "message": "]]}"}).to_string();
