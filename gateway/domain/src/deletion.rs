@@ -74,6 +74,8 @@ pub enum Kind {
     Member,
     /// Invitations to the account.
     Invitation,
+    /// Invites by e-mail of the account.
+    EmailInvite,
     /// Keys that act for the account.
     ApiKey,
     /// The account's name.
@@ -86,7 +88,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Account,
         Self::Connection,
         Self::SettingsDraft,
@@ -109,6 +111,7 @@ impl Kind {
         Self::Delivery,
         Self::Member,
         Self::Invitation,
+        Self::EmailInvite,
         Self::ApiKey,
         Self::AccountName,
         Self::PrivacyBudget,
@@ -343,6 +346,7 @@ mod tests {
             (Kind::Delivery, [DELIVERED, DELIVERED, DELIVERED, DELETED]),
             (Kind::Member, [None, None, None, DELETED]),
             (Kind::Invitation, [None, None, None, DELETED]),
+            (Kind::EmailInvite, [None, None, None, DELETED]),
             (Kind::ApiKey, [None, None, None, DELETED]),
             (Kind::AccountName, [None, None, None, KNOWN]),
             (Kind::PrivacyBudget, [None, SPENT, SPENT, None]),

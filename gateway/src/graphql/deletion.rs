@@ -58,6 +58,8 @@ pub enum DeletionKind {
     Member,
     /// Invitations to the account.
     Invitation,
+    /// Invites by e-mail of the account.
+    EmailInvite,
     /// Keys that act for the account.
     ApiKey,
     /// The account's name, role and region.

@@ -155,6 +155,7 @@ fn rows(kind: Kind, me: AccountId) -> String {
         Kind::Delivery => format!("deliveries WHERE account_id = '{me}'"),
         Kind::Member => "members".into(),
         Kind::Invitation => "invitations".into(),
+        Kind::EmailInvite => "email_invites".into(),
         Kind::ApiKey => "api_keys".into(),
         Kind::PrivacyBudget => "budgets".into(),
         Kind::AuditEntry => format!("audit WHERE account_id = '{me}'"),
