@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of the roots, by what they are about. A field that is not here does not get past the test.
-const NOUNS: [(&str, &str); 23] = [
+const NOUNS: [(&str, &str); 24] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
     (
         "Account",
         "account createAccount updateAccount deleteAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress",
     ),
+    ("Agency", "createClient handOverClient acceptHandOver"),
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),

@@ -178,7 +178,7 @@ impl UploadMutation {
         let row = Row {
             id,
             account: authorised.account,
-            created_by: super::access::actor_name(change.actor),
+            created_by: super::access::actor_name(&change),
             file_name: allow!(text("fileName", &input.file_name, 1, 200)),
             bytes_received: 0,
             complete: false,
