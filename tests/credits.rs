@@ -33,7 +33,7 @@ const PRICES: [(&str, u64); 6] = [
 ];
 
 /// What the operator sets, of these activities.
-fn priced(activities: &[&str]) -> Options {
+pub fn priced(activities: &[&str]) -> Options {
     let set = PRICES.iter().filter(|(activity, _)| activities.contains(activity));
     let prices: Vec<_> = set
         .map(|(activity, price)| {
@@ -75,7 +75,7 @@ struct Line {
 
 impl Party {
     /// Provisioned, used, reserved and available, in micro-credits.
-    async fn wallet(&self) -> [u64; 4] {
+    pub async fn wallet(&self) -> [u64; 4] {
         let query = "query($a: ID!) { account(id: $a) { wallet { provisioned used reserved available } } }";
         let data = self.client.query(query, json!({ "a": self.account })).await;
         ["provisioned", "used", "reserved", "available"].map(|p| data["account"]["wallet"][p].as_u64().unwrap())
@@ -128,7 +128,8 @@ impl Party {
     }
 }
 
-async fn give(gateway: &Gateway, party: &Party, micro_credits: u64) {
+/// The operator gives an account credits.
+pub async fn give(gateway: &Gateway, party: &Party, micro_credits: u64) {
     let input = json!({ "accountId": party.account, "amount": { "give": micro_credits }, "note": "A test" });
     gateway.operator().mutate(PROVISION, input).await;
 }

@@ -5,6 +5,7 @@ mod harness;
 
 mod access;
 mod advertiser_to_publisher;
+mod agencies;
 mod api_keys;
 mod attack;
 mod audit;

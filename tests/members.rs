@@ -20,7 +20,7 @@ const SET: &str =
 const WAITING: &str = "query($a: ID!) { account(id: $a) { invitations { nodes { email role } } } }";
 
 /// A new user; the address, and its client.
-async fn user(gateway: &Gateway, name: &str) -> (String, Client) {
+pub async fn user(gateway: &Gateway, name: &str) -> (String, Client) {
     let client = gateway.user(name).await;
     let data = client.query("{ viewer { user { email } } }", json!({})).await;
     (data["viewer"]["user"]["email"].as_str().unwrap().to_owned(), client)
@@ -31,7 +31,8 @@ impl Party {
         self.client.mutate(INVITE, json!({ "accountId": self.account, "email": email, "role": role })).await
     }
 
-    async fn role_of(&self, client: &Client) -> Value {
+    /// What somebody may do in the account.
+    pub async fn role_of(&self, client: &Client) -> Value {
         let query = "query($a: ID!) { viewer { roleIn(accountId: $a) } }";
         client.query(query, json!({ "a": self.account })).await["viewer"]["roleIn"].clone()
     }

@@ -18,6 +18,7 @@ const NOUNS: [(&str, &str); 24] = [
         "Account",
         "account createAccount updateAccount deleteAccount raisePrivacyLevel refreshConnectCode accountEvents jobProgress",
     ),
+    ("Agency", "createClient handOverClient acceptHandOver"),
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),

@@ -379,15 +379,15 @@ on_both_databases! {
 }
 
 on_both_databases! {
-    /// All pairs of roles: in which pattern they meet, or that the invite is refused.
+    /// All pairs of roles: in which pattern they meet, or that the invite is refused. Agencies meet others for their clients.
     async fn only_pairs_that_have_a_pattern_are_invited(kind: Kind) {
         let gateway = Gateway::start(kind).await;
         let roles = ["ADVERTISER", "PUBLISHER", "AGENCY", "DATA_PARTNER"];
         let patterns = [
             [Some("BRAND_TO_BRAND"), Some("ADVERTISER_TO_PUBLISHER"), Some("ADVERTISER_TO_AGENCY"), Some("ADVERTISER_TO_DATA_PARTNER")],
-            [Some("ADVERTISER_TO_PUBLISHER"), None, Some("AGENCY_TO_PUBLISHER"), None],
-            [Some("ADVERTISER_TO_AGENCY"), Some("AGENCY_TO_PUBLISHER"), None, Some("AGENCY_TO_DATA_PARTNER")],
-            [Some("ADVERTISER_TO_DATA_PARTNER"), None, Some("AGENCY_TO_DATA_PARTNER"), None],
+            [Some("ADVERTISER_TO_PUBLISHER"), None, None, None],
+            [Some("ADVERTISER_TO_AGENCY"), None, None, None],
+            [Some("ADVERTISER_TO_DATA_PARTNER"), None, None, None],
         ];
         let mut invited = vec![];
         for role in roles {

@@ -54,6 +54,7 @@ fn change(invite: &EmailInvite, answer: Answer, request_id: &RequestId) -> Chang
     Change {
         actor: Actor::Gateway,
         account: Some(invite.account),
+        agency: None,
         request_id: request_id.as_str().to_owned(),
         action: match answer {
             Answer::Decline => "declineEmailInvite",

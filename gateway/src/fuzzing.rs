@@ -45,6 +45,7 @@ async fn stranger(gateway: &Gateway) -> Result<String, Box<dyn std::error::Error
     let change = Change {
         actor: Actor::Operator,
         account: None,
+        agency: None,
         request_id: "fuzzing".to_owned(),
         action: "createUser",
         subject: None,

@@ -319,6 +319,7 @@ fn change(actor: Actor, action: &'static str, request_id: &RequestId) -> Change 
     Change {
         actor,
         account: None,
+        agency: None,
         request_id: request_id.as_str().to_owned(),
         action,
         subject: None,

@@ -82,6 +82,8 @@ pub struct Viewer {
     pub actor: Actor,
     /// The accounts it may act for, and as what.
     pub memberships: Vec<(AccountId, MemberRole)>,
+    /// Those of them that are clients for which it acts as one of their agency, with that agency.
+    pub agencies: Vec<(AccountId, AccountId)>,
     /// What an API key is limited to beside reading; none: to nothing but its role.
     pub limits: Option<Vec<Act>>,
 }
@@ -90,6 +92,11 @@ impl Viewer {
     /// The role in one account, when there is any.
     pub fn role_in(&self, account: AccountId) -> Option<MemberRole> {
         self.memberships.iter().find(|(id, _)| *id == account).map(|(_, role)| *role)
+    }
+
+    /// The agency as one of which the viewer acts for an account; none where it acts for the account alone.
+    pub fn agency_for(&self, account: AccountId) -> Option<AccountId> {
+        self.agencies.iter().find(|(client, _)| *client == account).map(|(_, agency)| *agency)
     }
 
     /// Whether the viewer may do this for this account. Someone else's account reads like one that does not exist.
@@ -129,7 +136,7 @@ mod tests {
     fn memberships_are_kept_with_their_roles_and_limits() {
         let (luma, tv_tube) = (AccountId::new(), AccountId::new());
         let admin = (luma, MemberRole::Admin);
-        let viewer = |memberships, limits| Viewer { actor: Actor::Gateway, memberships, limits };
+        let viewer = |memberships, limits| Viewer { actor: Actor::Gateway, memberships, agencies: vec![], limits };
         for (has, had, keeps) in [
             (vec![admin], vec![admin], true),
             (vec![(tv_tube, MemberRole::Admin), admin], vec![admin], true),

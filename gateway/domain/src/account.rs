@@ -57,6 +57,8 @@ pub struct Account {
     pub role: Role,
     /// ISO 3166-1 alpha-2, upper-case. Fixed. Phone numbers without a country code are read as of this region.
     pub region: String,
+    /// The agency that acts for it; none: it is its own.
+    pub agency: Option<AccountId>,
     /// What it can match on.
     pub match_keys: Vec<AccountMatchKey>,
     /// How its people are protected.
@@ -95,6 +97,7 @@ pub fn create(id: AccountId, new: NewAccount, now: Timestamp) -> Result<Account,
         profile: new.profile.checked()?,
         role: new.role,
         region,
+        agency: None,
         match_keys: checked_keys(match_key::change(&[], new.match_keys, &[])?)?,
         privacy_level: new.privacy_level,
         version: 1,
@@ -162,7 +165,14 @@ pub fn deleted(account: &Account, now: Timestamp) -> Account {
         industry: String::new(),
         contact_email: String::new(),
     };
-    Account { profile, match_keys: Vec::new(), version: account.version + 1, updated_at: now, ..account.clone() }
+    Account {
+        profile,
+        agency: None,
+        match_keys: Vec::new(),
+        version: account.version + 1,
+        updated_at: now,
+        ..account.clone()
+    }
 }
 
 /// Checks that whoever deletes an account knows which one it is.

@@ -101,7 +101,7 @@ mod tests {
     fn viewer(limits: Option<Vec<Act>>) -> (Viewer, AccountId) {
         let account = AccountId::new();
         let actor = Actor::ApiKey(ApiKeyId::new());
-        (Viewer { actor, memberships: vec![(account, MemberRole::Admin)], limits }, account)
+        (Viewer { actor, memberships: vec![(account, MemberRole::Admin)], agencies: vec![], limits }, account)
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub struct Entry {
     /// What else is kept of it, as JSON: what a deletion took with it and what it left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+    /// The agency for which it was done to a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agency_id: Option<String>,
 }
 
 impl Entry {
@@ -60,7 +63,8 @@ impl Entry {
     }
 
     /// What is hashed. Each value is written as its length in bytes, a colon and itself, a missing one as `-`: no two
-    /// lists of values are written alike. Details come last and only where there are some, since earlier entries had none.
+    /// lists of values are written alike. Details and the agency come last and only where there are some, since earlier
+    /// entries had none.
     fn canonical(&self, previous: &str, sequence: i64) -> Vec<u8> {
         let (sequence, at) = (sequence.to_string(), written(self.at));
         let values = [
@@ -80,7 +84,12 @@ impl Entry {
             self.code.as_deref(),
         ];
         let mut bytes = Vec::with_capacity(512);
-        for value in values.into_iter().chain(self.details.as_deref().map(Some)) {
+        let later = match (&self.details, &self.agency_id) {
+            (details, Some(agency)) => vec![details.as_deref(), Some(agency)],
+            (Some(details), None) => vec![Some(details.as_str())],
+            (None, None) => vec![],
+        };
+        for value in values.into_iter().chain(later) {
             match value {
                 Some(value) => {
                     bytes.extend_from_slice(value.len().to_string().as_bytes());
@@ -277,6 +286,7 @@ mod tests {
             outcome: "ALLOWED".into(),
             code: None,
             details: None,
+            agency_id: None,
         }
     }
 
@@ -302,7 +312,9 @@ mod tests {
         let hash = entry("an entry").hash(FIRST, 12);
         assert_eq!(hash, hex::encode(Sha256::digest(expected.as_bytes())));
         let detailed = Entry { details: Some("{}".into()), ..entry("an entry") };
-        assert_eq!(String::from_utf8(detailed.canonical(FIRST, 12)).unwrap(), expected + "2:{}");
+        assert_eq!(String::from_utf8(detailed.canonical(FIRST, 12)).unwrap(), expected.clone() + "2:{}");
+        let by_agency = Entry { agency_id: Some("agency99".into()), ..entry("an entry") };
+        assert_eq!(String::from_utf8(by_agency.canonical(FIRST, 12)).unwrap(), expected + "-8:agency99");
     }
 
     #[test]
@@ -377,11 +389,11 @@ mod tests {
 
     fn any_entry() -> impl Strategy<Value = (String, i64, Entry)> {
         let required = (value(), value(), value(), value(), value());
-        let missing = (optional(), optional(), optional(), optional(), optional(), optional());
+        let missing = (optional(), optional(), optional(), optional(), optional(), optional(), optional());
         (value(), 1..200_i64, 0..3_i64, required, missing).prop_map(
             |(previous, sequence, micros, required, missing)| {
                 let (id, actor_kind, action, request_id, outcome) = required;
-                let (account_id, actor_id, subject_kind, subject_id, code, details) = missing;
+                let (account_id, actor_id, subject_kind, subject_id, code, details, agency_id) = missing;
                 let at = entry("").at + TimeDelta::microseconds(micros);
                 let entry = Entry {
                     id,
@@ -396,6 +408,7 @@ mod tests {
                     outcome,
                     code,
                     details,
+                    agency_id,
                 };
                 (previous, sequence, entry)
             },
@@ -431,7 +444,10 @@ mod tests {
                 entry.subject_kind.clone(), entry.subject_id.clone(), some(&entry.request_id), some(&entry.outcome),
                 entry.code.clone(),
             ];
-            expected.extend(entry.details.clone().map(Some));
+            if entry.details.is_some() || entry.agency_id.is_some() {
+                expected.push(entry.details.clone());
+            }
+            expected.extend(entry.agency_id.clone().map(Some));
             prop_assert_eq!(values, expected);
             let at: Timestamp = written(entry.at).parse().unwrap();
             prop_assert_eq!(at, entry.at);

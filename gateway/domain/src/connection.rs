@@ -483,6 +483,17 @@ pub fn decide(
     Ok((next, event))
 }
 
+/// A side of it was the client of an agency and became its own: as an advertiser it meets the other from now on.
+pub fn handed_over(connection: &Connection, now: Timestamp) -> Connection {
+    use CollaborationPattern as P;
+    let pattern = match connection.pattern {
+        P::AgencyToPublisher => P::AdvertiserToPublisher,
+        P::AgencyToDataPartner => P::AdvertiserToDataPartner,
+        other => other,
+    };
+    Connection { pattern, version: connection.version + 1, updated_at: now, ..connection.clone() }
+}
+
 /// Where a command leads a connection, by the table.
 pub fn allowed(connection: &Connection, side: Side, command: CommandKind) -> Result<State, Refusal> {
     let rows = || TRANSITIONS.iter().filter(|t| t.command == command);

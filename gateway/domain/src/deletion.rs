@@ -74,8 +74,12 @@ pub enum Kind {
     Member,
     /// Invitations to the account.
     Invitation,
+    /// Invites by e-mail of the account.
+    EmailInvite,
     /// Keys that act for the account.
     ApiKey,
+    /// Clients for which the account acts as their agency.
+    Client,
     /// The account's name.
     AccountName,
     /// Quarters of which the two accounts have spent some of their privacy budget.
@@ -86,7 +90,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Account,
         Self::Connection,
         Self::SettingsDraft,
@@ -109,7 +113,9 @@ impl Kind {
         Self::Delivery,
         Self::Member,
         Self::Invitation,
+        Self::EmailInvite,
         Self::ApiKey,
+        Self::Client,
         Self::AccountName,
         Self::PrivacyBudget,
         Self::AuditEntry,
@@ -142,6 +148,8 @@ pub enum Reason {
     Spent,
     /// The other sides of connections that are over have it in their records.
     OthersKnowIt,
+    /// A client is an account of its own. While an agency has some it cannot be deleted.
+    AccountOfItsOwn,
     /// The audit log cannot be changed.
     CannotBeChanged,
 }
@@ -164,6 +172,7 @@ pub const fn fate(target: Target, kind: Kind) -> Option<Fate> {
         (_, Kind::SentAudience) => Goes(Revoked),
         // Of an account everything goes that it alone could read.
         (Target::Account(_), Kind::AccountName) => Stays(Reason::OthersKnowIt),
+        (Target::Account(_), Kind::Client) => Stays(Reason::AccountOfItsOwn),
         (Target::Account(_), Kind::PrivacyBudget) => return None,
         (Target::Account(_) | Target::Connection(_), Kind::Connection) => Goes(Ended),
         (Target::Account(_), _) => Goes(Deleted),
@@ -319,6 +328,7 @@ mod tests {
         const COINS: Option<Fate> = Some(Stays(Reason::CoinsBelongToIt));
         const SPENT: Option<Fate> = Some(Stays(Reason::Spent));
         const KNOWN: Option<Fate> = Some(Stays(Reason::OthersKnowIt));
+        const OWN: Option<Fate> = Some(Stays(Reason::AccountOfItsOwn));
         const LOGGED: Option<Fate> = Some(Stays(Reason::CannotBeChanged));
         let table = [
             (Kind::Account, [None, None, None, DELETED]),
@@ -343,7 +353,9 @@ mod tests {
             (Kind::Delivery, [DELIVERED, DELIVERED, DELIVERED, DELETED]),
             (Kind::Member, [None, None, None, DELETED]),
             (Kind::Invitation, [None, None, None, DELETED]),
+            (Kind::EmailInvite, [None, None, None, DELETED]),
             (Kind::ApiKey, [None, None, None, DELETED]),
+            (Kind::Client, [None, None, None, OWN]),
             (Kind::AccountName, [None, None, None, KNOWN]),
             (Kind::PrivacyBudget, [None, SPENT, SPENT, None]),
             (Kind::AuditEntry, [LOGGED, LOGGED, LOGGED, LOGGED]),

@@ -4,6 +4,7 @@
 use crate::{
     AccountId, Code, ConnectionId, EmailInviteId, Refusal, Timestamp, UserId,
     account::{self, Account, NewAccount, email_address},
+    agency,
     connection::{self, Command, Connection},
     event::ConnectionEvent,
     refusal::text,
@@ -264,10 +265,11 @@ pub fn accept(
     may_answer(invite, email, now)?;
     terms::are_current(&acceptance.terms_read, terms_version)?;
     let account = account::create(acceptance.account, acceptance.new, now)?;
-    let owner = (inviter.id, inviter.role);
+    let at_role = |refusal: Refusal| refusal.at("role");
+    let (one, other) = agency::meeting(inviter, &account).map_err(at_role)?;
+    let (owner, recipient) = ((inviter.id, one), (account.id, other));
     let (invited, event) =
-        connection::invite(acceptance.connection, owner, (account.id, account.role), &invite.note, None, now)
-            .map_err(|refusal| refusal.at("role"))?;
+        connection::invite(acceptance.connection, owner, recipient, &invite.note, None, now).map_err(at_role)?;
     let invited = Connection { payer: Some(Side::Owner), ..invited };
     let (connection, accepted) = connection::decide(&invited, Side::Recipient, Command::AcceptInvite, now)?;
     let terms =

@@ -34,6 +34,8 @@ pub enum ConnectionEvent {
     ChangeRejected,
     /// A side ended it.
     Deleted,
+    /// A side was the client of an agency and became its own: the agency acts for it no more.
+    HandedOver,
 }
 
 /// What happened to anything else of an account.
@@ -184,6 +186,8 @@ pub struct Event {
     pub happening: Happening,
     /// What it is about.
     pub subject: Subject,
+    /// The agency that made it happen, for its client; none where none did.
+    pub agency: Option<AccountId>,
     /// When.
     pub at: Timestamp,
 }

@@ -275,7 +275,7 @@ mod tests {
     fn event(hours: i64) -> Event {
         let account = AccountId::new();
         let happening = Happening::Account(AccountEventKind::AccountUpdated);
-        Event { number: 8, account, happening, subject: Subject::Account(account), at: at(hours) }
+        Event { number: 8, account, happening, subject: Subject::Account(account), agency: None, at: at(hours) }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Invitation {
     pub email: String,
     /// What the person may do there.
     pub role: MemberRole,
+    /// Whether whoever accepts it takes the account over from its agency.
+    pub hands_over: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// It has to be accepted before.
@@ -39,11 +41,7 @@ pub fn invite(known: Inviting) -> Result<(), Refusal> {
     if known.is_member {
         return Err(already_member().at("email"));
     }
-    if known.waiting >= MOST {
-        let message = format!("The account has {MOST} invitations waiting. Withdraw one first.");
-        return Err(Refusal::new(Code::LimitReached, message));
-    }
-    Ok(())
+    may_wait(known.waiting)
 }
 
 /// What is known when somebody accepts.
@@ -60,13 +58,32 @@ pub struct Accepting {
 /// The role that somebody who accepts gets.
 pub fn accept(known: &Accepting, now: Timestamp) -> Result<MemberRole, Refusal> {
     let Accepting { invitation, email, is_member } = known;
-    if invitation.email != *email || invitation.expires_at <= now {
-        return Err(token_invalid());
+    may_answer(invitation, email, now)?;
+    if invitation.hands_over {
+        let message = "This invitation hands the account over: accept it with acceptHandOver.";
+        return Err(Refusal::new(Code::WrongState, message).at("token"));
     }
     if *is_member {
         return Err(already_member());
     }
     Ok(invitation.role)
+}
+
+/// Whether an invitation is for this address, in lower case, and for now.
+pub fn may_answer(invitation: &Invitation, email: &str, now: Timestamp) -> Result<(), Refusal> {
+    if invitation.email != email || invitation.expires_at <= now {
+        return Err(token_invalid());
+    }
+    Ok(())
+}
+
+/// Whether an account may have another invitation waiting.
+pub fn may_wait(waiting: u64) -> Result<(), Refusal> {
+    if waiting < MOST {
+        return Ok(());
+    }
+    let message = format!("The account has {MOST} invitations waiting. Withdraw one first.");
+    Err(Refusal::new(Code::LimitReached, message))
 }
 
 /// What is said of every token that names no invitation which this user may accept.
@@ -107,6 +124,7 @@ mod tests {
             account: AccountId::new(),
             email: "ada@luma.example".to_owned(),
             role: MemberRole::Manager,
+            hands_over: false,
             created_at: at(0),
             expires_at: at(0) + LIFETIME,
         };
@@ -120,5 +138,8 @@ mod tests {
             let known = Accepting { invitation: invitation.clone(), email: email.to_owned(), is_member };
             assert_eq!(accept(&known, at(days)).map_err(|refusal| refusal.code), expected, "{email} {days}");
         }
+        let hands_over = Invitation { hands_over: true, ..invitation };
+        let known = Accepting { email: hands_over.email.clone(), invitation: hands_over, is_member: false };
+        assert_eq!(accept(&known, at(1)).map_err(|refusal| refusal.code), Err(Code::WrongState));
     }
 }

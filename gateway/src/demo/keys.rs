@@ -34,6 +34,7 @@ async fn create_user(
     let change = Change {
         actor: Actor::Operator,
         account: None,
+        agency: None,
         request_id: "demo".to_owned(),
         action: "createUser",
         subject: None,

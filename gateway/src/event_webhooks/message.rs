@@ -1,6 +1,10 @@
 //! What an event webhook is told of an event: what a subscriber of any role may read, and no more.
 
-use crate::graphql::{event::cursor, id::global, subject::global_id};
+use crate::graphql::{
+    event::cursor,
+    id::{global, global_as},
+    subject::global_id,
+};
 use chrono::{DateTime, Utc};
 use entente_domain::{EventWebhookId, event::Event};
 use serde::Serialize;
@@ -13,6 +17,8 @@ struct Message {
     occurred_at: DateTime<Utc>,
     account_id: String,
     subject_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agency_id: Option<String>,
 }
 
 /// The id of a message, the same each time that it is sent.
@@ -30,6 +36,7 @@ pub fn body(event: &Event) -> Result<String, serde_json::Error> {
         occurred_at: event.at,
         account_id: global(event.account).0,
         subject_id: global_id(event.subject).0,
+        agency_id: event.agency.map(|agency| global_as("Collaborator", agency.0).0),
     })
 }
 
@@ -61,12 +68,15 @@ mod tests {
                 global(account).0,
             ),
         ] {
-            let event = Event { number: 7, account, happening, subject, at };
+            let event = Event { number: 7, account, happening, subject, agency: None, at };
             let expected = json!({
                 "id": "ZTc", "type": r#type, "occurredAt": "2026-11-29T12:00:00.000001Z",
                 "accountId": global(account).0, "subjectId": subject_id,
             });
             assert_eq!(serde_json::from_str::<Value>(&body(&event).unwrap()).unwrap(), expected);
+            let by_agency: Value =
+                serde_json::from_str(&body(&Event { agency: Some(account), ..event }).unwrap()).unwrap();
+            assert_eq!(by_agency["agencyId"], global_as("Collaborator", account.0).0);
             let (one, other) = (EventWebhookId::new(), EventWebhookId::new());
             assert_eq!(id(one, &event), id(one, &event));
             assert_ne!(id(one, &event), id(other, &event));

@@ -95,9 +95,11 @@ pub fn change(
     action: &'static str,
     subject: Option<Subject>,
 ) -> Result<Change> {
+    let viewer = viewer(ctx)?;
     Ok(Change {
-        actor: viewer(ctx)?.actor,
+        actor: viewer.actor,
         account: Some(authorised.account),
+        agency: viewer.agency_for(authorised.account),
         request_id: ctx.data_unchecked::<Caller>().request_id.as_str().to_owned(),
         action,
         subject,
@@ -139,6 +141,7 @@ pub fn change_outside_accounts(ctx: &Context<'_>, action: &'static str) -> Resul
     Ok(Change {
         actor: viewer(ctx)?.actor,
         account: None,
+        agency: None,
         request_id: ctx.data_unchecked::<Caller>().request_id.as_str().to_owned(),
         action,
         subject: None,
@@ -147,12 +150,16 @@ pub fn change_outside_accounts(ctx: &Context<'_>, action: &'static str) -> Resul
     })
 }
 
-/// An actor, as audiences and consents name it.
-pub fn actor_name(actor: Actor) -> String {
-    match actor {
+/// Who makes a change, as audiences and consents name it.
+pub fn actor_name(change: &Change) -> String {
+    let actor = match change.actor {
         Actor::User(id) => format!("user {id}"),
         Actor::ApiKey(id) => format!("API key {id}"),
         Actor::Operator => "operator".to_owned(),
         Actor::Gateway => "gateway".to_owned(),
+    };
+    match change.agency {
+        Some(agency) => format!("{actor} for agency {agency}"),
+        None => actor,
     }
 }

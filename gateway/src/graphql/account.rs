@@ -6,6 +6,7 @@ use crate::graphql::{
     api_key::{ApiKey, ApiKeyPage},
     audience::{Audience, AudiencePage, AudienceStatus},
     audit::{AuditEntry, AuditEntryPage, AuditFilterInput},
+    collaborator::{Collaborator, agency},
     connection::{Connection, ConnectionPage, ConnectionState},
     cost::{cost, list_size, sized, slicing_by},
     credit::{self, CreditActivity, CreditActivityPage, Wallet},
@@ -35,6 +36,7 @@ use entente_domain::{
     DataConnectionId,
     access::{Act, MemberRole as DomainMemberRole},
     account::{Account as Row, Role as DomainRole},
+    agency::may_go,
     deletion::{Target, account_may_go},
     privacy::PrivacyLevel as DomainPrivacyLevel,
 };
@@ -129,6 +131,30 @@ impl Account {
     /// A team address, shown to others.
     async fn contact_email(&self) -> &str {
         &self.0.profile.contact_email
+    }
+
+    /// The agency that acts for it; null where it is an account of its own.
+    async fn agency(&self, ctx: &Context<'_>) -> Result<Option<Collaborator>> {
+        agency(ctx, self.0.agency).await
+    }
+
+    /// The accounts of its clients, newest first; only agencies have some.
+    #[graphql(
+        complexity = "page::cost(first, last, child_complexity)",
+        directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
+    )]
+    async fn clients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Items from the start of the list; at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end of the list; at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<AccountPage> {
+        self.authorised(ctx, Act::Read)?;
+        let request = page::arguments(first, after, last, before).map_err(refused)?.into();
+        let page = gateway(ctx).store().clients_of_agency(self.0.id, request).await.map_err(fault)?;
+        Ok(AccountPage::of(page, Account))
     }
 
     /// What it can match on.
@@ -385,7 +411,7 @@ impl Account {
         Ok(ActivationPage::of(page, Activation))
     }
 
-    /// Users who may act for it. For ADMIN.
+    /// Users of the account; those of its agency, who act for a client as well, are in the agency's list. For ADMIN.
     #[graphql(
         complexity = "page::cost(first, last, child_complexity)",
         directive = list_size::apply(page::USUAL, slicing_by(&["first", "last"]), sized(), false)
@@ -547,9 +573,11 @@ impl Account {
     #[graphql(complexity = "PREVIEW + child_complexity", directive = cost::apply(PREVIEW.to_string()))]
     async fn deletion_preview(&self, ctx: &Context<'_>) -> Result<DeletionPreview> {
         self.authorised(ctx, Act::Administer)?;
-        let running = gateway(ctx).store().running_deliveries(self.0.id).await.map_err(fault)?;
-        let refusal = account_may_go(running).err();
-        deletion::preview(ctx, Target::Account(self.0.id), self.0.id, refusal).await
+        let store = gateway(ctx).store();
+        let running = store.running_deliveries(self.0.id).await.map_err(fault)?;
+        let clients = store.count_clients(self.0.id).await.map_err(fault)?;
+        let refusals = [account_may_go(running).err(), may_go(clients).err()].into_iter().flatten();
+        deletion::preview(ctx, Target::Account(self.0.id), self.0.id, refusals).await
     }
 
     /// Who did what to what and when, newest first. For ADMIN and MANAGER.

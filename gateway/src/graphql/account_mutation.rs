@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::{authorise, change, gateway, loaders, viewer},
         account::{Account, PrivacyLevel, Role},
+        agency::updated,
         fault::{allow, fault, payload},
         loaders::load,
         match_key::{AccountMatchKeyInput, account_keys},
@@ -17,6 +18,7 @@ use entente_domain::{
     AccountId, Code, Refusal, Timestamp, UserId,
     access::{Act, Actor},
     account::{self, AccountChange, NewAccount, Profile},
+    agency::may_go,
     connect_code::ConnectCode,
     deletion::{account_may_go, ended_with_account},
     event::{AccountEventKind, NewEvent, Subject},
@@ -271,6 +273,7 @@ impl AccountMutation {
 fn deleted(loaded: &LoadedDeletion, name: &str, at: Timestamp) -> Result<Outcome<DeletedAccount>, Refusal> {
     account::confirmed(&loaded.account, name)?;
     account_may_go(loaded.running_deliveries)?;
+    may_go(loaded.clients)?;
     let id = loaded.account.id;
     let ended = loaded.live.iter().map(|connection| ended_with_account(connection, id, at));
     let ended = ended.collect::<Result<Vec<_>, _>>()?;
@@ -278,7 +281,8 @@ fn deleted(loaded: &LoadedDeletion, name: &str, at: Timestamp) -> Result<Outcome
     let connections = ended.into_iter().map(|(next, _)| next).collect();
     let left = DeletedAccount { account: account::deleted(&loaded.account, at), connections };
     let to_others = events.into_iter().filter(|event| event.account != id);
-    Ok(Outcome::of(left).events(to_others).job(erase::job(id, at)))
+    let to_agency = loaded.account.agency.map(|agency| updated(agency, id));
+    Ok(Outcome::of(left).events(to_others.chain(to_agency)).job(erase::job(id, at)))
 }
 
 /// A signed-in user becomes ADMIN of what it creates; the operator says who does.
@@ -293,7 +297,8 @@ fn first_admin(ctx: &Context<'_>, named: Option<&ID>) -> Result<Result<UserId, R
     }
 }
 
-fn new_code(ctx: &Context<'_>, account: AccountId) -> Result<([u8; 32], Vec<u8>)> {
+/// A new connect code: its hash, and the code sealed.
+pub fn new_code(ctx: &Context<'_>, account: AccountId) -> Result<([u8; 32], Vec<u8>)> {
     let code = ConnectCode::generate();
     let sealed = gateway(ctx)
         .secrets()

@@ -219,7 +219,7 @@ impl AudienceMutation {
         let store = gateway(ctx).store();
         let counts = store.active_audience_counts(&[account], change.now).await.map_err(fault)?;
         let active = counts.get(&account).copied().unwrap_or(0);
-        let (at, by, order) = (change.now, actor_name(change.actor), ids.clone());
+        let (at, by, order) = (change.now, actor_name(&change), ids.clone());
         let rule = move |audiences: &[Row]| {
             let next = audience::update_many(audiences, &order, changes, active, &by, at)?;
             let events: Vec<_> = next.iter().map(updated).collect();

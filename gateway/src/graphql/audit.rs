@@ -1,6 +1,7 @@
 //! The audit log.
 
 use crate::graphql::{
+    collaborator::{Collaborator, agency},
     deletion::Deletion,
     fault::UserErrorCode,
     id::{global, local},
@@ -8,9 +9,9 @@ use crate::graphql::{
     scalar::SafeInt,
     subject,
 };
-use async_graphql::{Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use chrono::{DateTime, Utc};
-use entente_domain::{Refusal, access::Actor};
+use entente_domain::{AccountId, Refusal, access::Actor};
 use entente_store::{ActorKind, AuditEntry as Row, AuditFilter, AuditOutcome as Outcome};
 
 /// Whether something was done.
@@ -38,22 +39,31 @@ pub enum AuditActorKind {
 }
 
 /// Who did something.
-#[derive(SimpleObject)]
 pub struct AuditActor {
-    /// What kind of actor.
-    kind: AuditActorKind,
-    /// The id of the user or of the API key; null for the others.
-    id: Option<ID>,
+    actor: Actor,
+    agency: Option<AccountId>,
 }
 
-impl From<Actor> for AuditActor {
-    fn from(actor: Actor) -> Self {
-        let id = match actor {
+/// Who did something.
+#[Object]
+impl AuditActor {
+    /// What kind of actor.
+    async fn kind(&self) -> AuditActorKind {
+        ActorKind::from(self.actor).into()
+    }
+
+    /// The id of the user or of the API key; null for the others.
+    async fn id(&self) -> Option<ID> {
+        match self.actor {
             Actor::User(id) => Some(global(id)),
             Actor::ApiKey(id) => Some(global(id)),
             Actor::Operator | Actor::Gateway => None,
-        };
-        Self { kind: ActorKind::from(actor).into(), id }
+        }
+    }
+
+    /// The agency for which it was done to a client; null otherwise.
+    async fn agency(&self, ctx: &Context<'_>) -> Result<Option<Collaborator>> {
+        agency(ctx, self.agency).await
     }
 }
 
@@ -89,7 +99,7 @@ impl AuditEntry {
 
     /// Who.
     async fn actor(&self) -> AuditActor {
-        self.0.actor.into()
+        AuditActor { actor: self.0.actor, agency: self.0.agency }
     }
 
     /// What: the name of the mutation or of the job.

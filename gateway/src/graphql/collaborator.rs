@@ -99,7 +99,8 @@ pub struct CollaboratorQuery;
 
 #[Object]
 impl CollaboratorQuery {
-    /// Publishers and data partners with public audiences. Only advertisers, and agencies for their clients, browse it.
+    /// Publishers and data partners with public audiences. Only advertisers browse it, and agencies for their clients:
+    /// the account that browses is the client's then.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(
         complexity = "page::cost(first, last, child_complexity)",
@@ -120,7 +121,7 @@ impl CollaboratorQuery {
         let authorised = authorise(ctx, &account_id, Act::Read)?.map_err(refused)?;
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let own = load(&loaders(ctx).accounts, authorised.account).await?;
-        if !own.is_some_and(|a| matches!(a.role, DomainRole::Advertiser | DomainRole::Agency)) {
+        if own.is_none_or(|a| a.role != DomainRole::Advertiser) {
             let message = "Only advertisers, and agencies for their clients, browse the directory.";
             return Err(refused(Refusal::new(entente_domain::Code::Forbidden, message)));
         }
@@ -146,6 +147,14 @@ impl CollaboratorQuery {
 pub async fn collaborator(ctx: &Context<'_>, account: entente_domain::AccountId) -> Result<Collaborator> {
     let row = load(&loaders(ctx).accounts, account).await?;
     row.map(Collaborator).ok_or_else(|| fault("an account is gone"))
+}
+
+/// The agency that acts, as others see it; none where none does.
+pub async fn agency(ctx: &Context<'_>, acts: Option<entente_domain::AccountId>) -> Result<Option<Collaborator>> {
+    match acts {
+        Some(agency) => Ok(Some(collaborator(ctx, agency).await?)),
+        None => Ok(None),
+    }
 }
 
 /// The account that a connect code belongs to. Guesses are limited.

@@ -22,6 +22,7 @@ use entente_domain::{
     AccountId, ConnectionId, MatchKey, Refusal,
     access::Act,
     account::Account,
+    agency,
     connection::{
         self, CollaborationPattern as DomainPattern, Command, CommandKind, Connection as Row,
         Standing as DomainStanding, State as DomainState,
@@ -415,8 +416,8 @@ impl ConnectionMutation {
         let change = allow!(creation(ctx, authorised, "invite", input.idempotency_key)?);
         let (id, at, note) = (ConnectionId::new(), change.now, input.note);
         let rule = move |pair: &LoadedPair| {
-            let owner = (pair.owner.id, pair.owner.role);
-            let recipient = (pair.recipient.id, pair.recipient.role);
+            let (one, other) = agency::meeting(&pair.owner, &pair.recipient)?;
+            let (owner, recipient) = ((pair.owner.id, one), (pair.recipient.id, other));
             let (connection, event) = connection::invite(id, owner, recipient, &note, pair.live, at)?;
             let events = NewEvent::of_connection(&connection, event);
             Ok(Outcome::of(connection).events(events))
@@ -557,7 +558,7 @@ async fn listed(ctx: &Context<'_>, inviting: AccountId, id: &ID) -> Result<Resul
         return Ok(Err(missing()));
     };
     let own = load(&loaders(ctx).accounts, inviting).await?;
-    if !own.is_some_and(|a| matches!(a.role, Role::Advertiser | Role::Agency)) {
+    if own.is_none_or(|a| a.role != Role::Advertiser) {
         return Ok(Err(missing()));
     }
     let found = gateway(ctx).store().account(id).await.map_err(fault)?;

@@ -333,7 +333,7 @@ impl CrosswalkMutation {
             delimiter: allow!(delimiter(&input.delimiter, "delimiter")),
             consent_acknowledged: input.consent_acknowledged,
         };
-        let (id, at, by) = (CrosswalkId::new(), change.now, actor_name(change.actor));
+        let (id, at, by) = (CrosswalkId::new(), change.now, actor_name(&change));
         let rule = move |owner: &Account, present: &Vec<Row>| {
             let keys: Vec<DomainMatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
             let created = crosswalk::create(id, (account, &keys), present, new, &by, at)?;

@@ -370,7 +370,7 @@ impl DataConnectionMutation {
             visibility: VisibilityChange::from(input.visibility.unwrap_or_default()).of(MetadataVisibility::default()),
             consent_acknowledged: input.consent_acknowledged,
         };
-        let (at, by) = (change.now, actor_name(change.actor));
+        let (at, by) = (change.now, actor_name(&change));
         let job = refresh::job(account, id, upload, at);
         let reserved = reserved(ctx, account, upload, job.id).await?;
         let rule = move |owner: &Account| {

@@ -58,8 +58,12 @@ pub enum DeletionKind {
     Member,
     /// Invitations to the account.
     Invitation,
+    /// Invites by e-mail of the account.
+    EmailInvite,
     /// Keys that act for the account.
     ApiKey,
+    /// Clients for which the account acts as their agency.
+    Client,
     /// The account's name, role and region.
     AccountName,
     /// Quarters of which the two accounts have spent some of their privacy budget.
@@ -94,6 +98,9 @@ pub enum RetentionReason {
     Spent,
     /// The other sides of connections that are over have it in their records.
     OthersKnowIt,
+    /// A client is an account of its own. While an agency has some it cannot be deleted: hand them over or delete them
+    /// first.
+    AccountOfItsOwn,
     /// The audit log cannot be changed. Of a deleted account the gateway's operator keeps it.
     CannotBeChanged,
 }

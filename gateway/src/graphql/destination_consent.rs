@@ -3,7 +3,7 @@
 use crate::{
     consent, endpoint,
     graphql::{
-        access::{actor_name, authorise, change, gateway, viewer},
+        access::{actor_name, authorise, change, gateway},
         fault::{allow, fault, payload},
     },
 };
@@ -85,7 +85,7 @@ impl DestinationConsentMutation {
         let asked = allow!(of_type.consent.as_ref().ok_or_else(without));
         allow!(endpoint::checked(&input.settings));
         let change = change(ctx, authorised, "beginDestinationConsent", None)?;
-        let (begun_by, now) = (actor_name(viewer(ctx)?.actor), change.now);
+        let (begun_by, now) = (actor_name(&change), change.now);
         let of_type = (of_type.id.as_str(), asked);
         let begun = consent::begin(gateway, of_type, authorised.account, begun_by, &input.settings, now);
         let begun = allow!(begun.map_err(fault)?);

@@ -4,6 +4,7 @@ use crate::{
     gateway::Gateway,
     graphql::{
         access::{authorise, connection_of, gateway},
+        collaborator::{Collaborator, agency},
         connection::Connection,
         fault::{fault, refused},
         id::local,
@@ -55,6 +56,8 @@ pub enum ConnectionEventKind {
     ChangeRejected,
     /// A side ended it.
     Deleted,
+    /// A side was the client of an agency and became its own: the agency acts for it no more.
+    HandedOver,
 }
 
 /// What happened to anything else of an account.
@@ -146,6 +149,11 @@ impl ConnectionEvent {
         self.kind.into()
     }
 
+    /// The agency that made it happen, for an account that is its client; null where none did.
+    async fn agency(&self, ctx: &Context<'_>) -> Result<Option<Collaborator>> {
+        agency(ctx, self.event.agency).await
+    }
+
     /// When.
     async fn at(&self) -> DateTime<Utc> {
         self.event.at
@@ -180,6 +188,11 @@ impl AccountEvent {
     /// What happened.
     async fn kind(&self) -> AccountEventKind {
         self.kind.into()
+    }
+
+    /// The agency that made it happen, for an account that is its client; null where none did.
+    async fn agency(&self, ctx: &Context<'_>) -> Result<Option<Collaborator>> {
+        agency(ctx, self.event.agency).await
     }
 
     /// When.

@@ -372,7 +372,7 @@ async fn create(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let campaigns = load(&loaders(ctx).campaigns_of_projects, from.project).await?.unwrap_or_default();
-    let (id, at, account, by) = (EventDataSetId::new(), change.now, authorised.account, actor_name(change.actor));
+    let (id, at, account, by) = (EventDataSetId::new(), change.now, authorised.account, actor_name(&change));
     let rule = move |loaded: &LoadedProject| {
         visible(loaded, account)?;
         measurable(loaded)?;

@@ -46,6 +46,11 @@ impl Invitation {
         self.0.role.into()
     }
 
+    /// Whether whoever accepts it takes the account over from its agency, with `acceptHandOver`.
+    async fn hands_over(&self) -> bool {
+        self.0.hands_over
+    }
+
     /// When it was made.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
@@ -132,6 +137,7 @@ impl InvitationMutation {
             account: authorised.account,
             email: allow!(email_address("email", &input.email)).to_lowercase(),
             role: input.role.into(),
+            hands_over: false,
             created_at: change.now,
             expires_at: change.now + invitation::LIFETIME,
         };

@@ -51,7 +51,7 @@ struct SetMemberInput {
     account_id: ID,
     /// The user, by e-mail address.
     email: String,
-    /// What it may do. The last ADMIN cannot become anything else.
+    /// What it may do. The last ADMIN cannot become anything else, unless an agency acts for the account.
     role: MemberRole,
 }
 
@@ -60,14 +60,14 @@ struct SetMemberInput {
 struct RemoveMemberInput {
     /// The account.
     account_id: ID,
-    /// The user. The last ADMIN cannot go.
+    /// The user. The last ADMIN cannot go, unless an agency acts for the account.
     user_id: ID,
 }
 
 /// Leaves an account.
 #[derive(InputObject)]
 struct LeaveAccountInput {
-    /// The account. Its last ADMIN cannot go.
+    /// The account. Its last ADMIN cannot go, unless an agency acts for it.
     account_id: ID,
 }
 
@@ -152,7 +152,12 @@ impl MemberMutation {
             return Ok(Refusal::new(Code::Forbidden, "Only a signed-in user leaves an account.").into());
         };
         let change = change(ctx, authorised, "leaveAccount", Some(Subject::Account(authorised.account)))?;
-        let rule = Box::new(move |members: &[Row]| without(user, members));
+        let rule = Box::new(move |members: &[Row]| {
+            without(user, members).map_err(|_| {
+                let message = "You act for this account as a user of its agency; leave the agency.";
+                Refusal::new(Code::WrongState, message).at("accountId")
+            })
+        });
         allow!(gateway(ctx).store().change_members(change, authorised.account, rule).await.map_err(fault)?);
         Ok(LeaveAccountPayload { left_account_id: Some(global(authorised.account)), user_errors: vec![] })
     }

@@ -4,6 +4,7 @@ mod access;
 pub mod account;
 mod account_mutation;
 mod activation;
+mod agency;
 pub mod answer;
 mod api_key;
 mod audience;
@@ -81,6 +82,7 @@ pub struct Query(
 pub struct Mutation(
     user::UserMutation,
     account_mutation::AccountMutation,
+    agency::AgencyMutation,
     member::MemberMutation,
     invitation::InvitationMutation,
     api_key::ApiKeyMutation,

@@ -82,7 +82,7 @@ impl SettingsDraftMutation {
         let settings = allow!(input.settings.settings());
         let (authorised, id) = allow!(acting(ctx, &input.account_id, &input.connection_id)?);
         let change = change(ctx, authorised, "saveSettingsDraft", Some(Subject::Connection(id)))?;
-        let (at, by) = (change.now, actor_name(change.actor));
+        let (at, by) = (change.now, actor_name(&change));
         let read_version = input.draft_version.map(|version| version.0.cast_signed());
         let rule = move |loaded: &LoadedConnection, present: &Option<Row>| {
             let connection = &loaded.connection;

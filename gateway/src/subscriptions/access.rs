@@ -184,8 +184,12 @@ mod tests {
     async fn access_ends_with_its_credential_a_membership_or_a_limit() {
         let actor = Actor::ApiKey(ApiKeyId::new());
         let (luma, tv_tube) = (AccountId::new(), AccountId::new());
-        let viewer =
-            |memberships: &[(AccountId, MemberRole)]| Viewer { actor, memberships: memberships.to_vec(), limits: None };
+        let viewer = |memberships: &[(AccountId, MemberRole)]| Viewer {
+            actor,
+            memberships: memberships.to_vec(),
+            agencies: vec![],
+            limits: None,
+        };
         let admin = (luma, MemberRole::Admin);
         let limited = Viewer { limits: Some(vec![Act::ManageData]), ..viewer(&[admin]) };
         let (token, session) = (Credential::Token([1; 32]), Credential::Session([1; 32]));
@@ -217,7 +221,8 @@ mod tests {
     #[tokio::test]
     async fn a_new_subscriber_brings_news() {
         let (luma, by) = (AccountId::new(), Credential::Token([1; 32]));
-        let viewer = |role| Viewer { actor: Actor::Gateway, memberships: vec![(luma, role)], limits: None };
+        let viewer =
+            |role| Viewer { actor: Actor::Gateway, memberships: vec![(luma, role)], agencies: vec![], limits: None };
         let live = LiveCredentials::default();
         let mut before = live.watch(by, &viewer(MemberRole::Analyst));
         let mut after = live.watch(by, &viewer(MemberRole::Admin));

@@ -44,7 +44,7 @@ pub struct Key {
 impl Key {
     /// What the viewer may see, and what it asks. Who it is, is nothing of it.
     pub fn new(viewer: Viewer, asked: Asked) -> Self {
-        let Viewer { actor: _, mut memberships, limits } = viewer;
+        let Viewer { actor: _, agencies: _, mut memberships, limits } = viewer;
         memberships.sort_unstable();
         let limits = limits.map(|limits| Act::ALL.into_iter().filter(|act| limits.contains(act)).collect());
         Self { memberships, limits, asked }
@@ -52,7 +52,12 @@ impl Key {
 
     /// As whom all are answered who share the answers: as nobody in particular, who may see what each of them may see.
     fn viewer(&self) -> Viewer {
-        Viewer { actor: Actor::Gateway, memberships: self.memberships.clone(), limits: self.limits.clone() }
+        Viewer {
+            actor: Actor::Gateway,
+            memberships: self.memberships.clone(),
+            agencies: vec![],
+            limits: self.limits.clone(),
+        }
     }
 }
 
@@ -192,7 +197,7 @@ mod tests {
 
     /// A user or a key, with its role in one account.
     fn holder(account: AccountId, actor: Actor, role: MemberRole, limits: Option<Vec<Act>>) -> Viewer {
-        Viewer { actor, memberships: vec![(account, role)], limits }
+        Viewer { actor, memberships: vec![(account, role)], agencies: vec![], limits }
     }
 
     /// Answers are shared by those who may see the same, and by nobody else.

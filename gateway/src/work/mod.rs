@@ -105,6 +105,7 @@ impl Task {
         Change {
             actor: Actor::Gateway,
             account: Some(self.job.account),
+            agency: None,
             request_id: format!("job {}", self.job.id),
             action,
             subject: Some(subject),

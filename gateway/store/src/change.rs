@@ -12,6 +12,8 @@ pub struct Change {
     pub actor: Actor,
     /// The account that is acted for; none for what an operator does outside all accounts.
     pub account: Option<AccountId>,
+    /// The agency as one of which it is acted for the account, its client, or for itself.
+    pub agency: Option<AccountId>,
     /// The request that it came with.
     pub request_id: String,
     /// The name of the mutation or of the job.

@@ -96,6 +96,7 @@ impl Database {
             begin(conn).await?;
             let done = async {
                 hold_key(conn, &key).await?;
+                queries::agencies::still_acts(conn, &change).await?;
                 let done = work(conn, &change).await?;
                 if !done.repeated {
                     queries::change::record(conn, &change, &done).await?;

@@ -88,7 +88,7 @@ pub fn new(
     Ok(Upload {
         id,
         account,
-        created_by: crate::graphql::actor_name(change.actor),
+        created_by: crate::graphql::actor_name(change),
         file_name,
         bytes_received: 0,
         size,

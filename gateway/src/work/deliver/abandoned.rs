@@ -38,6 +38,7 @@ async fn end(gateway: &Gateway, delivery: &Delivery) -> Result<(), Fault> {
     let change = Change {
         actor: Actor::Gateway,
         account: Some(delivery.account),
+        agency: None,
         request_id: "clean-up".to_owned(),
         action: super::KIND,
         subject: Some(Subject::Activation(delivery.activation)),

@@ -54,6 +54,7 @@ impl Company {
         let change = Change {
             actor: Actor::Operator,
             account: None,
+            agency: None,
             request_id: "test".into(),
             action: "createUser",
             subject: None,
@@ -62,7 +63,7 @@ impl Company {
         };
         let hash = crate::secrets::token_hash(name);
         gateway.store().create_user(change, user.clone(), hash).await.unwrap().unwrap();
-        let viewer = Viewer { actor: Actor::User(user.id), memberships: vec![], limits: None };
+        let viewer = Viewer { actor: Actor::User(user.id), memberships: vec![], agencies: vec![], limits: None };
         let mut company = Self { gateway, account: AccountId::new(), viewer, _data: data };
         let created = company
             .press(

@@ -18,6 +18,24 @@ pub struct AccountSecrets {
     pub coin_secret_sealed: Vec<u8>,
 }
 
+/// A connect code to be, sealed by the gateway.
+#[derive(Clone)]
+pub struct NewConnectCode {
+    /// SHA-256 of the code, by which it is found.
+    pub hash: [u8; 32],
+    /// The code, to be shown to its account.
+    pub sealed: Vec<u8>,
+}
+
+/// What the rule for a new client asks for.
+#[derive(Clone, Debug)]
+pub struct LoadedAgency {
+    /// The agency.
+    pub agency: Account,
+    /// How many clients it has.
+    pub clients: u64,
+}
+
 /// What a comparison depends on besides the identities, as it is at one moment.
 #[derive(Clone)]
 pub struct Standing {
@@ -58,6 +76,8 @@ pub struct LoadedDeletion {
     pub live: Vec<Connection>,
     /// How many deliveries to its destinations are under way.
     pub running_deliveries: u64,
+    /// How many clients it has, where it is an agency.
+    pub clients: u64,
 }
 
 /// What a deletion leaves of an account and its connections.

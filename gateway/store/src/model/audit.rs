@@ -55,6 +55,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who.
     pub actor: Actor,
+    /// The agency for which it was done to its client.
+    pub agency: Option<AccountId>,
     /// What.
     pub action: String,
     /// To what.

@@ -24,7 +24,10 @@ mod stream;
 mod upload;
 mod user;
 
-pub use account::{AccountSecrets, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedDeletion, Picture, Standing};
+pub use account::{
+    AccountSecrets, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedAgency, LoadedDeletion, NewConnectCode,
+    Picture, Standing,
+};
 pub use api_key::ApiKey;
 pub use audience::{AudienceEdition, AudienceFilter};
 pub use audit::{ActorKind, AuditEntry, AuditFilter, AuditHead, AuditOutcome, VerifiedChain};

@@ -2,7 +2,7 @@
 
 use super::{
     super::Conn,
-    Changed, Done, Read, accounts, cascade, connections, deletions, jobs,
+    Changed, Done, Read, accounts, agencies, cascade, connections, deletions, jobs,
     schema::{
         activations, api_keys, audience_slots, audiences, crosswalks, data_connections, deliveries, destinations,
         email_invites, event_data_sets, event_webhooks, invitations, members, oauth_consents, refreshes, reports, runs,
@@ -27,15 +27,11 @@ pub async fn delete(
 ) -> Changed<()> {
     // Invites lock both accounts, so that no live connection comes of one meanwhile.
     let account = accounts::hold(conn, id).await?;
-    let mut live = connections::live_of_account(conn, id).await?;
-    live.sort_unstable_by_key(|connection| connection.id);
-    for connection in &mut live {
-        // As it is once nobody else changes it; it may be over by then.
-        *connection = connections::for_change(conn, connection.id).await?.connection;
-    }
-    live.retain(|connection| connection.state.is_live());
+    let agency = account.agency;
+    let clients = agencies::count_clients(conn, id).await?;
+    let live = connections::hold_live(conn, id).await?;
     let running_deliveries = deletions::running_deliveries(conn, id).await?;
-    let outcome = rule(&LoadedDeletion { account, live, running_deliveries })?;
+    let outcome = rule(&LoadedDeletion { account, live, running_deliveries, clients })?;
     let deletion = deletions::of(conn, Target::Account(id), id).await?;
     for next in &outcome.value.connections {
         connections::write(conn, next.version - 1, next).await?;
@@ -45,7 +41,7 @@ pub async fn delete(
     account_may_go(deletions::running_deliveries(conn, id).await?)?;
     remove_all(conn, id, change.now).await?;
     accounts::bury(conn, &outcome.value.account, secrets, change.now).await?;
-    Done::now(outcome.map(|_| ())).keeping(&deletion).map_err(Into::into)
+    Ok(Done::now(outcome.map(|_| ())).keeping(&deletion)?.in_log_of(agency))
 }
 
 /// Deletes rows of an account.

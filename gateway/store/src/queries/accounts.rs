@@ -30,7 +30,7 @@ diesel::define_sql_function! {
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = accounts)]
+#[diesel(table_name = accounts, treat_none_as_null = true)]
 struct AccountRow {
     id: String,
     name: String,
@@ -39,6 +39,7 @@ struct AccountRow {
     contact_email: String,
     role: String,
     region: String,
+    agency_id: Option<String>,
     match_keys: String,
     privacy_level: String,
     version: i64,
@@ -57,6 +58,7 @@ impl AccountRow {
             contact_email: profile.contact_email,
             role: columns::name(&account.role)?,
             region: account.region.clone(),
+            agency_id: account.agency.map(|id| id.to_string()),
             match_keys: columns::json(&account.match_keys)?,
             privacy_level: columns::name(&account.privacy_level)?,
             version: account.version,
@@ -80,6 +82,7 @@ impl TryFrom<AccountRow> for Account {
             },
             role: columns::from_name(&row.role, "role")?,
             region: row.region,
+            agency: columns::optional_id(row.agency_id.as_deref())?,
             match_keys: columns::from_json(&row.match_keys, "match keys")?,
             privacy_level: columns::from_name(&row.privacy_level, "privacy level")?,
             version: row.version,
@@ -103,12 +106,12 @@ pub async fn create(
     }
     let outcome = rule()?;
     let admin = Member { account: id, user: admin, role: MemberRole::Admin, created_at: change.now };
-    insert(conn, &outcome.value, &admin, secrets).await?;
+    insert(conn, &outcome.value, Some(&admin), secrets).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
 }
 
-/// Writes a new account with its first member.
-pub async fn insert(conn: &mut Conn, new: &Account, admin: &Member, secrets: AccountSecrets) -> Read<()> {
+/// Writes a new account with its first member; a client has none.
+pub async fn insert(conn: &mut Conn, new: &Account, admin: Option<&Member>, secrets: AccountSecrets) -> Read<()> {
     diesel::insert_into(accounts::table)
         .values((
             AccountRow::new(new)?,
@@ -119,7 +122,10 @@ pub async fn insert(conn: &mut Conn, new: &Account, admin: &Member, secrets: Acc
         ))
         .execute(conn)
         .await?;
-    members::add(conn, admin).await
+    match admin {
+        Some(admin) => members::add(conn, admin).await,
+        None => Ok(()),
+    }
 }
 
 /// Changes an account.
@@ -133,9 +139,14 @@ pub async fn change(
     let keys_in_use = keys_in_use(conn, id).await?;
     let loaded = LoadedAccount { account, keys_in_use };
     let outcome = rule(&loaded)?;
-    let present = accounts::table.find(id.to_string()).filter(accounts::version.eq(loaded.account.version));
-    swapped(diesel::update(present).set(AccountRow::new(&outcome.value)?).execute(conn).await?)?;
+    write(conn, loaded.account.version, &outcome.value).await?;
     Ok(Done::now(outcome))
+}
+
+/// Writes the next state of an account over the version that was read.
+pub async fn write(conn: &mut Conn, read: i64, next: &Account) -> Result<(), Stop> {
+    let present = accounts::table.find(next.id.to_string()).filter(accounts::version.eq(read));
+    swapped(diesel::update(present).set(AccountRow::new(next)?).execute(conn).await?)
 }
 
 /// Keeps an account from being deleted or changed by others until the transaction ends.
@@ -161,6 +172,12 @@ pub async fn bury(conn: &mut Conn, deleted: &Account, secrets: AccountSecrets, n
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Clients of an agency, newest first.
+pub async fn clients_of(conn: &mut Conn, agency: AccountId, request: PageRequest) -> Read<Page<Account>> {
+    let clients = || accounts::table.filter(accounts::agency_id.eq(agency.to_string())).into_boxed::<Db>();
+    page!(conn, &request, clients(), accounts::id, AccountRow)
 }
 
 /// One account that is not deleted.

@@ -14,6 +14,7 @@ use entente_domain::{
     AccountId, AuditEntryId, Code, Timestamp,
     audit_chain::{Entry, chain_of},
 };
+use std::collections::BTreeSet;
 
 /// A line as it is stored.
 #[derive(Queryable, Selectable, Insertable)]
@@ -31,6 +32,7 @@ pub struct AuditRow {
     outcome: String,
     code: Option<String>,
     details: Option<String>,
+    agency_id: Option<String>,
 }
 
 /// The same fields, as the database and as the rules of the chain know them.
@@ -39,7 +41,7 @@ macro_rules! same_fields {
         impl From<$from> for $to {
             fn from(line: $from) -> Self {
                 let $from { id, account_id, at, actor_kind, actor_id, action, .. } = line;
-                let $from { subject_kind, subject_id, request_id, outcome, code, details, .. } = line;
+                let $from { subject_kind, subject_id, request_id, outcome, code, details, agency_id, .. } = line;
                 Self {
                     id,
                     account_id,
@@ -53,6 +55,7 @@ macro_rules! same_fields {
                     outcome,
                     code,
                     details,
+                    agency_id,
                 }
             }
         }
@@ -86,6 +89,7 @@ impl TryFrom<PlacedRow> for AuditEntry {
             account: columns::optional_id(row.account_id.as_deref())?,
             at: row.at,
             actor: columns::actor(&row.actor_kind, row.actor_id.as_deref())?,
+            agency: columns::optional_id(row.agency_id.as_deref())?,
             action: row.action,
             subject: columns::optional_subject(row.subject_kind.as_deref(), row.subject_id.as_deref())?,
             request_id: row.request_id,
@@ -96,21 +100,26 @@ impl TryFrom<PlacedRow> for AuditEntry {
     }
 }
 
-/// Notes that something was done, and what else is kept of it.
-pub async fn allowed(conn: &mut Conn, change: &Change, details: Option<String>) -> Read<()> {
-    write(conn, change, AuditOutcome::Allowed, None, details).await
+/// Notes that something was done, in the logs of the account and of others, and what else is kept of it.
+pub async fn allowed(conn: &mut Conn, change: &Change, also: &[AccountId], details: Option<String>) -> Read<()> {
+    // In one order, so that two who write in the same logs never wait for each other.
+    let logs: BTreeSet<_> = also.iter().copied().map(Some).chain([change.account]).collect();
+    for log in logs {
+        write(conn, change, log, (AuditOutcome::Allowed, None), details.clone()).await?;
+    }
+    Ok(())
 }
 
 /// Notes that something was refused.
 pub async fn denied(conn: &mut Conn, change: &Change, code: Code) -> Read<()> {
-    write(conn, change, AuditOutcome::Denied, Some(code), None).await
+    write(conn, change, change.account, (AuditOutcome::Denied, Some(code)), None).await
 }
 
 async fn write(
     conn: &mut Conn,
     change: &Change,
-    outcome: AuditOutcome,
-    code: Option<Code>,
+    account: Option<AccountId>,
+    (outcome, code): (AuditOutcome, Option<Code>),
     details: Option<String>,
 ) -> Read<()> {
     let (actor_kind, actor_id) = columns::actor_columns(&change.actor)?;
@@ -118,12 +127,12 @@ async fn write(
         Some(subject) => columns::subject_columns(subject).map(|(kind, id)| (Some(kind), Some(id)))?,
         None => (None, None),
     };
-    let head = audit_chain::hold(conn, chain_of(change.account)).await?;
+    let head = audit_chain::hold(conn, chain_of(account)).await?;
     // Made while the chain waits for it, so that ids of a gateway are in the order of their chain.
     let id = AuditEntryId::new().to_string();
     let entry = Entry {
         id,
-        account_id: change.account.map(|a| a.to_string()),
+        account_id: account.map(|a| a.to_string()),
         // What is hashed is what PostgreSQL keeps.
         at: change.now.trunc_subsecs(6),
         actor_kind,
@@ -135,6 +144,7 @@ async fn write(
         outcome: columns::name(&outcome)?,
         code: code.as_ref().map(columns::name).transpose()?,
         details,
+        agency_id: change.agency.map(|a| a.to_string()),
     };
     audit_chain::append(conn, head, &entry).await?;
     diesel::insert_into(audit::table).values(AuditRow::from(entry)).execute(conn).await?;

@@ -14,6 +14,8 @@ pub struct Done<T> {
     events: Vec<NewEvent>,
     jobs: Vec<NewJob>,
     credits: Vec<CreditCommand>,
+    /// Whose audit logs say so as well.
+    also: Vec<AccountId>,
     /// What the audit log keeps of it besides that it was done.
     details: Option<String>,
 }
@@ -22,7 +24,7 @@ impl<T> Done<T> {
     /// A change that was made now.
     pub fn now(outcome: Outcome<T>) -> Self {
         let Outcome { value, events, jobs, credits } = outcome;
-        Self { value, repeated: false, events, jobs, credits, details: None }
+        Self { value, repeated: false, events, jobs, credits, also: vec![], details: None }
     }
 
     /// The same of which the audit log keeps what went with it and what stayed.
@@ -30,10 +32,16 @@ impl<T> Done<T> {
         Ok(Self { details: Some(columns::json(deletion)?), ..self })
     }
 
+    /// The same of which another account's audit log says so as well.
+    pub fn in_log_of(mut self, account: Option<AccountId>) -> Self {
+        self.also.extend(account);
+        self
+    }
+
     /// The same with another value for the caller.
     pub fn with<U>(self, value: U) -> Done<U> {
-        let Self { repeated, events, jobs, credits, details, .. } = self;
-        Done { value, repeated, events, jobs, credits, details }
+        let Self { repeated, events, jobs, credits, also, details, .. } = self;
+        Done { value, repeated, events, jobs, credits, also, details }
     }
 
     /// Wakes who waits for what was written.
@@ -59,7 +67,7 @@ impl<Id> Done<Created<Id>> {
     /// It was created by an earlier request.
     pub fn repeated(id: Id) -> Self {
         let value = Created { id, repeated: true };
-        Self { value, repeated: true, events: vec![], jobs: vec![], credits: vec![], details: None }
+        Self { value, repeated: true, events: vec![], jobs: vec![], credits: vec![], also: vec![], details: None }
     }
 }
 
@@ -70,9 +78,9 @@ pub async fn record<T: Sync>(conn: &mut Conn, change: &Change, done: &Done<T>) -
     // Late, because others wait who act for the same account, and before the counters of events: who waits for the
     // account's chain holds nothing then that other accounts wait for but a wallet, and who holds a counter waits for
     // neither.
-    audit::allowed(conn, change, done.details.clone()).await?;
+    audit::allowed(conn, change, &done.also, done.details.clone()).await?;
     // Last, because it makes others wait who write events of the same accounts.
-    events::append(conn, &done.events, change.now).await?;
+    events::append(conn, &done.events, change.agency, change.now).await?;
     Ok(())
 }
 

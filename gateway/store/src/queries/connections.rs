@@ -160,6 +160,17 @@ pub async fn for_change(conn: &mut Conn, id: ConnectionId) -> Result<LoadedConne
     Ok(loaded(conn, id).await?.ok_or_else(|| Refusal::not_found("connection"))?)
 }
 
+/// The live connections of an account, held in one order, as they are once nobody else changes them.
+pub async fn hold_live(conn: &mut Conn, account: AccountId) -> Result<Vec<Connection>, Stop> {
+    let mut live = live_of_account(conn, account).await?;
+    live.sort_unstable_by_key(|connection| connection.id);
+    for connection in &mut live {
+        *connection = for_change(conn, connection.id).await?.connection;
+    }
+    live.retain(|connection| connection.state.is_live());
+    Ok(live)
+}
+
 /// Writes the next state of a connection over the version that was read.
 pub async fn write(conn: &mut Conn, read: i64, next: &Connection) -> Result<(), Stop> {
     let present = connections::table.find(next.id.to_string()).filter(connections::version.eq(read));

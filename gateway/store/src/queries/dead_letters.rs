@@ -27,6 +27,7 @@ struct DeadLetterRow {
     what: String,
     subject_kind: String,
     subject_id: String,
+    agency_id: Option<String>,
     at: Timestamp,
     tries: i64,
     status: Option<i64>,
@@ -46,6 +47,7 @@ impl DeadLetterRow {
             what: event.what,
             subject_kind: event.subject_kind,
             subject_id: event.subject_id,
+            agency_id: event.agency_id,
             at: event.at,
             tries: i64::from(letter.tries),
             status: letter.status.map(i64::from),
@@ -67,6 +69,7 @@ impl TryFrom<DeadLetterRow> for DeadLetter {
             what: row.what,
             subject_kind: row.subject_kind,
             subject_id: row.subject_id,
+            agency_id: row.agency_id,
             at: row.at,
         };
         Ok(Self {

@@ -6,8 +6,8 @@ use super::{
     Read, audiences as audience_rows, cascade, connections as connection_rows,
     schema::{
         accounts, activations, api_keys, audience_slots, audiences, audit, budgets, campaigns, connections, crosswalks,
-        data_connections, dead_letters, deliveries, destinations, event_data_sets, event_webhooks, invitations,
-        members, projects, refreshes, reports, sent_audiences, settings_drafts, uploads,
+        data_connections, dead_letters, deliveries, destinations, email_invites, event_data_sets, event_webhooks,
+        invitations, members, projects, refreshes, reports, sent_audiences, settings_drafts, uploads,
     },
 };
 use crate::{DeliveryStatus, columns};
@@ -165,12 +165,14 @@ async fn sourced(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
     ])
 }
 
-/// Who may act for an account. Users and those who are invited are not named: they are people.
+/// Who may act for an account, and for whom it acts. Users and those who are invited are not named: they are people.
 async fn acting(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
     let me = account.to_string();
     Ok(vec![
         found!(conn, Kind::Member, members::table.filter(members::account_id.eq(me.clone()))),
         found!(conn, Kind::Invitation, invitations::table.filter(invitations::account_id.eq(me.clone()))),
+        found!(conn, Kind::EmailInvite, email_invites::table.filter(email_invites::account_id.eq(me.clone()))),
+        found!(conn, Kind::Client, accounts::table.filter(accounts::agency_id.eq(me.clone())), accounts::name),
         found!(conn, Kind::ApiKey, api_keys::table.filter(api_keys::account_id.eq(me.clone())), api_keys::name),
     ])
 }

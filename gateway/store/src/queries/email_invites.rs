@@ -164,7 +164,7 @@ pub async fn accept(
     let outcome = rule(&Accepting { invite, inviter, email })?;
     let Accepted { account, connection, terms, invite } = &outcome.value;
     let admin = Member { account: account.id, user, role: MemberRole::Admin, created_at: change.now };
-    accounts::insert(conn, account, &admin, secrets).await?;
+    accounts::insert(conn, account, Some(&admin), secrets).await?;
     connections::insert(conn, connection).await?;
     diesel::insert_into(accepted_terms::table)
         .values((

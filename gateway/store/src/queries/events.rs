@@ -23,24 +23,26 @@ pub(super) struct EventRow {
     pub what: String,
     pub subject_kind: String,
     pub subject_id: String,
+    pub agency_id: Option<String>,
     pub at: Timestamp,
 }
 
 impl EventRow {
     /// The row of an event.
     pub fn of(event: &Event) -> Read<Self> {
-        let Event { account, happening, subject, .. } = *event;
-        Self::new(&NewEvent { account, happening, subject }, event.number, event.at)
+        let Event { account, happening, subject, agency, number, at } = *event;
+        Self::new(&NewEvent { account, happening, subject }, agency, number, at)
     }
 
-    fn new(event: &NewEvent, number: i64, at: Timestamp) -> Read<Self> {
+    fn new(event: &NewEvent, agency: Option<AccountId>, number: i64, at: Timestamp) -> Read<Self> {
         let (subject_kind, subject_id) = columns::subject_columns(&event.subject)?;
         let (stream, what) = match &event.happening {
             Happening::Connection(what) => (Stream::Connection, columns::name(what)?),
             Happening::Account(what) => (Stream::Account, columns::name(what)?),
         };
         let (account_id, stream) = (event.account.to_string(), name(stream).to_owned());
-        Ok(Self { account_id, number, stream, what, subject_kind, subject_id, at })
+        let agency_id = agency.map(|id| id.to_string());
+        Ok(Self { account_id, number, stream, what, subject_kind, subject_id, agency_id, at })
     }
 }
 
@@ -58,6 +60,7 @@ impl TryFrom<EventRow> for Event {
             account: columns::id(&row.account_id)?,
             happening,
             subject: columns::subject(&row.subject_kind, &row.subject_id)?,
+            agency: columns::optional_id(row.agency_id.as_deref())?,
             at: row.at,
         })
     }
@@ -70,9 +73,10 @@ fn name(stream: Stream) -> &'static str {
     }
 }
 
-/// Numbers and writes events. Who does so for the same account waits here until this transaction ends, so that numbers
-/// become visible in their order; accounts are taken in one order, so that two transactions never wait for each other.
-pub async fn append(conn: &mut Conn, new: &[NewEvent], at: Timestamp) -> Read<()> {
+/// Numbers and writes events, which an agency may have made happen. Who does so for the same account waits here until
+/// this transaction ends, so that numbers become visible in their order; accounts are taken in one order, so that two
+/// transactions never wait for each other.
+pub async fn append(conn: &mut Conn, new: &[NewEvent], agency: Option<AccountId>, at: Timestamp) -> Read<()> {
     let mut by_account = BTreeMap::<AccountId, Vec<&NewEvent>>::new();
     for event in new {
         by_account.entry(event.account).or_default().push(event);
@@ -88,7 +92,7 @@ pub async fn append(conn: &mut Conn, new: &[NewEvent], at: Timestamp) -> Read<()
             .get_result(conn)
             .await?;
         let first = last - count + 1;
-        let rows = list.iter().zip(first..).map(|(e, n)| EventRow::new(e, n, at)).collect::<Read<Vec<_>>>()?;
+        let rows = list.iter().zip(first..).map(|(e, n)| EventRow::new(e, agency, n, at)).collect::<Read<Vec<_>>>()?;
         insert_all!(conn, events::table, rows);
     }
     if !by_account.is_empty() {

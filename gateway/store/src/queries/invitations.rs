@@ -1,12 +1,7 @@
 //! Invitations to accounts.
 
-use super::{
-    super::{Conn, lock},
-    Changed, Done, Read, accounts, members,
-    paging::page,
-    schema::{invitations as rows, users},
-};
-use crate::{Change, Member, Outcome, Page, PageRequest, StoreError, columns};
+use super::{super::Conn, Changed, Done, Read, accounts, members, paging::page, schema::invitations as rows, users};
+use crate::{Change, Member, Outcome, Page, PageRequest, StoreError, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
@@ -22,6 +17,7 @@ struct InvitationRow {
     account_id: String,
     email: String,
     role: String,
+    hands_over: bool,
     created_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -35,6 +31,7 @@ impl TryFrom<InvitationRow> for Invitation {
             account: columns::id(&row.account_id)?,
             email: row.email,
             role: columns::from_name(&row.role, "role")?,
+            hands_over: row.hands_over,
             created_at: row.created_at,
             expires_at: row.expires_at,
         })
@@ -48,22 +45,30 @@ pub async fn create(
     token_hash: [u8; 32],
     rule: impl FnOnce(&Inviting) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let account = new.account.to_string();
     accounts::hold(conn, new.account).await?;
-    let of_account = rows::table.filter(rows::account_id.eq(account.clone()));
-    let over = rows::email.eq(new.email.clone()).or(rows::expires_at.le(new.created_at));
+    let waiting = make_room(conn, &new).await?;
+    let is_member = members::has_address(conn, new.account, &new.email).await?;
+    let outcome = rule(&Inviting { is_member, waiting })?;
+    insert(conn, new, token_hash).await?;
+    Ok(Done::now(outcome))
+}
+
+/// Deletes what a new invitation comes in the place of, and what has run out; how many others of its account wait.
+pub async fn make_room(conn: &mut Conn, new: &Invitation) -> Read<u64> {
+    let of_account = rows::table.filter(rows::account_id.eq(new.account.to_string()));
+    let over = rows::email.eq(&new.email).or(rows::expires_at.le(new.created_at));
     diesel::delete(of_account.clone().filter(over)).execute(conn).await?;
-    let waiting: i64 = of_account.count().get_result(conn).await?;
-    let is_member = match super::users::by_email(conn, new.email.clone()).await? {
-        Some(user) => members::is_in(conn, new.account, user.id).await?,
-        None => false,
-    };
-    let outcome = rule(&Inviting { is_member, waiting: columns::count(waiting)? })?;
+    columns::count(of_account.count().get_result(conn).await?)
+}
+
+/// Writes a new invitation.
+pub async fn insert(conn: &mut Conn, new: Invitation, token_hash: [u8; 32]) -> Read<()> {
     let row = InvitationRow {
         id: new.id.to_string(),
-        account_id: account,
+        account_id: new.account.to_string(),
         email: new.email,
         role: columns::name(&new.role)?,
+        hands_over: new.hands_over,
         created_at: new.created_at,
         expires_at: new.expires_at,
     };
@@ -71,7 +76,7 @@ pub async fn create(
         .values((row, rows::token_hash.eq(columns::hash(&token_hash))))
         .execute(conn)
         .await?;
-    Ok(Done::now(outcome))
+    Ok(())
 }
 
 /// Takes an invitation of an account back.
@@ -97,23 +102,30 @@ pub async fn accept(
     (id, user): (InvitationId, UserId),
     rule: impl FnOnce(&Accepting) -> Result<Outcome<MemberRole>, Refusal> + Send,
 ) -> Changed<Member> {
-    let row = rows::table.find(id.to_string()).select(InvitationRow::as_select());
-    let row = row.first(conn).await.optional()?.ok_or_else(token_invalid)?;
-    lock(conn, "accounts", &row.account_id).await?;
-    let invitation = Invitation::try_from(row)?;
-    let account = invitation.account;
-    let email: Option<String> =
-        users::table.find(user.to_string()).select(users::email).first(conn).await.optional()?;
-    let email = email.ok_or_else(|| Refusal::not_found("user"))?;
+    let invitation = by_id(conn, id).await?;
+    let account = accounts::hold(conn, invitation.account).await?.id;
+    let email = users::address(conn, user).await?;
     let is_member = members::is_in(conn, account, user).await?;
     let outcome = rule(&Accepting { invitation, email, is_member })?;
-    // Somebody who accepted or withdrew it meanwhile had the account before.
-    if diesel::delete(rows::table.find(id.to_string())).execute(conn).await? == 0 {
-        return Err(token_invalid().into());
-    }
+    use_up(conn, id).await?;
     let member = Member { account, user, role: outcome.value, created_at: change.now };
     members::add(conn, &member).await?;
     Ok(Done::now(outcome.map(|_| member)))
+}
+
+/// An invitation that a token named before.
+pub async fn by_id(conn: &mut Conn, id: InvitationId) -> Result<Invitation, Stop> {
+    let row = rows::table.find(id.to_string()).select(InvitationRow::as_select());
+    let row = row.first(conn).await.optional()?.ok_or_else(token_invalid)?;
+    Ok(row.try_into()?)
+}
+
+/// Uses an invitation up: somebody who accepted or withdrew it meanwhile had the account before.
+pub async fn use_up(conn: &mut Conn, id: InvitationId) -> Result<(), Stop> {
+    match diesel::delete(rows::table.find(id.to_string())).execute(conn).await? {
+        0 => Err(token_invalid().into()),
+        _ => Ok(()),
+    }
 }
 
 /// Invitations of an account that can be accepted, newest first.

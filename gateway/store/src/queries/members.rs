@@ -1,8 +1,8 @@
 //! Users of accounts.
 
 use super::{
-    super::{Conn, lock},
-    Changed, Done, Read,
+    super::Conn,
+    Changed, Done, Read, accounts,
     schema::{members, users},
 };
 use crate::{Member, Outcome, StoreError, columns};
@@ -51,6 +51,14 @@ pub async fn is_in(conn: &mut Conn, account: AccountId, user: UserId) -> Read<bo
     Ok(diesel::select(diesel::dsl::exists(member)).get_result(conn).await?)
 }
 
+/// Whether a user with an address, in lower case, belongs to an account.
+pub async fn has_address(conn: &mut Conn, account: AccountId, email: &str) -> Read<bool> {
+    match super::users::by_email(conn, email.to_owned()).await? {
+        Some(user) => is_in(conn, account, user.id).await,
+        None => Ok(false),
+    }
+}
+
 /// Users of accounts, those who joined first at the front.
 pub async fn of_accounts(conn: &mut Conn, accounts: Vec<AccountId>) -> Read<HashMap<AccountId, Vec<Member>>> {
     let rows = members::table
@@ -67,21 +75,18 @@ pub async fn of_accounts(conn: &mut Conn, accounts: Vec<AccountId>) -> Read<Hash
     Ok(lists)
 }
 
-/// Makes an account's users those that the rule answers. One ADMIN stays.
+/// Makes an account's users those that the rule answers. One ADMIN stays, unless an agency acts for the account, which
+/// has one.
 pub async fn change(
     conn: &mut Conn,
     account: AccountId,
     rule: impl FnOnce(&[Member]) -> Result<Outcome<Vec<Member>>, Refusal> + Send,
 ) -> Changed<Vec<Member>> {
-    lock(conn, "accounts", &account.to_string()).await?;
+    let agency = accounts::hold(conn, account).await?.agency;
     let present = of_accounts(conn, vec![account]).await?.remove(&account).unwrap_or_default();
-    if present.is_empty() {
-        // Every account has its ADMIN but one that was deleted meanwhile.
-        return Err(Refusal::not_found("account").into());
-    }
     let outcome = rule(&present)?;
     let wanted = &outcome.value;
-    if !wanted.iter().any(|m| m.role == MemberRole::Admin) {
+    if agency.is_none() && !wanted.iter().any(|m| m.role == MemberRole::Admin) {
         return Err(Refusal::new(Code::LastAdmin, "The last ADMIN of an account cannot go.").into());
     }
     for gone in present.iter().filter(|m| !wanted.iter().any(|w| w.user == m.user)) {

@@ -4,6 +4,7 @@ pub mod accepted_terms;
 pub mod account_deletion;
 pub mod accounts;
 pub mod activations;
+pub mod agencies;
 pub mod api_keys;
 pub mod audience_sizes;
 pub mod audiences;

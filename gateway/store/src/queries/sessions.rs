@@ -5,15 +5,15 @@ use super::{
     Changed, Done, Read,
     change::unless_taken,
     email_invites, invitations,
-    schema::{identities, members, sessions, used_sign_ins as used},
-    viewers::memberships,
+    schema::{identities, session_holders, sessions, used_sign_ins as used},
+    viewers::acting,
 };
 use crate::{Change, Identity, NewSession, Outcome, Session, User, columns};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     Refusal, Timestamp, UserId,
-    access::{Actor, Viewer},
+    access::Actor,
     sign_in::{Identified, Identifying},
 };
 use std::collections::HashMap;
@@ -89,29 +89,28 @@ pub async fn begin(conn: &mut Conn, new: NewSession) -> Changed<()> {
 }
 
 /// A session's token, its user, when it began, when it was last seen, and an account that the user may act for, with
-/// its role.
-type Row = (String, String, Timestamp, Timestamp, Option<String>, Option<String>);
+/// its role and the agency for which it does.
+type Row = (String, String, Timestamp, Timestamp, Option<String>, Option<String>, Option<String>);
 
 /// The rows of sessions that have not ended.
 macro_rules! rows {
     ($now:expr) => {
-        sessions::table
-            .left_join(members::table.on(members::user_id.eq(sessions::user_id)))
-            .filter(sessions::expires_at.gt($now))
-            .select((
-                sessions::token_hash,
-                sessions::user_id,
-                sessions::created_at,
-                sessions::last_seen_at,
-                members::account_id.nullable(),
-                members::role.nullable(),
-            ))
+        session_holders::table.filter(session_holders::expires_at.gt($now)).select((
+            session_holders::token_hash,
+            session_holders::user_id,
+            session_holders::created_at,
+            session_holders::last_seen_at,
+            session_holders::account_id,
+            session_holders::role,
+            session_holders::agency_id,
+        ))
     };
 }
 
 /// A session with the accounts that its user may act for. One statement.
 pub async fn by_token_hash(conn: &mut Conn, token_hash: [u8; 32], now: Timestamp) -> Read<Option<Session>> {
-    let rows: Vec<Row> = rows!(now).filter(sessions::token_hash.eq(columns::hash(&token_hash))).load(conn).await?;
+    let rows: Vec<Row> =
+        rows!(now).filter(session_holders::token_hash.eq(columns::hash(&token_hash))).load(conn).await?;
     session(&rows)
 }
 
@@ -122,7 +121,7 @@ pub async fn by_token_hashes(
     now: Timestamp,
 ) -> Read<HashMap<[u8; 32], Session>> {
     let mut rows: Vec<Row> =
-        rows!(now).filter(sessions::token_hash.eq_any(hashes.iter().map(columns::hash))).load(conn).await?;
+        rows!(now).filter(session_holders::token_hash.eq_any(hashes.iter().map(columns::hash))).load(conn).await?;
     rows.sort_unstable();
     let texts: HashMap<String, [u8; 32]> = hashes.into_iter().map(|hash| (columns::hash(&hash), hash)).collect();
     let mut found = HashMap::with_capacity(texts.len());
@@ -137,8 +136,9 @@ pub async fn by_token_hashes(
 /// What the rows of one session tell of.
 fn session(rows: &[Row]) -> Read<Option<Session>> {
     let Some((_, user, created_at, last_seen_at, ..)) = rows.first() else { return Ok(None) };
-    let memberships = memberships(rows.iter().map(|(.., account, role)| (account.as_deref(), role.as_deref())))?;
-    let viewer = Viewer { actor: Actor::User(columns::id(user)?), memberships, limits: None };
+    let accounts =
+        rows.iter().map(|(.., account, role, agency)| (account.as_deref(), role.as_deref(), agency.as_deref()));
+    let viewer = acting(Actor::User(columns::id(user)?), None, accounts)?;
     Ok(Some(Session { viewer, created_at: *created_at, last_seen_at: *last_seen_at }))
 }
 

@@ -1,7 +1,7 @@
 //! People who sign in.
 
 use super::{super::Conn, Changed, Done, Read, change::unless_taken, idempotency, paging::page, schema::users};
-use crate::{Change, Created, Outcome, Page, PageRequest, StoreError, User, columns};
+use crate::{Change, Created, Outcome, Page, PageRequest, StoreError, User, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{Code, Refusal, Timestamp, UserId};
@@ -51,6 +51,12 @@ pub async fn replace_token(conn: &mut Conn, id: UserId, token_hash: [u8; 32]) ->
         return Err(Refusal::not_found("user").into());
     }
     Ok(Done::now(Outcome::of(())))
+}
+
+/// The address of a user, in lower case.
+pub async fn address(conn: &mut Conn, id: UserId) -> Result<String, Stop> {
+    let email = users::table.find(id.to_string()).select(users::email).first(conn).await.optional()?;
+    Ok(email.ok_or_else(|| Refusal::not_found("user"))?)
 }
 
 /// Users by id.

@@ -9,7 +9,7 @@ use entente_domain::{
     access::{Act, Actor, MemberRole, Viewer},
     api_key,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = token_holders)]
@@ -18,6 +18,7 @@ struct HolderRow {
     holder_id: Option<String>,
     account_id: Option<String>,
     role: Option<String>,
+    agency_id: Option<String>,
     purpose: Option<String>,
     scopes: Option<String>,
 }
@@ -86,14 +87,28 @@ fn viewer(rows: &[HolderRow]) -> Read<Option<Viewer>> {
         "operator" => Actor::Operator,
         _ => return Err(StoreError::Unreadable("token")),
     };
-    let memberships = memberships(rows.iter().map(|row| (row.account_id.as_deref(), row.role.as_deref())))?;
-    Ok(Some(Viewer { actor, memberships, limits: first.limits()? }))
+    let rows = rows.iter().map(|row| (row.account_id.as_deref(), row.role.as_deref(), row.agency_id.as_deref()));
+    acting(actor, first.limits()?, rows).map(Some)
 }
 
-/// The accounts that somebody may act for, and as what; who belongs to none has one row with neither.
-pub(super) fn memberships<'a>(
-    rows: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
-) -> Read<Vec<(AccountId, MemberRole)>> {
-    let there = rows.filter_map(|(account, role)| account.zip(role));
-    there.map(|(account, role)| Ok((columns::id(account)?, columns::from_name(role, "role")?))).collect()
+/// Somebody with the accounts that it may act for, by rows of an account, a role in it and an agency for which it acts
+/// there. Who may act for none has one row with none of these.
+pub(super) fn acting<'a>(
+    actor: Actor,
+    limits: Option<Vec<Act>>,
+    rows: impl Iterator<Item = (Option<&'a str>, Option<&'a str>, Option<&'a str>)>,
+) -> Read<Viewer> {
+    let (mut memberships, mut agencies) = (BTreeMap::<AccountId, MemberRole>::new(), Vec::new());
+    for (account, role, agency) in rows {
+        let Some((account, role)) = account.zip(role) else { continue };
+        let (account, role) = (columns::id(account)?, columns::from_name(role, "role")?);
+        // Who belongs to a client and to its agency may do what either role may.
+        let most = memberships.entry(account).or_insert(role);
+        *most = role.max(*most);
+        if let Some(agency) = agency {
+            agencies.push((account, columns::id(agency)?));
+        }
+    }
+    agencies.sort_unstable();
+    Ok(Viewer { actor, memberships: memberships.into_iter().collect(), agencies, limits })
 }

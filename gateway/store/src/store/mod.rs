@@ -2,6 +2,7 @@
 
 mod accounts;
 mod activations;
+mod agencies;
 mod audiences;
 mod audit;
 mod audit_chain;

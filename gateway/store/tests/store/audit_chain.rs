@@ -80,6 +80,7 @@ async fn an_entry_is_hashed_as_it_is_kept(db: Database) {
             outcome: "DENIED".into(),
             code: Some("FORBIDDEN".into()),
             details: None,
+            agency_id: None,
         };
         let hash = entry.hash(FIRST, 1);
         let entry_id = entry.id.clone();

@@ -155,7 +155,9 @@ fn rows(kind: Kind, me: AccountId) -> String {
         Kind::Delivery => format!("deliveries WHERE account_id = '{me}'"),
         Kind::Member => "members".into(),
         Kind::Invitation => "invitations".into(),
+        Kind::EmailInvite => "email_invites".into(),
         Kind::ApiKey => "api_keys".into(),
+        Kind::Client => "accounts WHERE agency_id IS NOT NULL".into(),
         Kind::PrivacyBudget => "budgets".into(),
         Kind::AuditEntry => format!("audit WHERE account_id = '{me}'"),
     }

@@ -18,6 +18,7 @@ async fn invite(db: &Database, account: AccountId, email: &str, token: [u8; 32])
         account,
         email: email.to_owned(),
         role: MemberRole::Manager,
+        hands_over: false,
         created_at: at(0),
         expires_at: at(0) + LIFETIME,
     };

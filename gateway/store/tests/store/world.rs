@@ -35,6 +35,7 @@ pub fn change(account: AccountId, action: &'static str) -> Change {
     Change {
         actor: Actor::Gateway,
         account: Some(account),
+        agency: None,
         request_id: "request".into(),
         action,
         subject: None,

@@ -43,6 +43,7 @@ diesel::table! {
         contact_email -> Text,
         role -> Text,
         region -> Text,
+        agency_id -> Nullable<Text>,
         match_keys -> Text,
         privacy_level -> Text,
         connect_code_hash -> Text,
@@ -104,6 +105,7 @@ diesel::table! {
         holder_id -> Nullable<Text>,
         account_id -> Nullable<Text>,
         role -> Nullable<Text>,
+        agency_id -> Nullable<Text>,
         purpose -> Nullable<Text>,
         scopes -> Nullable<Text>,
         expires_at -> Nullable<Instant>,
@@ -112,7 +114,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{Bool, Text};
     use super::super::super::super::Instant;
 
     invitations (id) {
@@ -120,6 +122,7 @@ diesel::table! {
         account_id -> Text,
         email -> Text,
         role -> Text,
+        hands_over -> Bool,
         token_hash -> Text,
         created_at -> Instant,
         expires_at -> Instant,
@@ -180,6 +183,22 @@ diesel::table! {
         created_at -> Instant,
         last_seen_at -> Instant,
         expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::super::super::super::Instant;
+
+    session_holders (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        created_at -> Instant,
+        last_seen_at -> Instant,
+        expires_at -> Instant,
+        account_id -> Nullable<Text>,
+        role -> Nullable<Text>,
+        agency_id -> Nullable<Text>,
     }
 }
 

@@ -10,7 +10,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Text};
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use super::super::super::super::Instant;
 
     events (account_id, number) {
@@ -20,6 +20,7 @@ diesel::table! {
         what -> Text,
         subject_kind -> Text,
         subject_id -> Text,
+        agency_id -> Nullable<Text>,
         at -> Instant,
     }
 }
@@ -62,6 +63,7 @@ diesel::table! {
         what -> Text,
         subject_kind -> Text,
         subject_id -> Text,
+        agency_id -> Nullable<Text>,
         at -> Instant,
         tries -> BigInt,
         status -> Nullable<BigInt>,
@@ -88,6 +90,7 @@ diesel::table! {
         outcome -> Text,
         code -> Nullable<Text>,
         details -> Nullable<Text>,
+        agency_id -> Nullable<Text>,
     }
 }
 

@@ -56,6 +56,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     row_faults,
     runs,
     sent_audiences,
+    session_holders,
     settings_drafts,
     sessions,
     token_holders,
