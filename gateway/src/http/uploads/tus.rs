@@ -112,6 +112,7 @@ async fn created(
     let change = Change {
         actor: viewer.actor,
         account: Some(account),
+        agency: viewer.agency_for(account),
         request_id: request_id.as_str().to_owned(),
         action: "createUpload",
         subject: None,
