@@ -81,7 +81,8 @@ on_both_databases! {
 
         let types = luma.client.query("{ sourceTypes { id settingsSchema } }", json!({})).await;
         let types: Vec<_> = types["sourceTypes"].as_array().unwrap().iter().map(|t| t["id"].clone()).collect();
-        assert_eq!(types, ["azure_blob", "google_cloud_storage", "local_folder", "s3"]);
+        let all = ["azure_blob", "delta_sharing", "google_cloud_storage", "local_folder", "s3", "snowflake"];
+        assert_eq!(types, all);
         let folder = |path: &std::path::Path| json!({ "type": "local_folder", "settings": { "folder": path } });
         let source = folder(&root.join("luma"));
         let input = json!({ "accountId": luma.account, "source": source });
