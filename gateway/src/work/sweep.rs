@@ -74,10 +74,16 @@ fn accounts(folder: &Path) -> io::Result<Vec<AccountId>> {
     Ok(entries(folder)?.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
 }
 
-/// Removes files of uploads that nobody knows. What came of those that were cut off stays: they are gone on with.
+/// Removes files that are of no upload that is known. What came of those that were cut off stays: they are gone on with.
 async fn uploads_left_behind(gateway: &Gateway) -> Result<(), Fault> {
-    let paths = entries(&gateway.settings.data.join("uploads"))?;
-    let ids: Vec<UploadId> = paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
+    let mut ids: Vec<UploadId> = vec![];
+    for path in entries(&gateway.settings.data.join("uploads"))? {
+        match path.file_name().and_then(|name| name.to_str()?.parse().ok()) {
+            Some(id) => ids.push(id),
+            // Earlier versions received a file in one of another name.
+            None => std::fs::remove_file(path)?,
+        }
+    }
     for ids in ids.chunks(AT_ONCE) {
         let known = gateway.store().uploads_by_ids(ids).await?;
         for id in ids.iter().filter(|id| !known.contains_key(id)) {
