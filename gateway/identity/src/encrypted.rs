@@ -124,6 +124,8 @@ pub struct EncryptedWriter {
     /// How many of them the file has already.
     kept: usize,
     finished: bool,
+    /// Whether what is kept has to outlast this process.
+    lasts: bool,
 }
 
 impl EncryptedWriter {
@@ -139,13 +141,20 @@ impl EncryptedWriter {
         })?;
         let cipher = cipher(key);
         let End { number, plain: pending, finished } = End::of(&file, &cipher)?;
-        let mut writer = Self { cipher, file, number, kept: pending.len(), pending, finished };
+        let mut writer = Self { cipher, file, number, kept: pending.len(), pending, finished, lasts: true };
         writer.drop_the_rest()?;
         if writer.bytes() == 0 {
             // Its entry has to last as long as what it will hold.
             File::open(folder)?.sync_all()?;
         }
         Ok(writer)
+    }
+
+    /// Begins a file that this process alone reads: nothing of it waits for the disk. There is none of this name yet.
+    pub fn passing(path: &Path, key: &FileKey) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        let pending = Zeroizing::default();
+        Ok(Self { cipher: cipher(key), file, number: 0, pending, kept: 0, finished: false, lasts: false })
     }
 
     /// Shortens the file to what of it is sound.
@@ -186,7 +195,7 @@ impl EncryptedWriter {
                 self.number += 1;
                 self.kept = 0;
                 self.pending.clear();
-                if self.number.is_multiple_of(STRETCH) {
+                if self.lasts && self.number.is_multiple_of(STRETCH) {
                     self.file.sync_data()?;
                 }
             }
@@ -211,7 +220,9 @@ impl EncryptedWriter {
             self.seal(true)?;
             self.finished = true;
         }
-        self.file.sync_all()?;
+        if self.lasts {
+            self.file.sync_all()?;
+        }
         Ok(self.bytes())
     }
 
@@ -360,6 +371,11 @@ mod tests {
             let plain: Vec<u8> = b"ada@example.com,".iter().copied().cycle().take(size).collect();
             let (path, key) = written(folder.path(), &plain);
             assert!(read(&path, &key).unwrap() == plain, "{size} bytes");
+            let passing = folder.path().join(format!("{size} passing"));
+            let mut writer = EncryptedWriter::passing(&passing, &key).unwrap();
+            writer.write(&plain).unwrap();
+            assert_eq!(writer.finish().unwrap(), size as u64);
+            assert!(read(&passing, &key).unwrap() == plain, "{size} bytes");
             let stored = std::fs::read(&path).unwrap();
             assert!(!stored.windows(7).any(|w| w == b"example"));
         }

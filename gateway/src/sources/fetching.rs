@@ -146,7 +146,7 @@ impl Spilled {
     fn create(scratch: &Path) -> io::Result<Self> {
         let path = scratch.join(format!("part-{:032x}", rand::random::<u128>()));
         let key = new_key();
-        Ok(Self { writer: EncryptedWriter::open(&path, &key)?, path, key })
+        Ok(Self { writer: EncryptedWriter::passing(&path, &key)?, path, key })
     }
 
     /// The file, which nobody finds by a name any longer.
