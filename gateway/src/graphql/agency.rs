@@ -2,12 +2,12 @@
 
 use crate::{
     graphql::{
-        access::{authorise, change, change_outside_accounts, creation, gateway, loaders, viewer},
+        access::{authorise, change, creation, gateway, loaders, viewer},
         account::{Account, PrivacyLevel},
         account_mutation::{new_code, new_secrets},
         fault::{allow, fault, payload},
         id::global,
-        invitation::Invitation,
+        invitation::{Accepting, Invitation, accepting},
         loaders::load,
         match_key::{AccountMatchKeyInput, account_keys},
         member::Member,
@@ -16,8 +16,8 @@ use crate::{
 };
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use entente_domain::{
-    AccountId, Code, InvitationId, Refusal, Timestamp,
-    access::{Act, Actor, MemberRole},
+    AccountId, InvitationId, Refusal, Timestamp,
+    access::{Act, MemberRole},
     account::{NewAccount, Profile, Role, email_address},
     agency::{self, HandedOver, TakingOver},
     event::{AccountEventKind, ConnectionEvent, NewEvent, Subject},
@@ -173,17 +173,8 @@ impl AgencyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to accept.")] input: AcceptHandOverInput,
     ) -> Result<AcceptHandOverPayload> {
-        let Actor::User(user) = viewer(ctx)?.actor else {
-            return Ok(Refusal::new(Code::Forbidden, "Only a signed-in user accepts invitations.").into());
-        };
+        let Accepting { user, found, change } = allow!(accepting(ctx, &input.token, "acceptHandOver").await?);
         let store = gateway(ctx).store();
-        let found = store.invitation_by_token(secrets::token_hash(&input.token)).await.map_err(fault)?;
-        let found = allow!(found.ok_or_else(invitation::token_invalid));
-        let change = Change {
-            account: Some(found.account),
-            subject: Some(Subject::Account(found.account)),
-            ..change_outside_accounts(ctx, "acceptHandOver")?
-        };
         let at = change.now;
         let (hash, sealed) = new_code(ctx, found.account)?;
         let code = NewConnectCode { hash, sealed };

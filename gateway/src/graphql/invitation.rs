@@ -14,7 +14,7 @@ use crate::{
 use async_graphql::{Context, ID, InputObject, Object, Result};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    Code, InvitationId, Refusal,
+    Code, InvitationId, Refusal, UserId,
     access::{Act, Actor},
     account::email_address,
     event::Subject,
@@ -168,17 +168,8 @@ impl InvitationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to accept.")] input: AcceptInvitationInput,
     ) -> Result<AcceptInvitationPayload> {
-        let Actor::User(user) = viewer(ctx)?.actor else {
-            return Ok(Refusal::new(Code::Forbidden, "Only a signed-in user accepts invitations.").into());
-        };
+        let Accepting { user, found, change } = allow!(accepting(ctx, &input.token, "acceptInvitation").await?);
         let store = gateway(ctx).store();
-        let found = store.invitation_by_token(secrets::token_hash(&input.token)).await.map_err(fault)?;
-        let found = allow!(found.ok_or_else(invitation::token_invalid));
-        let change = Change {
-            account: Some(found.account),
-            subject: Some(Subject::Account(found.account)),
-            ..change_outside_accounts(ctx, "acceptInvitation")?
-        };
         let rule = |known: &invitation::Accepting| invitation::accept(known, now()).map(Outcome::of);
         let member = allow!(store.accept_invitation(change, found.id, user, Box::new(rule)).await.map_err(fault)?);
         Ok(AcceptInvitationPayload {
@@ -187,4 +178,33 @@ impl InvitationMutation {
             user_errors: vec![],
         })
     }
+}
+
+/// What is known of an acceptance before its rule is asked.
+pub struct Accepting {
+    /// Who accepts.
+    pub user: UserId,
+    /// The invitation.
+    pub found: Row,
+    /// What it is recorded with.
+    pub change: Change,
+}
+
+/// Finds the invitation that a signed-in user accepts, by its token.
+pub async fn accepting(
+    ctx: &Context<'_>,
+    token: &str,
+    action: &'static str,
+) -> Result<std::result::Result<Accepting, Refusal>> {
+    let Actor::User(user) = viewer(ctx)?.actor else {
+        return Ok(Err(Refusal::new(Code::Forbidden, "Only a signed-in user accepts invitations.")));
+    };
+    let found = gateway(ctx).store().invitation_by_token(secrets::token_hash(token)).await.map_err(fault)?;
+    let Some(found) = found else { return Ok(Err(invitation::token_invalid())) };
+    let change = Change {
+        account: Some(found.account),
+        subject: Some(Subject::Account(found.account)),
+        ..change_outside_accounts(ctx, action)?
+    };
+    Ok(Ok(Accepting { user, found, change }))
 }
