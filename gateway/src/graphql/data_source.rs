@@ -20,7 +20,7 @@ use async_graphql::{Context, ID, InputObject, Json, Object, Result, SimpleObject
 use chrono::{DateTime, Utc};
 use entente_domain::{AccountId, DataConnectionId, Refusal, access::Act, destination_settings};
 use entente_source::{
-    Part, Source, SourceError,
+    Part, Source,
     types::{SourceType as Type, TYPES},
 };
 use entente_store::{NewSourceSettings, SourceSettings};
@@ -29,8 +29,6 @@ use std::sync::Arc;
 
 /// Files that are shown of a source.
 const SHOWN: usize = 10;
-/// The most files of a source.
-const MOST_FILES: usize = 100_000;
 
 /// A kind of place that data connections can read.
 #[derive(Clone)]
@@ -229,10 +227,7 @@ async fn asked_for(
 ) -> Result<Result<Arc<dyn Source>, Refusal>> {
     let gateway = gateway(ctx);
     match asked {
-        (Some(sent), None) => Ok(match connected::found(&sent.source_type) {
-            Ok(source_type) => connected::checked(gateway, account, source_type, &sent.settings.0).await,
-            Err(refusal) => Err(refusal),
-        }),
+        (Some(sent), None) => Ok(connected::checked_of(gateway, account, &sent.source_type, &sent.settings.0).await),
         (None, Some(id)) => {
             let id = match local::<DataConnectionId>(id, "dataConnectionId") {
                 Ok(id) => id,
@@ -247,10 +242,7 @@ async fn asked_for(
                 return Ok(Err(Refusal::invalid("dataConnectionId", message)));
             };
             let settings = connected::unsealed(gateway, id, &stored(ctx, id).await?.sealed).map_err(fault)?;
-            let checked = match connected::found(source_type) {
-                Ok(source_type) => connected::checked(gateway, account, source_type, &settings).await,
-                Err(refusal) => Err(refusal),
-            };
+            let checked = connected::checked_of(gateway, account, source_type, &settings).await;
             Ok(checked.map_err(|refusal| refusal.at("dataConnectionId")))
         }
         _ => Ok(Err(Refusal::invalid("source", "Send either a source or the id of a data connection."))),
@@ -259,10 +251,7 @@ async fn asked_for(
 
 /// All files of a source, at least one.
 async fn listed(source: &dyn Source) -> Result<Vec<Part>, Refusal> {
-    let late = || SourceError::Unreachable("it did not list its files in time".to_owned());
-    let listing = tokio::time::timeout(connected::PATIENCE, source.list(MOST_FILES));
-    let parts = listing.await.unwrap_or_else(|_| Err(late())).map_err(|error| connected::refusal(&error))?;
-    if parts.is_empty() { Err(connected::refusal(&SourceError::NoParts)) } else { Ok(parts) }
+    connected::listed(source, connected::PATIENCE).await.map_err(|error| connected::refusal(&error))
 }
 
 /// Settings that are sent for those that there are, when the source answers well to them.

@@ -7,7 +7,7 @@ use crate::{
     secrets::{SecretsError, purpose::of_source_settings},
 };
 use entente_domain::{AccountId, Code, DataConnectionId, Refusal, destination_settings};
-use entente_source::{Operator, Source, SourceError, types::SourceType};
+use entente_source::{Operator, Part, Source, SourceError, types::SourceType};
 use entente_store::SourceSettings;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// The longest that a source may take to be checked, and as long again to list its files.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The most files of a source.
+const MOST_FILES: usize = 100_000;
 
 /// Settings cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,23 @@ pub async fn checked(
     let answered = tokio::time::timeout(PATIENCE, source.check()).await.unwrap_or_else(|_| Err(late()));
     answered.map_err(about_settings)?;
     Ok(source)
+}
+
+/// Opens a source of a type of this name, with settings that were sent, when it answers well.
+pub async fn checked_of(
+    gateway: &Gateway,
+    account: AccountId,
+    source_type: &str,
+    settings: &Value,
+) -> Result<Arc<dyn Source>, Refusal> {
+    checked(gateway, account, found(source_type)?, settings).await
+}
+
+/// All files of a source, at least one.
+pub async fn listed(source: &dyn Source, patience: Duration) -> Result<Vec<Part>, SourceError> {
+    let late = || SourceError::Unreachable("it did not list its files in time".to_owned());
+    let parts = tokio::time::timeout(patience, source.list(MOST_FILES)).await.unwrap_or_else(|_| Err(late()))?;
+    if parts.is_empty() { Err(SourceError::NoParts) } else { Ok(parts) }
 }
 
 /// Settings as they are stored.

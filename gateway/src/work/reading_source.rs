@@ -13,8 +13,6 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// The most files of one refresh.
-const MOST_PARTS: usize = 100_000;
 /// The longest that a source may take to list them.
 const LISTING: Duration = Duration::from_secs(600);
 
@@ -38,15 +36,9 @@ pub async fn read(task: &Task, data_connection: &DataConnection, account: &Accou
 
 /// All parts of a source, at least one.
 async fn listed(task: &Task, source: &dyn Source) -> Result<Vec<Part>, Unpublished> {
-    let late = || SourceError::Unreachable("it did not list its files in time".to_owned());
-    let listed = tokio::select! {
-        () = task.stop.cancelled() => return Err(Unpublished::Stopped),
-        listed = tokio::time::timeout(LISTING, source.list(MOST_PARTS)) => listed.unwrap_or_else(|_| Err(late())),
-    };
-    match listed {
-        Ok(parts) if parts.is_empty() => Err(unread(task, &SourceError::NoParts)),
-        Ok(parts) => Ok(parts),
-        Err(error) => Err(unread(task, &error)),
+    tokio::select! {
+        () = task.stop.cancelled() => Err(Unpublished::Stopped),
+        listed = connected::listed(source, LISTING) => listed.map_err(|error| unread(task, &error)),
     }
 }
 
