@@ -151,6 +151,11 @@ fn with(url: &Url, name: &str, value: &str) -> Url {
     changed
 }
 
+/// A person whom no other test knows: the provider is one for all of them, and keeps one address for each.
+fn somebody(name: &str) -> String {
+    format!("{name}-{}", uuid::Uuid::now_v7())
+}
+
 /// Makes sure that nobody was signed in, and why.
 fn assert_refused(answer: &Answer, browser: &Browser, status: u16, code: &str) {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (status, &json!(code)), "{}", answer.text);
@@ -161,8 +166,7 @@ on_both_databases! {
     async fn somebody_signs_in_asks_and_signs_out(kind: Kind) {
         let Some(provider) = openid() else { return };
         let gateway = start(kind, provider, &[("ENTENTE_OIDC_NEW_USERS", "true")]).await;
-        // The provider is one for all tests, and her address changes.
-        let (mut ada, sub) = (Browser::new(), format!("ada-{}", uuid::Uuid::now_v7()));
+        let (mut ada, sub) = (Browser::new(), somebody("ada"));
         let signed_in = ada.sign_in(&gateway, provider, &sub, "Ada@luma.example", true).await;
         assert_eq!((signed_in.status.as_u16(), &signed_in.headers[LOCATION]), (303, &"/graphiql".parse().unwrap()));
         let cookies: Vec<_> = signed_in.headers.get_all(SET_COOKIE).iter().map(|c| c.to_str().unwrap()).collect();
@@ -214,13 +218,13 @@ on_both_databases! {
     async fn what_is_not_as_it_should_be_signs_nobody_in(kind: Kind) {
         let Some(provider) = openid() else { return };
         let gateway = start(kind, provider, &[("ENTENTE_OIDC_NEW_USERS", "true")]).await;
-        let mut browser = Browser::new();
-        let answer = browser.sign_in(&gateway, provider, "eve", "eve@luma.example", false).await;
+        let (mut browser, eve) = (Browser::new(), somebody("eve"));
+        let answer = browser.sign_in(&gateway, provider, &eve, "eve@luma.example", false).await;
         assert_refused(&answer, &browser, 403, "EMAIL_UNVERIFIED");
 
         // In another browser: the address of who signs in is of no use to who sent it.
         let url = browser.begin(&gateway).await;
-        let back = browser.at_provider(provider, &url, "eve", "eve@luma.example", true).await;
+        let back = browser.at_provider(provider, &url, &eve, "eve@luma.example", true).await;
         let mut other = Browser::new();
         let answer = other.get(back.as_str()).await;
         assert_refused(&answer, &other, 400, "STATE_UNKNOWN");
@@ -239,18 +243,18 @@ on_both_databases! {
         // A token for another sign-in.
         let mut browser = Browser::new();
         let url = browser.begin(&gateway).await;
-        let back = browser.at_provider(provider, &with(&url, "nonce", "another"), "eve", "eve@luma.example", true).await;
+        let back = browser.at_provider(provider, &with(&url, "nonce", "another"), &eve, "eve@luma.example", true).await;
         let answer = browser.get(back.as_str()).await;
         assert_refused(&answer, &browser, 400, "TOKEN_REFUSED");
 
         // A code that somebody else began to ask for, one that has run out, and one that was used.
         let url = browser.begin(&gateway).await;
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        let back = browser.at_provider(provider, &with(&url, "code_challenge", challenge), "eve", "eve@luma.example", true).await;
+        let back = browser.at_provider(provider, &with(&url, "code_challenge", challenge), &eve, "eve@luma.example", true).await;
         let answer = browser.get(back.as_str()).await;
         assert_refused(&answer, &browser, 400, "CODE_REFUSED");
         let url = browser.begin(&gateway).await;
-        let back = browser.at_provider(provider, &url, "brief-code", "eve@luma.example", true).await;
+        let back = browser.at_provider(provider, &url, &somebody("brief-code"), "eve@luma.example", true).await;
         tokio::time::sleep(Duration::from_millis(2_100)).await;
         let answer = browser.get(back.as_str()).await;
         assert_refused(&answer, &browser, 400, "CODE_REFUSED");
@@ -293,7 +297,7 @@ on_both_databases! {
         assert_eq!(answer["data"]["viewer"]["accounts"]["totalCount"], 1);
 
         let mut namesake = Browser::new();
-        let answer = namesake.sign_in(&gateway, provider, "namesake", &email, true).await;
+        let answer = namesake.sign_in(&gateway, provider, &somebody("namesake"), &email, true).await;
         assert_refused(&answer, &namesake, 403, "FORBIDDEN");
 
         // Whom the operator made a user signs in as that user; here the token itself holds the address.
