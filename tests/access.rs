@@ -1,14 +1,20 @@
 //! Somebody else's objects read exactly like those that do not exist: the whole schema, walked by introspection.
 
 use crate::{
-    belongings::{Objects, around, campaign, named, nobodys, type_of},
-    harness::{Gateway, Kind, on_both_databases},
+    belongings::{Objects, around, beside, campaign, named, nobodys, type_of},
+    harness::{Gateway, Kind, Options, on_both_databases},
     introspection::{self, Field, Ids, Schema},
     stories::Party,
+    timing::{CHANCE, Compared},
 };
 use futures::StreamExt;
-use serde_json::json;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 
 /// Who tries what.
 struct Walk {
@@ -50,7 +56,7 @@ impl Walk {
 
     /// Asks for a foreign id and for one that nothing has.
     async fn compare(&self, schema: &Schema, probe: &Probe, id: &str) {
-        let (theirs, nobodys) = (id.to_owned(), nobodys(&type_of(id)));
+        let (theirs, nobodys) = (id.to_owned(), beside(id));
         let one = self.ask(schema, probe, &theirs).await;
         let other = self.ask(schema, probe, &nobodys).await;
         assert_eq!(one, other, "{} = {id} is told apart\n{}", probe.path, probe.document);
@@ -72,26 +78,94 @@ impl Walk {
         assert_eq!(told_apart, 17);
     }
 
+    /// Answers about somebody else's objects take as long as those about nothing. More than by a few each is asked with
+    /// `ENTENTE_TEST_TIMES=N`, which tells more of a single field.
+    async fn takes_as_long(&self, schema: &Schema, probes: &[Probe]) {
+        let times = std::env::var("ENTENTE_TEST_TIMES").map_or(4, |times| times.parse().unwrap());
+        let mut random = StdRng::seed_from_u64(7);
+        let mut fields: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+        for _ in 0..times {
+            for probe in probes.iter().filter(|probe| !probe.document.starts_with("subscription")) {
+                for id in self.tried(&probe.path) {
+                    let ask = |id: &str| (probe.document.clone(), self.variables(schema, probe, id));
+                    let pair = self.pair(id, ask, &mut random).await;
+                    fields.entry(format!("{}({})", probe.field.name, probe.path)).or_default().push(pair);
+                }
+            }
+        }
+        let own = self.own_takes_longer(&mut random).await;
+        let all = Compared::of(&fields.values().flatten().copied().collect::<Vec<_>>());
+        println!("{} pairs of others' and nobody's: {all}; {} of own and nobody's: {own}", all.pairs, own.pairs);
+        for (field, times) in &fields {
+            let compared = Compared::of(times);
+            println!("{field}: {compared}");
+            assert!(compared.z.abs() < CHANCE, "{field}: {compared}");
+        }
+        assert!(all.z.abs() < CHANCE, "{all}");
+    }
+
+    /// The measurement sees a difference where there is one. On a busy machine that takes more pairs.
+    async fn own_takes_longer(&self, random: &mut StdRng) -> Compared {
+        let document = "query($id: ID!) { node(id: $id) { ... on Account { id
+            audiences(first: 50) { nodes { id name } } dataConnections(first: 50) { nodes { id name } }
+            jobs(first: 50) { nodes { id state } } connections(first: 50) { nodes { id state } } } } }";
+        let mut pairs = vec![];
+        loop {
+            let ask = |id: &str| (document.to_owned(), json!({ "id": id }));
+            pairs.push(self.pair(&self.own["Account"], ask, random).await);
+            let compared = Compared::of(&pairs);
+            if compared.z > CHANCE {
+                return compared;
+            }
+            assert!(pairs.len() < 1_000, "own: {compared}");
+        }
+    }
+
+    /// The times of an id and of one that nothing has, asked one after the other in random order.
+    async fn pair(&self, id: &str, ask: impl Fn(&str) -> (String, Value), random: &mut StdRng) -> (f64, f64) {
+        let nobodys = beside(id);
+        if random.random() {
+            let first = self.time(ask(id)).await;
+            (first, self.time(ask(&nobodys)).await)
+        } else {
+            let first = self.time(ask(&nobodys)).await;
+            (self.time(ask(id)).await, first)
+        }
+    }
+
+    /// Seconds to an answer.
+    async fn time(&self, (document, variables): (String, Value)) -> f64 {
+        let begin = Instant::now();
+        self.viewer.client.ask(&document, variables).await;
+        begin.elapsed().as_secs_f64()
+    }
+
     /// The answer, without what is different each time.
     async fn ask(&self, schema: &Schema, probe: &Probe, id: &str) -> String {
-        let at = |path: &str| match path {
-            _ if path == probe.path => id.to_owned(),
-            "input.destinationType" => "landing-zone".to_owned(),
-            _ => named(&self.own, path).cloned().unwrap_or_else(|| nobodys("Collaborator")),
-        };
-        let variables = schema.variables(&probe.field, &Ids { wanted: &probe.path, at: &at });
+        let variables = self.variables(schema, probe, id);
         let mut answer = self.viewer.client.ask_or_subscribe(&probe.document, variables).await;
         for error in answer["errors"].as_array_mut().into_iter().flatten() {
             error["extensions"].as_object_mut().unwrap().remove("requestId");
         }
         answer.to_string().replace(id, "ID")
     }
+
+    /// What is asked with an id in the probe's place, and the viewer's own in all others.
+    fn variables(&self, schema: &Schema, probe: &Probe, id: &str) -> Value {
+        let at = |path: &str| match path {
+            _ if path == probe.path => id.to_owned(),
+            "input.destinationType" => "landing-zone".to_owned(),
+            _ => named(&self.own, path).cloned().unwrap_or_else(|| nobodys("Collaborator")),
+        };
+        schema.variables(&probe.field, &Ids { wanted: &probe.path, at: &at })
+    }
 }
 
 on_both_databases! {
     /// Fit Apparel is a partner of Luma's, and reads nothing of what Luma has by itself and together with TV Tube.
     async fn objects_of_others_read_like_none(kind: Kind) {
-        let gateway = Gateway::start(kind).await;
+        let settings = vec![("ENTENTE_REQUESTS_PER_MINUTE", "1000000".to_owned())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
         let [luma, fit] = ["Luma", "Fit Apparel"].map(|name| Party::create(&gateway, name, "ADVERTISER"));
         let (luma, fit) = (luma.await, fit.await);
         let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
@@ -111,5 +185,6 @@ on_both_databases! {
         assert!(all > 200, "{all} ids in {} places", probes.len());
         assert_eq!(walk.refused.load(Ordering::Relaxed), all, "answers that say that there is no such thing");
         walk.finds_what_is_its_own(&schema, &probes).await;
+        walk.takes_as_long(&schema, &probes).await;
     }
 }

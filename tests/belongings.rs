@@ -25,6 +25,14 @@ pub fn nobodys(ty: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{ty}:{}", uuid::Uuid::now_v7().simple()))
 }
 
+/// The id beside an id, which nothing has: of the same type and the same time.
+pub fn beside(id: &str) -> String {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id).unwrap()).unwrap();
+    let (ty, uuid) = text.split_once(':').unwrap();
+    let uuid = uuid::Uuid::from_u128(uuid.parse::<uuid::Uuid>().unwrap().as_u128() ^ 1);
+    URL_SAFE_NO_PAD.encode(format!("{ty}:{}", uuid.simple()))
+}
+
 /// From an invite to reports of both sides; adds what came of it to what the first side had.
 pub async fn campaign((one, mut ones): (&Party, Objects), (other, mut others): (&Party, Objects)) -> Objects {
     let connection = one.invite_by_code(&other.connect_code().await).await;

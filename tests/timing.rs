@@ -19,7 +19,7 @@ const PAIRS: usize = 100;
 const BLOCKS: u32 = 16;
 const BLOCK: u32 = 6_000;
 /// Standard deviations beyond which a difference is none of chance.
-const CHANCE: f64 = 4.5;
+pub const CHANCE: f64 = 4.5;
 /// A thousand times as many questions as an attacker asks in ten thousand.
 const OUT_OF_REACH: f64 = 1e7;
 
@@ -131,18 +131,18 @@ async fn members_take_no_longer_than_strangers() {
 }
 
 /// How much longer the first question of each pair took.
-struct Compared {
-    pairs: usize,
+pub struct Compared {
+    pub pairs: usize,
     /// In the median, in seconds.
     difference: f64,
     /// The spread of a single difference, as robust as a median.
     noise: f64,
     /// Wilcoxon's signed ranks, in standard deviations.
-    z: f64,
+    pub z: f64,
 }
 
 impl Compared {
-    fn of(times: &[(f64, f64)]) -> Self {
+    pub fn of(times: &[(f64, f64)]) -> Self {
         let differences: Vec<f64> = times.iter().map(|(one, other)| one - other).collect();
         let difference = median(differences.clone());
         let distances = differences.iter().map(|d| (d - difference).abs()).collect();

@@ -97,11 +97,14 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
+    sent_audiences::known(conn, change, sent).await?.ok_or_else(sent_not_found)?;
+    destinations::known(conn, change, destination)
+        .await?
+        .ok_or_else(|| Refusal::not_found("destination").at("destinationId"))?;
     lock(conn, "sent_audiences", &sent.to_string()).await?;
     lock(conn, "destinations", &destination.to_string()).await?;
     let activations = of_sent_audiences(conn, vec![sent]).await?.remove(&sent).unwrap_or_default();
-    let sent = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent);
-    let sent = sent.ok_or_else(|| Refusal::not_found("received audience").at("sentAudienceId"))?;
+    let sent = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent).ok_or_else(sent_not_found)?;
     let destination = destinations::by_ids(conn, vec![destination]).await?.remove(&destination);
     let crosswalks = crosswalks::all(conn, sent.receiver).await?;
     let outcome = rule(&LoadedActivation { sent, activations, destination, crosswalks })?;
@@ -109,14 +112,18 @@ pub async fn create(
     Ok(Done::created(id, outcome.map(|_| ())))
 }
 
+fn sent_not_found() -> Refusal {
+    Refusal::not_found("received audience").at("sentAudienceId")
+}
+
 /// Changes an activation.
 pub async fn change(
     conn: &mut Conn,
-    _change: &Change,
+    change: &Change,
     id: ActivationId,
     rule: impl FnOnce(&Activation) -> Result<Outcome<Activation>, Refusal> + Send,
 ) -> Changed<Activation> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     write(conn, loaded.version, &outcome.value).await?;
     Ok(Done::now(outcome))
@@ -129,7 +136,7 @@ pub async fn control(
     id: ActivationId,
     rule: impl FnOnce(&Activation, &SentAudience) -> Result<Outcome<Activation>, Refusal> + Send,
 ) -> Changed<Activation> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let sent = sent_audiences::by_ids(conn, vec![loaded.sent]).await?.remove(&loaded.sent);
     let outcome = rule(&loaded, &sent.ok_or(StoreError::Unreadable("activation"))?)?;
     write(conn, loaded.version, &outcome.value).await?;
@@ -144,15 +151,18 @@ pub async fn delete(
     id: ActivationId,
     rule: impl FnOnce(&Activation) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let outcome = rule(&for_change(conn, id).await?)?;
+    let outcome = rule(&for_change(conn, change, id).await?)?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     diesel::delete(activations::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
 }
 
-async fn for_change(conn: &mut Conn, id: ActivationId) -> Result<Activation, Stop> {
+async fn for_change(conn: &mut Conn, change: &Change, id: ActivationId) -> Result<Activation, Stop> {
+    let not_found = || Refusal::not_found("activation");
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    present.filter(|a| change.may_know(&[a.account])).ok_or_else(not_found)?;
     lock(conn, "activations", &id.to_string()).await?;
-    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("activation"))?)
+    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }
 
 /// Writes an activation over the version that was read.

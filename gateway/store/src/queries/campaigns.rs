@@ -63,7 +63,7 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    let outcome = rule(&projects::for_change(conn, project).await?)?;
+    let outcome = rule(&projects::for_change(conn, change, project).await?)?;
     let row = CampaignRow::new(&outcome.value)?;
     unless_taken(diesel::insert_into(campaigns::table).values(row).execute(conn).await, || {
         Refusal::new(Code::AlreadyExists, "The project has a campaign with this id already.").at("externalId")
@@ -74,12 +74,12 @@ pub async fn create(
 /// Removes a campaign.
 pub async fn delete(
     conn: &mut Conn,
-    _change: &Change,
+    change: &Change,
     id: CampaignId,
     rule: impl FnOnce(&LoadedProject, &Campaign) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
     let campaign = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("campaign"))?;
-    let outcome = rule(&projects::for_change(conn, campaign.project).await?, &campaign)?;
+    let outcome = rule(&projects::for_change(conn, change, campaign.project).await?, &campaign)?;
     diesel::delete(campaigns::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
 }

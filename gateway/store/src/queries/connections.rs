@@ -140,7 +140,7 @@ pub async fn change(
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection) -> Result<Outcome<Connection>, Refusal> + Send,
 ) -> Changed<Connection> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     let ends = !outcome.value.state.is_live();
     let viewer = change.account.unwrap_or(loaded.connection.owner);
@@ -155,9 +155,19 @@ pub async fn change(
 }
 
 /// Loads a connection to change it, or what belongs to it.
-pub async fn for_change(conn: &mut Conn, id: ConnectionId) -> Result<LoadedConnection, Stop> {
+pub async fn for_change(conn: &mut Conn, change: &Change, id: ConnectionId) -> Result<LoadedConnection, Stop> {
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    present.filter(|c| change.may_know(&[c.owner, c.recipient])).ok_or_else(not_found)?;
+    held(conn, id).await
+}
+
+fn not_found() -> Refusal {
+    Refusal::not_found("connection")
+}
+
+async fn held(conn: &mut Conn, id: ConnectionId) -> Result<LoadedConnection, Stop> {
     lock(conn, "connections", &id.to_string()).await?;
-    Ok(loaded(conn, id).await?.ok_or_else(|| Refusal::not_found("connection"))?)
+    Ok(loaded(conn, id).await?.ok_or_else(not_found)?)
 }
 
 /// The live connections of an account, held in one order, as they are once nobody else changes them.
@@ -165,7 +175,7 @@ pub async fn hold_live(conn: &mut Conn, account: AccountId) -> Result<Vec<Connec
     let mut live = live_of_account(conn, account).await?;
     live.sort_unstable_by_key(|connection| connection.id);
     for connection in &mut live {
-        *connection = for_change(conn, connection.id).await?.connection;
+        *connection = held(conn, connection.id).await?.connection;
     }
     live.retain(|connection| connection.state.is_live());
     Ok(live)

@@ -115,7 +115,7 @@ pub async fn change(
     upload: Option<UploadId>,
     rule: impl FnOnce(&Crosswalk) -> Result<Outcome<Crosswalk>, Refusal> + Send,
 ) -> Changed<Crosswalk> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     if let Some(upload) = upload {
         uploads::take(conn, change, loaded.account, upload, id.to_string()).await?;
@@ -131,7 +131,7 @@ pub async fn delete(
     id: CrosswalkId,
     rule: impl FnOnce(&Crosswalk) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     cascade::crosswalk_deleted(conn, &loaded, change.now).await?;
     refreshes::delete_of(conn, id.to_string()).await?;
@@ -148,7 +148,7 @@ pub async fn publish(
     publication: LinksPublication,
     jobs: Vec<NewJob>,
 ) -> Changed<Crosswalk> {
-    let loaded = for_change(conn, publication.crosswalk).await?;
+    let loaded = for_change(conn, change, publication.crosswalk).await?;
     let LinksPublication { built_from, generation, account_identities, audience_sizes, .. } = &publication;
     generations::switch(conn, loaded.account, *built_from, *generation, account_identities, change.now).await?;
     audience_sizes::write(conn, loaded.account, audience_sizes).await?;
@@ -168,7 +168,7 @@ pub async fn publish(
 
 /// A load failed: the links that were there stay.
 pub async fn fail(conn: &mut Conn, change: &Change, id: CrosswalkId, end: RefreshEnd) -> Changed<Crosswalk> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let next = crosswalk::failed(&loaded, end.failure.as_deref().unwrap_or_default(), change.now);
     write(conn, loaded.version, &next).await?;
     refreshes::end(conn, id.to_string(), &end, change.now).await?;
@@ -177,9 +177,10 @@ pub async fn fail(conn: &mut Conn, change: &Change, id: CrosswalkId, end: Refres
 }
 
 /// Loads a crosswalk to change it. Its account is locked: generations belong to all of it.
-async fn for_change(conn: &mut Conn, id: CrosswalkId) -> Result<Crosswalk, Stop> {
+async fn for_change(conn: &mut Conn, change: &Change, id: CrosswalkId) -> Result<Crosswalk, Stop> {
     let not_found = || Refusal::not_found("crosswalk");
-    let owner = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?.account;
+    let present = by_ids(conn, vec![id]).await?.remove(&id).filter(|c| change.may_know(&[c.account]));
+    let owner = present.ok_or_else(not_found)?.account;
     lock(conn, "accounts", &owner.to_string()).await?;
     Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }

@@ -121,7 +121,7 @@ pub async fn change(
     upload: Option<UploadId>,
     rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<DataConnection>, Refusal> + Send,
 ) -> Changed<DataConnection> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     if let Some(upload) = upload {
         uploads::take(conn, change, loaded.account.id, upload, id.to_string()).await?;
@@ -137,7 +137,7 @@ pub async fn delete(
     id: DataConnectionId,
     rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     let deletion = deletions::of(conn, Target::DataConnection(id), loaded.account.id).await?;
     let gone = audiences::of_data_connection(conn, id).await?;
@@ -151,9 +151,18 @@ pub async fn delete(
 }
 
 /// Loads a data connection to change it. Its account is locked: audiences, slots and generations belong to all of it.
-pub async fn for_change(conn: &mut Conn, id: DataConnectionId) -> Result<LoadedDataConnection, Stop> {
-    let not_found = || Refusal::not_found("data connection");
-    let owner = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?.account;
+pub async fn for_change(conn: &mut Conn, change: &Change, id: DataConnectionId) -> Result<LoadedDataConnection, Stop> {
+    let present = by_ids(conn, vec![id]).await?.remove(&id).filter(|d| change.may_know(&[d.account]));
+    held(conn, present.ok_or_else(not_found)?).await
+}
+
+fn not_found() -> Refusal {
+    Refusal::not_found("data connection")
+}
+
+/// A data connection as it is once nobody else changes it.
+pub async fn held(conn: &mut Conn, read: DataConnection) -> Result<LoadedDataConnection, Stop> {
+    let (id, owner) = (read.id, read.account);
     lock(conn, "accounts", &owner.to_string()).await?;
     let data_connection = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let account = accounts::one(conn, owner).await?.ok_or(StoreError::Unreadable("data connection"))?;

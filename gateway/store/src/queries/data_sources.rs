@@ -29,7 +29,7 @@ pub async fn change(
     new: Option<NewSourceSettings>,
     rule: impl FnOnce(&LoadedDataConnection) -> Result<Outcome<DataConnection>, Refusal> + Send,
 ) -> Changed<DataConnection> {
-    let loaded = data_connections::for_change(conn, id).await?;
+    let loaded = data_connections::for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     data_connections::write(conn, loaded.data_connection.version, &outcome.value).await?;
     if outcome.value.schedule != loaded.data_connection.schedule {
@@ -48,7 +48,8 @@ pub async fn change(
 
 /// Plans the next refresh of a data connection by its schedule, unless one waits already.
 pub async fn plan(conn: &mut Conn, id: DataConnectionId, now: Timestamp, plan: RefreshPlan) -> Read<()> {
-    let loaded = match data_connections::for_change(conn, id).await {
+    let Some(read) = data_connections::by_ids(conn, vec![id]).await?.remove(&id) else { return Ok(()) };
+    let loaded = match data_connections::held(conn, read).await {
         Ok(loaded) => loaded.data_connection,
         // It was deleted.
         Err(Stop::Refused(_)) => return Ok(()),
@@ -111,7 +112,7 @@ pub async fn set_seen(conn: &mut Conn, id: DataConnectionId, seen: String) -> Re
 
 /// A source holds what it held when it was last read: its audiences are as fresh as if they had been read again.
 pub async fn confirm(conn: &mut Conn, change: &Change, id: DataConnectionId, job: JobId) -> Changed<DataConnection> {
-    let loaded = data_connections::for_change(conn, id).await?.data_connection;
+    let loaded = data_connections::for_change(conn, change, id).await?.data_connection;
     let last = refreshes::last_good(conn, id.to_string()).await?.ok_or(StoreError::Unreadable("refresh"))?;
     diesel::update(runs::table.find(id.to_string())).set(runs::refreshed_at.eq(change.now)).execute(conn).await?;
     let there = audiences::table

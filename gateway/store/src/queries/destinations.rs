@@ -94,12 +94,14 @@ pub async fn create(
 /// Changes a destination, and its settings where there are new ones. The rule says what goes on with them.
 pub async fn change(
     conn: &mut Conn,
+    change: &Change,
     id: DestinationId,
     new: Option<NewSettings>,
     rule: impl FnOnce(&LoadedDestination) -> Result<Outcome<Destination>, Refusal> + Send,
 ) -> Changed<Destination> {
-    lock(conn, "destinations", &id.to_string()).await?;
     let not_found = || Refusal::not_found("destination");
+    known(conn, change, id).await?.ok_or_else(not_found)?;
+    lock(conn, "destinations", &id.to_string()).await?;
     let destination = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let account = accounts::one(conn, destination.account).await?.ok_or_else(not_found)?;
     let refused = activations::with_credentials_refused(conn, id).await?;
@@ -147,12 +149,20 @@ pub async fn delete(
     id: DestinationId,
     rule: impl FnOnce(&Destination) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
+    let not_found = || Refusal::not_found("destination");
+    known(conn, change, id).await?.ok_or_else(not_found)?;
     lock(conn, "destinations", &id.to_string()).await?;
-    let present = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("destination"))?;
+    let present = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let outcome = rule(&present)?;
     cascade::destination_deleted(conn, id, change.now).await?;
     diesel::delete(destinations::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
+}
+
+/// A destination, when it is of the change's account.
+pub async fn known(conn: &mut Conn, change: &Change, id: DestinationId) -> Read<Option<Destination>> {
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    Ok(present.filter(|destination| change.may_know(&[destination.account])))
 }
 
 /// Destinations by id.

@@ -96,7 +96,7 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    let outcome = rule(&projects::for_change(conn, project).await?)?;
+    let outcome = rule(&projects::for_change(conn, change, project).await?)?;
     uploads::take(conn, change, outcome.value.account, upload, id.to_string()).await?;
     diesel::insert_into(event_data_sets::table).values(EventDataSetRow::new(&outcome.value)?).execute(conn).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
@@ -110,7 +110,7 @@ pub async fn change(
     loaded: Option<RefreshEnd>,
     rule: impl FnOnce(&EventDataSet) -> Result<Outcome<EventDataSet>, Refusal> + Send,
 ) -> Changed<EventDataSet> {
-    let present = for_change(conn, id).await?;
+    let present = for_change(conn, change, id).await?;
     let outcome = rule(&present)?;
     let row = event_data_sets::table.find(id.to_string()).filter(event_data_sets::version.eq(present.version));
     swapped(diesel::update(row).set(EventDataSetRow::new(&outcome.value)?).execute(conn).await?)?;
@@ -127,16 +127,19 @@ pub async fn delete(
     id: EventDataSetId,
     rule: impl FnOnce(&EventDataSet) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let outcome = rule(&for_change(conn, id).await?)?;
+    let outcome = rule(&for_change(conn, change, id).await?)?;
     refreshes::delete_of(conn, id.to_string()).await?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     diesel::delete(event_data_sets::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
 }
 
-async fn for_change(conn: &mut Conn, id: EventDataSetId) -> Result<EventDataSet, Stop> {
+async fn for_change(conn: &mut Conn, change: &Change, id: EventDataSetId) -> Result<EventDataSet, Stop> {
+    let not_found = || Refusal::not_found("event data set");
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    present.filter(|e| change.may_know(&[e.account])).ok_or_else(not_found)?;
     lock(conn, "event_data_sets", &id.to_string()).await?;
-    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("event data set"))?)
+    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }
 
 /// Event data sets by id.

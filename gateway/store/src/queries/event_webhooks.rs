@@ -116,9 +116,11 @@ pub(super) async fn locked(
     account: AccountId,
     id: EventWebhookId,
 ) -> Result<EventWebhook, crate::error::Stop> {
+    let not_found = || Refusal::not_found("event webhook");
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    present.filter(|webhook| webhook.account == account).ok_or_else(not_found)?;
     lock(conn, "event_webhooks", &id.to_string()).await?;
-    let found = by_ids(conn, vec![id]).await?.remove(&id).filter(|webhook| webhook.account == account);
-    Ok(found.ok_or_else(|| Refusal::not_found("event webhook"))?)
+    Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }
 
 /// Changes an event webhook of an account; whoever tells it looks at once what it is to do now.

@@ -82,8 +82,7 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    lock(conn, "connections", &connection.to_string()).await?;
-    let loaded = connections::loaded(conn, connection).await?.ok_or_else(|| Refusal::not_found("connection"))?;
+    let loaded = connections::for_change(conn, change, connection).await?;
     let outcome = rule(&loaded)?;
     diesel::insert_into(projects::table).values(ProjectRow::new(&outcome.value)?).execute(conn).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
@@ -92,11 +91,11 @@ pub async fn create(
 /// Changes a project.
 pub async fn change(
     conn: &mut Conn,
-    _change: &Change,
+    change: &Change,
     id: ProjectId,
     rule: impl FnOnce(&LoadedProject) -> Result<Outcome<Project>, Refusal> + Send,
 ) -> Changed<Project> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     let present = projects::table.find(id.to_string()).filter(projects::version.eq(loaded.project.version));
     swapped(diesel::update(present).set(ProjectRow::new(&outcome.value)?).execute(conn).await?)?;
@@ -110,7 +109,7 @@ pub async fn delete(
     id: ProjectId,
     rule: impl FnOnce(&LoadedProject) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     let deletion = deletions::of(conn, Target::Project(id), change.account.unwrap_or(loaded.project.creator)).await?;
     cascade::projects_deleted(conn, vec![id.to_string()], change.now).await?;
@@ -119,10 +118,12 @@ pub async fn delete(
 
 /// Loads a project to change it, or what is in it. Its connection is locked first, as by all who change either, so that
 /// two transactions never wait for each other.
-pub async fn for_change(conn: &mut Conn, id: ProjectId) -> Result<LoadedProject, Stop> {
+pub async fn for_change(conn: &mut Conn, change: &Change, id: ProjectId) -> Result<LoadedProject, Stop> {
     let not_found = || Refusal::not_found("project");
-    let project = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
-    lock(conn, "connections", &project.connection.to_string()).await?;
+    let present = with_connections(conn, vec![id]).await?.remove(&id);
+    let present = present.filter(|(_, connection)| change.may_know(&[connection.owner, connection.recipient]));
+    let (_, connection) = present.ok_or_else(not_found)?;
+    lock(conn, "connections", &connection.id.to_string()).await?;
     Ok(loaded(conn, id).await?.ok_or_else(not_found)?)
 }
 

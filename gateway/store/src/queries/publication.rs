@@ -18,7 +18,7 @@ pub async fn publish(
     publication: Publication,
     jobs: Vec<NewJob>,
 ) -> Changed<DataConnection> {
-    let loaded = data_connections::for_change(conn, publication.data_connection).await?.data_connection;
+    let loaded = data_connections::for_change(conn, change, publication.data_connection).await?.data_connection;
     let Publication { built_from, generation, account_identities, .. } = &publication;
     generations::switch(conn, loaded.account, *built_from, *generation, account_identities, change.now).await?;
     let run = Run {

@@ -172,7 +172,7 @@ pub async fn fail(
     ended: RefreshEnd,
     jobs: Vec<NewJob>,
 ) -> Changed<DataConnection> {
-    let loaded = data_connections::for_change(conn, id).await?.data_connection;
+    let loaded = data_connections::for_change(conn, change, id).await?.data_connection;
     let next = DataConnection {
         status: DataConnectionStatus::Failed,
         failure: ended.failure.clone(),

@@ -105,7 +105,7 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    let loaded = projects::for_change(conn, project).await?;
+    let loaded = projects::for_change(conn, change, project).await?;
     let campaigns = campaigns::of_projects(conn, vec![project]).await?.remove(&project).unwrap_or_default();
     let outcome = rule(&loaded, &campaigns)?;
     diesel::insert_into(reports::table).values(ReportRow::new(&outcome.value)?).execute(conn).await?;
@@ -120,7 +120,7 @@ pub async fn change(
     reschedule: bool,
     rule: impl FnOnce(&LoadedReport) -> Result<Outcome<Report>, Refusal> + Send,
 ) -> Changed<Report> {
-    let loaded = for_change(conn, id).await?;
+    let loaded = for_change(conn, change, id).await?;
     let outcome = rule(&loaded)?;
     if reschedule {
         jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
@@ -136,7 +136,7 @@ pub async fn delete(
     id: ReportId,
     rule: impl FnOnce(&LoadedReport) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
-    let outcome = rule(&for_change(conn, id).await?)?;
+    let outcome = rule(&for_change(conn, change, id).await?)?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     diesel::delete(reports::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
@@ -151,7 +151,7 @@ pub async fn finish(
     finished: FinishedReport,
     jobs: Vec<NewJob>,
 ) -> Changed<Report> {
-    let report = for_change(conn, id).await?.report;
+    let report = for_change(conn, change, id).await?.report;
     let frozen = report::finish(&report, finished.epsilon, change.now)?;
     let [one, other] = finished.pair;
     if finished.epsilon > 0.0 {
@@ -190,9 +190,12 @@ async fn pay(conn: &mut Conn, id: ReportId, inputs: u64, now: Timestamp) -> Resu
     }
 }
 
-async fn for_change(conn: &mut Conn, id: ReportId) -> Result<LoadedReport, Stop> {
+async fn for_change(conn: &mut Conn, change: &Change, id: ReportId) -> Result<LoadedReport, Stop> {
+    let not_found = || Refusal::not_found("report");
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    present.filter(|r| change.may_know(&[r.account])).ok_or_else(not_found)?;
     lock(conn, "reports", &id.to_string()).await?;
-    Ok(loaded(conn, id).await?.ok_or_else(|| Refusal::not_found("report"))?)
+    Ok(loaded(conn, id).await?.ok_or_else(not_found)?)
 }
 
 /// A report with its project and its campaigns.

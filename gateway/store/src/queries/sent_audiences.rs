@@ -101,12 +101,15 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    let LoadedProject { project, connection, .. } = projects::for_change(conn, project).await?;
+    let LoadedProject { project, connection, .. } = projects::for_change(conn, change, project).await?;
     // Locked, so that none of them is deleted in between without revoking this.
     let mut wanted = within.clone();
     wanted.push(audience);
     wanted.sort_unstable();
     wanted.dedup();
+    let sides = [connection.owner, connection.recipient];
+    let found = audiences::by_ids(conn, wanted.clone()).await?;
+    wanted.retain(|id| found.get(id).is_some_and(|audience| sides.contains(&audience.account)));
     for id in &wanted {
         lock(conn, "audiences", &id.to_string()).await?;
     }
@@ -125,8 +128,10 @@ pub async fn change(
     id: SentAudienceId,
     rule: impl FnOnce(&SentAudience) -> Result<Outcome<SentAudience>, Refusal> + Send,
 ) -> Changed<SentAudience> {
+    let not_found = || Refusal::not_found("sent audience");
+    known(conn, change, id).await?.ok_or_else(not_found)?;
     lock(conn, "sent_audiences", &id.to_string()).await?;
-    let loaded = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(|| Refusal::not_found("sent audience"))?;
+    let loaded = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let outcome = rule(&loaded)?;
     let present = sent_audiences::table.find(id.to_string()).filter(sent_audiences::version.eq(loaded.version));
     swapped(diesel::update(present).set(SentAudienceRow::new(&outcome.value)?).execute(conn).await?)?;
@@ -134,6 +139,12 @@ pub async fn change(
         cascade::sends_revoked(conn, vec![id.to_string()], change.now).await?;
     }
     Ok(Done::now(outcome))
+}
+
+/// A sent audience, when the change is of one of its sides.
+pub async fn known(conn: &mut Conn, change: &Change, id: SentAudienceId) -> Read<Option<SentAudience>> {
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
+    Ok(present.filter(|sent| change.may_know(&[sent.sender, sent.receiver])))
 }
 
 /// Sent audiences by id.

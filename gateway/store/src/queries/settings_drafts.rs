@@ -8,7 +8,7 @@ use super::{
     connections,
     schema::settings_drafts as rows,
 };
-use crate::{LoadedConnection, Outcome, StoreError, columns, error::Stop};
+use crate::{Change, LoadedConnection, Outcome, StoreError, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{ConnectionId, Refusal, Timestamp, connection::Connection, settings_draft::SettingsDraft};
@@ -53,10 +53,11 @@ impl TryFrom<DraftRow> for SettingsDraft {
 /// Saves a draft.
 pub async fn save(
     conn: &mut Conn,
+    change: &Change,
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection, &Option<SettingsDraft>) -> Result<Outcome<SettingsDraft>, Refusal> + Send,
 ) -> Changed<SettingsDraft> {
-    let (loaded, present) = for_change(conn, id).await?;
+    let (loaded, present) = for_change(conn, change, id).await?;
     let outcome = rule(&loaded, &present)?;
     let row = DraftRow::new(&outcome.value)?;
     match present {
@@ -70,10 +71,11 @@ pub async fn save(
 /// Proposes a draft: the connection has it from then on, the draft is empty.
 pub async fn propose(
     conn: &mut Conn,
+    change: &Change,
     id: ConnectionId,
     rule: impl FnOnce(&LoadedConnection, &Option<SettingsDraft>) -> Result<Outcome<Connection>, Refusal> + Send,
 ) -> Changed<Connection> {
-    let (loaded, present) = for_change(conn, id).await?;
+    let (loaded, present) = for_change(conn, change, id).await?;
     let outcome = rule(&loaded, &present)?;
     connections::write(conn, loaded.connection.version, &outcome.value).await?;
     let proposed = present.ok_or_else(conflict)?;
@@ -82,8 +84,12 @@ pub async fn propose(
     Ok(Done::now(outcome))
 }
 
-async fn for_change(conn: &mut Conn, id: ConnectionId) -> Result<(LoadedConnection, Option<SettingsDraft>), Stop> {
-    let loaded = connections::for_change(conn, id).await?;
+async fn for_change(
+    conn: &mut Conn,
+    change: &Change,
+    id: ConnectionId,
+) -> Result<(LoadedConnection, Option<SettingsDraft>), Stop> {
+    let loaded = connections::for_change(conn, change, id).await?;
     let draft = of_connections(conn, vec![id]).await?.remove(&id);
     Ok((loaded, draft))
 }

@@ -97,10 +97,12 @@ pub async fn take(
     id: UploadId,
     user: String,
 ) -> Result<(), Stop> {
-    lock(conn, "uploads", &id.to_string()).await?;
-    let usable = uploads::table
-        .find(id.to_string())
-        .filter(uploads::account_id.eq(account.to_string()))
+    let own = uploads::table.find(id.to_string()).filter(uploads::account_id.eq(account.to_string()));
+    // One of others is not waited for.
+    if diesel::select(diesel::dsl::exists(own.clone())).get_result(conn).await? {
+        lock(conn, "uploads", &id.to_string()).await?;
+    }
+    let usable = own
         .filter(uploads::complete.eq(true).and(uploads::used_by.is_null()))
         .filter(uploads::expires_at.gt(change.now));
     if diesel::update(usable).set(uploads::used_by.eq(user)).execute(conn).await? == 1 {

@@ -41,7 +41,7 @@ impl Store {
         new: Option<NewSettings>,
         rule: Rule<LoadedDestination, Destination>,
     ) -> Answer<Destination> {
-        change!(self, change, |conn, _by| queries::destinations::change(conn, id, new, rule))
+        change!(self, change, |conn, by| queries::destinations::change(conn, by, id, new, rule))
     }
 
     /// Deletes a destination: activations to it fail, nothing that was delivered is removed.

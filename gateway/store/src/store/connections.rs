@@ -46,7 +46,7 @@ impl Store {
         id: ConnectionId,
         rule: PairRule<LoadedConnection, Option<SettingsDraft>, SettingsDraft>,
     ) -> Answer<SettingsDraft> {
-        change!(self, change, |conn, _by| queries::settings_drafts::save(conn, id, rule))
+        change!(self, change, |conn, by| queries::settings_drafts::save(conn, by, id, rule))
     }
 
     /// Proposes what a connection's owner worked on: the draft is gone with that.
@@ -57,7 +57,7 @@ impl Store {
         id: ConnectionId,
         rule: PairRule<LoadedConnection, Option<SettingsDraft>, Connection>,
     ) -> Answer<Connection> {
-        change!(self, change, |conn, _by| queries::settings_drafts::propose(conn, id, rule))
+        change!(self, change, |conn, by| queries::settings_drafts::propose(conn, by, id, rule))
     }
 
     /// Drafts by their connections, also those that were proposed. For their owners alone.
