@@ -2,9 +2,11 @@
 
 use crate::{
     harness::{Client, Gateway, Kind, Options, on_both_databases},
+    schedules::day,
     stories::Party,
 };
 use entente_destination::testkit::FakeServer;
+use entente_test_servers::s3::{S3, SECRET};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -424,7 +426,7 @@ on_both_databases! {
         let file = file.split("[[accounts.connections]]").next().unwrap();
         let at = "accounts[0].data_connections[0]";
         for (from, to, told) in [
-            ("upload = { file = \"customers.csv\" }\n", "", "made from a file only: say `upload`"),
+            ("upload = { file = \"customers.csv\" }\n", "", "made from a file or a source: say `upload` or `source`"),
             ("customers.csv", "missing.csv", "there is no file missing.csv"),
             ("consent_acknowledged = true", "", "(CONSENT_MISSING)"),
         ] {
@@ -445,6 +447,75 @@ on_both_databases! {
             luma.write("luma.toml", &file.replace(from, to));
             let said = luma.apply(SOMETHING, "luma.toml");
             assert!(said.contains(told) && said.contains("keeps what it was made with"), "{said}");
+        }
+    }
+}
+
+/// An account whose customers are in a bucket.
+const IN_A_BUCKET: &str = r#"
+[[accounts]]
+name = "Luma"
+role = "ADVERTISER"
+region = "US"
+contact_email = "team@example.com"
+match_keys = [{ kind = "HASHED_EMAIL" }]
+[[accounts.data_connections]]
+name = "Customers"
+consent_acknowledged = true
+schedule = { every_days = 2, from = "FROM", until = "UNTIL" }
+source.type = "s3"
+source.settings = { bucket = "luma", prefix = "audiences", endpoint = "ENDPOINT", credentials = { type = "access_key", access_key_id = "AKIALUMA", secret_access_key = "${KEY}" } }
+[accounts.data_connections.mapping]
+audience = { name = "Everybody" }
+fields = [{ column = "email", match_key = { kind = "HASHED_EMAIL" }, transformation = "NORMALISE_AND_HASH" }]
+"#;
+
+on_both_databases! {
+    async fn sources_have_the_settings_and_the_schedule_of_the_file(kind: Kind) {
+        let server = S3::start();
+        for folder in ["audiences", "others"] {
+            std::fs::create_dir_all(server.file(folder)).unwrap();
+            std::fs::write(server.file(&format!("{folder}/a.csv")), CUSTOMERS).unwrap();
+        }
+        let settings = vec![("ENTENTE_DESTINATION_NETWORKS", "127.0.0.0/8".to_owned())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
+        let mut luma = Team::new(&gateway, "Luma").await;
+        let [from, until] = [30, 90].map(|after| day(after).to_string());
+        let file = IN_A_BUCKET.replace("ENDPOINT", &server.url()).replace("FROM", &from).replace("UNTIL", &until);
+        luma.write("luma.toml", &file);
+        let said = luma.apply(FAILED, "luma.toml");
+        assert!(said.contains("the environment variable KEY is not set"), "{said}");
+        luma.environment.push(("KEY", SECRET.to_owned()));
+        let said = luma.apply(NOTHING, "luma.toml");
+        let schedule = format!("every 2 days from {from} to {until}");
+        for told in ["from a source of type \"s3\"", "secrets: sent", &schedule] {
+            assert!(said.contains(told) && !said.contains(SECRET), "{told}\n{said}");
+        }
+        luma.plan(NOTHING, "luma.toml");
+        luma.environment.push(("LUMA_CUSTOMERS_SECRET_ACCESS_KEY", SECRET.to_owned()));
+        let exported = luma.exported()["accounts"][0]["data_connections"][0].clone();
+        assert_eq!(exported["schedule"]["every_days"], 2, "{exported}");
+        let secret = &exported["source"]["settings"]["credentials"]["secret_access_key"];
+        assert_eq!(secret, "${LUMA_CUSTOMERS_SECRET_ACCESS_KEY}");
+
+        let elsewhere = file.replace("prefix = \"audiences\"", "prefix = \"others\"").replace("days = 2", "days = 3");
+        luma.write("luma.toml", &elsewhere);
+        let said = luma.plan(SOMETHING, "luma.toml");
+        for told in ["settings.prefix: \"audiences\" → \"others\"", "every 2 days", "every 3 days", "secrets: changed"] {
+            assert!(said.contains(told), "{told}\n{said}");
+        }
+        luma.apply(NOTHING, "luma.toml");
+        luma.plan(NOTHING, "luma.toml");
+        for (from, to, told, at) in [
+            ("\"s3\"", "\"local_folder\"", "keeps its source's type", "source.type"),
+            ("\"s3\"", "\"ftp\"", "type: \"s3\" → \"ftp\"", "source.type"),
+            ("\"${KEY}\"", "\"s3cret\"", "it is a secret", "source.settings.credentials.secret_access_key"),
+            ("\"Customers\"", "\"More\"\nupload = { file = \"customers.csv\" }", "not from both", ""),
+        ] {
+            luma.write("luma.toml", &elsewhere.replace(from, to));
+            let said = luma.apply(SOMETHING, "luma.toml");
+            assert!(said.contains(told) && !said.contains("s3cret"), "{told}\n{said}");
+            assert!(said.contains(&format!("accounts[0].data_connections[0]{}{at}", if at.is_empty() { "" } else { "." })));
         }
     }
 }

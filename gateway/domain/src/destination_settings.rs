@@ -1,6 +1,7 @@
-//! The settings of destinations, as far as they may be read again: secrets are written and never shown.
+//! The settings of destinations and sources, as far as they may be read again: secrets are written and never shown.
 
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Schemas deeper than this are not followed; what is below them is not shown.
 const DEPTH: usize = 32;
@@ -10,6 +11,14 @@ const DEPTH: usize = 32;
 pub fn shown(schema: &Value, settings: &Value) -> Value {
     let whole = Schema { root: schema };
     whole.shown(&[schema], settings, DEPTH).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// The secrets that settings may have, which are shown: for each a JSON pointer to the object that it belongs into, and its
+/// name. Of alternatives that a constant tells apart it is those of the one that is there.
+pub fn secrets(schema: &Value, shown: &Value) -> Vec<(String, String)> {
+    let (whole, mut found) = (Schema { root: schema }, Vec::new());
+    whole.secrets(&[schema], shown, (String::new(), DEPTH), &mut found);
+    found
 }
 
 /// The settings without those that are null, which are left out.
@@ -63,6 +72,37 @@ impl<'a> Schema<'a> {
         })
     }
 
+    fn secrets(
+        &self,
+        schemas: &[&'a Value],
+        there: &Value,
+        (place, depth): (String, usize),
+        found: &mut Vec<(String, String)>,
+    ) -> Option<()> {
+        let (depth, fields) = (depth.checked_sub(1)?, there.as_object()?);
+        let mut all = Vec::new();
+        for schema in schemas {
+            self.flatten(schema, depth, &mut all)?;
+        }
+        all.retain(|schema| is_of(schema, fields));
+        let names: BTreeSet<&String> =
+            all.iter().filter_map(|schema| schema.get("properties")?.as_object()).flat_map(Map::keys).collect();
+        for name in names {
+            let of_field = schemas_of_field(&all, name);
+            match fields.get(name) {
+                Some(value) => {
+                    let below = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    self.secrets(&of_field, value, (below, depth), found);
+                }
+                None if self.shown(&of_field, &Value::Bool(true), depth).is_none() => {
+                    found.push((place.clone(), name.clone()));
+                }
+                None => {}
+            }
+        }
+        Some(())
+    }
+
     /// A schema and all that it refers to or is put together from; `None` when it goes too deep.
     fn flatten(&self, schema: &'a Value, depth: usize, all: &mut Vec<&'a Value>) -> Option<()> {
         let depth = depth.checked_sub(1)?;
@@ -81,6 +121,15 @@ impl<'a> Schema<'a> {
         }
         Some(())
     }
+}
+
+/// Whether none of a schema's constants says that it describes something else.
+fn is_of(schema: &Value, fields: &Map<String, Value>) -> bool {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().all(|(name, of_field)| match (of_field.get("const"), fields.get(name)) {
+        (Some(constant), Some(value)) => constant == value,
+        _ => true,
+    })
 }
 
 fn schemas_of_field<'a>(schemas: &[&'a Value], name: &str) -> Vec<&'a Value> {
@@ -143,6 +192,38 @@ mod tests {
             (json!({ "unknown": "s", "loop": "s" }), json!({})),
         ] {
             assert_eq!(shown(&schema(), &settings), expected, "{settings}");
+        }
+    }
+
+    #[test]
+    fn secrets_have_their_places() {
+        let schema = json!({
+            "properties": {
+                "url": { "type": "string" },
+                "secret": { "$ref": "#/$defs/Secret" },
+                "token": { "anyOf": [{ "type": "string", "writeOnly": true }, { "type": "null" }] },
+                "credentials": { "oneOf": [
+                    { "properties": { "type": { "const": "key" }, "id": {}, "key": { "$ref": "#/$defs/Secret" } } },
+                    { "properties": { "type": { "const": "sas" }, "signature": { "$ref": "#/$defs/Secret" } } },
+                ] },
+            },
+            "$defs": { "Secret": { "type": "string", "writeOnly": true } },
+        });
+        for (there, expected) in [
+            (json!({ "url": "u" }), vec![("", "secret"), ("", "token")]),
+            (
+                json!({ "credentials": { "type": "sas" } }),
+                vec![("/credentials", "signature"), ("", "secret"), ("", "token")],
+            ),
+            (
+                json!({ "credentials": { "type": "key", "id": "i" } }),
+                vec![("/credentials", "key"), ("", "secret"), ("", "token")],
+            ),
+            (json!([]), vec![]),
+        ] {
+            let found = secrets(&schema, &there);
+            let found: Vec<_> = found.iter().map(|(place, name)| (place.as_str(), name.as_str())).collect();
+            assert_eq!(found, expected, "{there}");
         }
     }
 

@@ -182,6 +182,11 @@ impl Applying {
                 let settings = Value::Object(destination.settings.clone());
                 (format!("accounts[{i}].destinations[{j}]"), self.source.resolved(&settings).err())
             });
+            let of_data_connections = account.data_connections.iter().enumerate().map(|(j, data_connection)| {
+                let settings = data_connection.source.as_ref().map(|source| Value::Object(source.settings.clone()));
+                let missing = settings.and_then(|settings| self.source.resolved(&settings).err());
+                (format!("accounts[{i}].data_connections[{j}]"), missing)
+            });
             let of_connections = account.connections.iter().enumerate().map(|(j, connection)| {
                 let missing = match &connection.with {
                     With::ConnectCode(reference) => self.source.secret(reference).err(),
@@ -189,7 +194,8 @@ impl Applying {
                 };
                 (format!("accounts[{i}].connections[{j}]"), missing)
             });
-            let here = of_destinations.chain(of_connections).find(|(at, missing)| at == place && missing.is_some());
+            let secrets = of_destinations.chain(of_data_connections).chain(of_connections);
+            let here = { secrets }.find(|(at, missing)| at == place && missing.is_some());
             if let Some((at, Some(what))) = here {
                 return Err(Wrong { at: self.source.at(&at), what });
             }
@@ -206,7 +212,11 @@ impl Applying {
                 (_, "destinationType") => place += ".type",
                 (_, "uploadId") => place += ".upload",
                 (_, "invitee") => place += ".with",
-                (_, "connectionId" | "destinationId" | "accountId" | "settingsVersion" | "draftVersion") => {}
+                (
+                    _,
+                    "recurring" | "connectionId" | "dataConnectionId" | "destinationId" | "accountId"
+                    | "settingsVersion" | "draftVersion",
+                ) => {}
                 (_, part) => place += &format!(".{}", spelt_as_in_the_file(part)),
             }
         }

@@ -2,13 +2,13 @@
 
 use super::{
     Asked, Outcome,
-    format::{Account, Connection, Destination, SetUp, Side, With},
-    present::{Present, PresentAccount, PresentConnection, PresentDestination},
+    format::{Account, Connection, DataConnection, DataSource, Destination, SetUp, Side, With},
+    present::{Present, PresentAccount, PresentConnection, PresentDataConnection, PresentDestination},
 };
 use clap::Args;
 use entente_domain::{
     connection::State,
-    destination_settings::{shown, without_nulls},
+    destination_settings::{secrets, without_nulls},
 };
 use serde_json::{Map, Value, json};
 use std::{
@@ -72,6 +72,7 @@ impl Export {
 
 fn set_up(present: &Present) -> SetUp {
     let accounts = present.accounts.values().map(|account| Account {
+        data_connections: account.data_connections.iter().map(|d| data_connection(present, account, d)).collect(),
         destinations: account.destinations.iter().filter_map(|d| destination(present, account, d)).collect(),
         connections: account.connections.iter().filter_map(|c| connection(present, account, c)).collect(),
         ..account.declared()
@@ -79,31 +80,38 @@ fn set_up(present: &Present) -> SetUp {
     SetUp { schema: None, accounts: accounts.collect() }
 }
 
+/// A data connection with references where its source has secrets; a source whose type is gone is left out.
+fn data_connection(present: &Present, account: &PresentAccount, found: &PresentDataConnection) -> DataConnection {
+    let declared = &found.declared;
+    let source = declared.source.as_ref().and_then(|DataSource { source_type, settings }| {
+        let schema = present.source_types.get(source_type)?;
+        let settings = with_references(schema, settings, [&account.profile.name, &declared.name]);
+        Some(DataSource { source_type: source_type.clone(), settings })
+    });
+    DataConnection { source, ..declared.clone() }
+}
+
 /// A destination with references where its type has secrets; one whose type is gone is left out.
 fn destination(present: &Present, account: &PresentAccount, found: &PresentDestination) -> Option<Destination> {
     let declared = &found.declared;
-    let schema = present.schemas.get(&declared.destination_type)?;
-    let mut settings = match without_nulls(Value::Object(declared.settings.clone())) {
-        Value::Object(settings) => settings,
-        _ => Map::new(),
-    };
-    for name in secrets(schema) {
-        let variable = variable(&[&account.profile.name, &declared.name, name]);
-        settings.insert(name.to_owned(), json!(format!("${{{variable}}}")));
-    }
+    let schema = present.destination_types.get(&declared.destination_type)?;
+    let settings = with_references(schema, &declared.settings, [&account.profile.name, &declared.name]);
     Some(Destination { settings, ..declared.clone() })
 }
 
-/// The settings that a schema has on its first level and that are not shown.
-fn secrets(schema: &Value) -> Vec<&str> {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let names = properties.into_iter().flat_map(|properties| properties.keys());
-    let is_secret = |name: &&String| {
-        let mut settings = Map::new();
-        settings.insert((*name).clone(), json!(""));
-        shown(schema, &Value::Object(settings)).get(name.as_str()).is_none()
-    };
-    names.filter(is_secret).map(String::as_str).collect()
+/// Settings with references where their type has secrets, which are named after an account and a thing of it.
+fn with_references(schema: &Value, settings: &Map<String, Value>, named: [&str; 2]) -> Map<String, Value> {
+    let mut settings = without_nulls(Value::Object(settings.clone()));
+    for (place, name) in secrets(schema, &settings) {
+        let variable = variable(&[named[0], named[1], &name]);
+        if let Some(Value::Object(fields)) = settings.pointer_mut(&place) {
+            fields.insert(name, json!(format!("${{{variable}}}")));
+        }
+    }
+    match settings {
+        Value::Object(settings) => settings,
+        _ => Map::new(),
+    }
 }
 
 /// The name of an environment variable: `LUMA_RECEIVER_SECRET`.
@@ -144,17 +152,6 @@ mod tests {
 
     #[test]
     fn secrets_get_names_of_variables() {
-        let schema = json!({
-            "properties": {
-                "url": { "type": "string" },
-                "secret": { "$ref": "#/$defs/Secret" },
-                "token": { "anyOf": [{ "type": "string", "writeOnly": true }, { "type": "null" }] },
-            },
-            "$defs": { "Secret": { "type": "string", "writeOnly": true } },
-        });
-        let mut found = secrets(&schema);
-        found.sort();
-        assert_eq!(found, ["secret", "token"]);
         for (parts, name) in [
             (["TV Tube", "Hook", "secret"], "TV_TUBE_HOOK_SECRET"),
             (["Ünion", "a-b", "c.d"], "_NION_A_B_C_D"),

@@ -142,6 +142,12 @@ pub struct DataConnection {
     /// What it is sourced from when it is made. Later files are uploaded for refreshes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<Upload>,
+    /// Where it reads by itself, in the place of an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<DataSource>,
+    /// When it reads its source by itself; once, when it is made, where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// That the people in the data have consented to its use; must be true when it is made. Who says so is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_acknowledged: Option<bool>,
@@ -164,6 +170,31 @@ pub struct DataConnection {
 pub struct Upload {
     /// Its path, relative to the set-up.
     pub file: PathBuf,
+}
+
+/// A place that is read.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataSource {
+    /// The id of a source type. It keeps it.
+    #[serde(rename = "type")]
+    pub source_type: String,
+    /// As the type's settings are. A value `${NAME}` is the environment variable NAME, and a table `{ file = "…" }` is
+    /// what that file holds; secrets are written in no other way.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+}
+
+/// Every few days between two days.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Days from one run to the next: 1 to 6.
+    pub every_days: u8,
+    /// The first UTC day, `YYYY-MM-DD`.
+    pub from: String,
+    /// The last UTC day, which is included.
+    pub until: String,
 }
 
 /// Who may see audiences by name, besides their own account.

@@ -14,6 +14,7 @@ mod plan;
 mod present;
 mod source;
 mod tidy;
+mod type_settings;
 
 pub use export::Export;
 
@@ -79,7 +80,7 @@ pub struct Apply {
     /// Do it without asking
     #[arg(long, conflicts_with = "plan")]
     yes: bool,
-    /// Send the secrets of destinations that are there again, which cannot be compared
+    /// Send the secrets of destinations and sources that are there again, which cannot be compared
     #[arg(long)]
     send_secrets: bool,
     /// Print the JSON Schema of the file, and do nothing

@@ -59,7 +59,7 @@ pub struct Planning<'a> {
     pub present: &'a Present,
     /// The collaborators whose connect codes the file refers to, or why there are none, by their places.
     pub holders: &'a BTreeMap<String, Result<String, String>>,
-    /// Whether secrets of destinations that are there are sent again.
+    /// Whether secrets of what is there are sent again.
     pub send_secrets: bool,
 }
 

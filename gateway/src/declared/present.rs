@@ -3,8 +3,8 @@
 use super::{
     api::{Api, ApiError, in_the_file},
     format::{
-        Access, Account, AccountMatchKey, AudienceSource, DataConnection, Destination, Mapping, MatchKey, Member,
-        MemberRole, PrivacyLevel, Role, Settings, Side, Visibility,
+        Access, Account, AccountMatchKey, AudienceSource, DataConnection, DataSource, Destination, Mapping, MatchKey,
+        Member, MemberRole, PrivacyLevel, Role, Settings, Side, Visibility,
     },
 };
 use entente_domain::connection::State;
@@ -35,9 +35,17 @@ pub struct PresentAccount {
     pub members: Option<Vec<Member>>,
     /// Who was invited and has not accepted.
     pub invited: Vec<Member>,
-    pub data_connections: Vec<DataConnection>,
+    pub data_connections: Vec<PresentDataConnection>,
     pub destinations: Vec<PresentDestination>,
     pub connections: Vec<PresentConnection>,
+}
+
+/// A data connection, with the settings of its source as they are shown.
+#[derive(Debug)]
+pub struct PresentDataConnection {
+    pub id: String,
+    /// Its source's type is empty where the gateway no longer has it.
+    pub declared: DataConnection,
 }
 
 /// A destination, whose settings are as they are shown.
@@ -84,7 +92,9 @@ pub struct Present {
     /// Names that several accounts have.
     pub ambiguous: Vec<String>,
     /// The schemas of the settings of destination types.
-    pub schemas: BTreeMap<String, Value>,
+    pub destination_types: BTreeMap<String, Value>,
+    /// The schemas of the settings of source types.
+    pub source_types: BTreeMap<String, Value>,
     /// Whether an API key asks, which belongs to one account and makes none.
     pub is_of_key: bool,
 }
@@ -94,7 +104,7 @@ const ACCOUNTS: &str = "query($after: String) { viewer { accounts(first: 50, aft
         matchKeys { kind provider providerAccountId } }
     pageInfo { hasNextPage endCursor } } } }";
 
-const TYPES: &str = "{ viewer { kind } destinationTypes { id settingsSchema } }";
+const TYPES: &str = "{ viewer { kind } destinationTypes { id settingsSchema } sourceTypes { id settingsSchema } }";
 
 const MEMBERS: &str = "query($a: ID!, $after: String) { account(id: $a) { members(first: 50, after: $after) {
     nodes { role user { email } } pageInfo { hasNextPage endCursor } } } }";
@@ -104,7 +114,8 @@ const INVITATIONS: &str = "query($a: ID!, $after: String) { account(id: $a) { in
 
 const DATA_CONNECTIONS: &str =
     "query($a: ID!, $after: String) { account(id: $a) { dataConnections(first: 50, after: $after) {
-    nodes { name categories access { kind } visibility { identityCount overlapPercentage audienceIndex }
+    nodes { id name categories access { kind } visibility { identityCount overlapPercentage audienceIndex }
+        source { sourceType { id } settings } schedule { everyDays from until }
         mapping { audienceColumn audienceName delimiter
             fields { column transformation matchKey { kind provider } } } }
     pageInfo { hasNextPage endCursor } } } }";
@@ -126,9 +137,12 @@ impl Present {
     pub async fn read(api: &Api, names: Option<&[&str]>) -> Result<Self, ApiError> {
         let types = api.ask(TYPES, &json!({})).await?;
         let mut present = Self { is_of_key: types["viewer"]["kind"] == "API_KEY", ..Self::default() };
-        for described in list(&types["destinationTypes"]) {
-            present.schemas.insert(text(&described["id"]), described["settingsSchema"].clone());
-        }
+        let schemas = |types: &Value| {
+            let schema = |described: Value| (text(&described["id"]), described["settingsSchema"].clone());
+            list(types).into_iter().map(schema).collect()
+        };
+        present.destination_types = schemas(&types["destinationTypes"]);
+        present.source_types = schemas(&types["sourceTypes"]);
         for node in pages(api, ACCOUNTS, "/viewer/accounts", None).await? {
             let profile: Profile = typed(in_the_file(node))?;
             if names.is_some_and(|names| !names.contains(&profile.name.as_str())) {
@@ -193,16 +207,26 @@ async fn pages(api: &Api, document: &str, at: &str, account: Option<&str>) -> Re
     }
 }
 
-fn data_connection(node: Value) -> Result<DataConnection, ApiError> {
+fn data_connection(node: Value) -> Result<PresentDataConnection, ApiError> {
+    let id = text(&node["id"]);
+    let source = match &node["source"] {
+        Value::Null => None,
+        source => Some(DataSource {
+            source_type: text(&source["sourceType"]["id"]),
+            settings: typed(source["settings"].clone())?,
+        }),
+    };
     let mut node = in_the_file(node);
     let mapping = &mut node["mapping"];
     let audience = match (mapping["audience_column"].as_str(), mapping["audience_name"].as_str()) {
         (Some(column), _) => AudienceSource::Column(column.to_owned()),
         (None, name) => AudienceSource::Name(name.unwrap_or_default().to_owned()),
     };
-    Ok(DataConnection {
+    let declared = DataConnection {
         name: text(&node["name"]),
         upload: None,
+        source,
+        schedule: typed(node["schedule"].clone())?,
         consent_acknowledged: None,
         categories: typed(node["categories"].clone())?,
         access: typed::<Access>(node["access"]["kind"].clone()).ok(),
@@ -212,7 +236,8 @@ fn data_connection(node: Value) -> Result<DataConnection, ApiError> {
             delimiter: text(&node["mapping"]["delimiter"]),
             fields: typed(node["mapping"]["fields"].clone())?,
         },
-    })
+    };
+    Ok(PresentDataConnection { id, declared })
 }
 
 fn destination(node: Value) -> Result<PresentDestination, ApiError> {
@@ -284,7 +309,7 @@ impl PresentAccount {
             privacy_level: Some(*privacy_level),
             match_keys: match_keys.clone(),
             members: self.members.clone().unwrap_or_default(),
-            data_connections: self.data_connections.clone(),
+            data_connections: Vec::new(),
             destinations: Vec::new(),
             connections: Vec::new(),
         }
