@@ -5,9 +5,13 @@ use crate::{
     people::{self, Form, customers},
     stories::{Party, mapping},
 };
-use entente_test_servers::s3::{S3, SECRET};
+use entente_test_servers::{
+    s3::{S3, SECRET},
+    xml_store::{Cloud, XmlStore},
+};
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
-use std::{fs, time::Duration};
+use std::{fs, io::Write, time::Duration};
 
 impl Party {
     /// Creates a data connection that reads from a source; the payload.
@@ -59,6 +63,36 @@ pub fn started(payload: &Value) -> (String, String) {
     (id("dataConnection"), id("job"))
 }
 
+/// Files that are none of what is read, by the ends of their names, and what is said of each.
+fn of_wrong_formats(csv: &str) -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let parquet = crate::sourcing::parquet(csv);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(csv.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(csv.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    vec![
+        ("csv", b"PK\x03\x04\x14\x00\x00\x00\x08\x00".to_vec(), "zip"),
+        ("xlsx", b"PK\x03\x04\x14\x00\x06\x00\x08\x00".to_vec(), "zip"),
+        ("csv.bz2", b"BZh91AY&SY\x12\x34".to_vec(), "bzip2"),
+        ("pdf", b"%PDF-1.7\n1 0 obj\n".to_vec(), "PDF"),
+        ("json", b"{\"email\": \"ada@luma.example\"}\n".to_vec(), "quote"),
+        ("html", b"<!DOCTYPE html>\n<p>ada@luma.example\n".to_vec(), "column"),
+        ("utf16.csv", utf16, "UTF-16"),
+        ("csv", csv.replacen("Yoga", "\0", 1).into_bytes(), "NUL"),
+        ("csv", csv.replacen("email", "mail", 1).into_bytes(), "column"),
+        // Compressed, or not, as the name or the first bytes say.
+        ("csv.gz", csv.as_bytes().to_vec(), "is not"),
+        ("csv.zst", csv.as_bytes().to_vec(), "is not"),
+        ("csv.gz", gzip[..gzip.len() - 9].to_vec(), "damaged or cut short"),
+        ("csv", gzip[..gzip.len() / 2].to_vec(), "damaged or cut short"),
+        ("csv.gz", [&gzip[..20], b"ada@luma.example", &gzip[20..]].concat(), "damaged or cut short"),
+        ("parquet", parquet[..parquet.len() - 5].to_vec(), "cut short"),
+        ("parquet", parquet[..parquet.len() / 2].to_vec(), "cut short"),
+        ("parquet", [&parquet[..4], &[0xff; 64], &parquet[parquet.len() - 8..]].concat(), "Parquet"),
+        ("parquet", b"PARE\0\0\0\0PARE".to_vec(), "encrypted"),
+    ]
+}
+
 fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
 }
@@ -80,9 +114,8 @@ on_both_databases! {
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
 
         let types = luma.client.query("{ sourceTypes { id settingsSchema } }", json!({})).await;
-        let types: Vec<_> = types["sourceTypes"].as_array().unwrap().iter().map(|t| t["id"].clone()).collect();
-        let all = ["azure_blob", "delta_sharing", "google_cloud_storage", "local_folder", "s3", "snowflake"];
-        assert_eq!(types, all);
+        let types: Vec<_> = types["sourceTypes"].as_array().unwrap().iter().map(|t| t["id"].as_str().unwrap()).collect();
+        assert!(types.is_sorted() && types.contains(&"local_folder") && types.contains(&"s3"), "{types:?}");
         let folder = |path: &std::path::Path| json!({ "type": "local_folder", "settings": { "folder": path } });
         let source = folder(&root.join("luma"));
         let input = json!({ "accountId": luma.account, "source": source });
@@ -210,5 +243,88 @@ on_both_databases! {
         assert_eq!(refused["userErrors"][0]["field"], json!(["uploadId"]), "{refused}");
         let nowhere = luma.create_from(&Value::Null, Form::Plain).await;
         assert_eq!(code(&nowhere), "INVALID", "{nowhere}");
+    }
+}
+
+on_both_databases! {
+    /// A file that is none of what is read is told by its number, and what was read before stays.
+    async fn a_file_of_a_wrong_format_is_told_by_its_number(kind: Kind) {
+        let place = tempfile::tempdir().unwrap();
+        let csv = customers(0..1_500, Form::Plain, people::luma);
+        fs::write(place.path().join("a.csv"), &csv).unwrap();
+        let settings = vec![("ENTENTE_SOURCE_ROOTS", place.path().display().to_string())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let source = json!({ "type": "local_folder", "settings": { "folder": place.path() } });
+        let (id, job) = started(&luma.create_from(&source, Form::Plain).await);
+        assert_eq!(luma.job(&job).await["state"], "DONE");
+        for (end, content, reason) in of_wrong_formats(&csv) {
+            // Names may hold identifiers.
+            let file = place.path().join(format!("b ada@luma.example.{end}"));
+            fs::write(&file, content).unwrap();
+            assert_eq!(luma.read_again(&id).await["state"], "FAILED", "{end}, {reason}");
+            let failure = luma.standing(&id).await["failure"].as_str().unwrap().to_owned();
+            assert!(failure.starts_with("File 2: ") && failure.contains(reason), "{end}, {reason}: {failure}");
+            assert!(!failure.contains("ada") && !failure.contains('\0'), "{end}, {reason}: {failure}");
+            assert_eq!(luma.audiences().await.len(), 3);
+            fs::remove_file(file).unwrap();
+        }
+        assert_eq!(luma.read_again(&id).await["state"], "DONE");
+        assert_eq!(luma.standing(&id).await["status"], "ACTIVE");
+        assert!(!gateway.log().contains("ada@luma"), "{}", gateway.log());
+    }
+}
+
+on_both_databases! {
+    /// Credentials that end between two files are told, and what was read before stays.
+    async fn credentials_that_end_in_the_middle_are_told(kind: Kind) {
+        let settings = vec![("ENTENTE_DESTINATION_NETWORKS", "127.0.0.0/8".to_owned())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
+        for cloud in Cloud::ALL {
+            let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+            let store = XmlStore::start(cloud);
+            store.put("a.csv", customers(0..1_500, Form::Plain, people::luma));
+            store.put("b.csv", customers(1_500..3_000, Form::Plain, people::luma));
+            let source = json!({ "type": cloud.source_type(), "settings": store.settings() });
+            let (id, job) = started(&luma.create_from(&source, Form::Plain).await);
+            let done = luma.job(&job).await;
+            assert_eq!(done["state"], "DONE", "{cloud:?}: {done}");
+            let first = luma.standing(&id).await;
+
+            store.put("b.csv", customers(1_500..2_000, Form::Plain, people::luma));
+            store.shelf().ranges_left = Some(1);
+            assert_eq!(luma.read_again(&id).await["state"], "FAILED", "{cloud:?}");
+            let failed = luma.standing(&id).await;
+            assert!(failed["failure"].as_str().unwrap().contains("credentials are refused"), "{cloud:?}: {failed}");
+            assert!(!failed.to_string().contains("s3cret"), "{cloud:?}: {failed}");
+            assert_eq!(luma.audiences().await.len(), 3);
+            assert_eq!(failed["audiences"]["nodes"][0]["name"], first["audiences"]["nodes"][0]["name"]);
+
+            store.shelf().ranges_left = None;
+            assert_eq!(luma.read_again(&id).await["state"], "DONE", "{cloud:?}");
+            assert_eq!(luma.standing(&id).await["lastRefresh"]["rows"], 2_400);
+        }
+        assert!(!gateway.log().contains("s3cret"));
+    }
+}
+
+on_both_databases! {
+    /// A hundred thousand files are taken, and one more is told.
+    async fn no_more_than_a_hundred_thousand_files_are_taken(kind: Kind) {
+        // In memory, and sparse: no byte of them is anywhere.
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let file = |number: usize| place.path().join(format!("{number:06}.csv"));
+        (0..=100_000).for_each(|number| fs::File::create(file(number)).unwrap().set_len(1).unwrap());
+        let settings = vec![("ENTENTE_SOURCE_ROOTS", place.path().display().to_string())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
+        let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let source = json!({ "type": "local_folder", "settings": { "folder": place.path() } });
+        let input = json!({ "accountId": luma.account, "source": source });
+        let refused = luma.look("checkSource", "fileCount", input.clone()).await;
+        assert_eq!(code(&refused), "SOURCE_REFUSED", "{refused}");
+        assert!(refused.to_string().contains("more than 100000 files"), "{refused}");
+        fs::remove_file(file(0)).unwrap();
+        let checked = luma.look("checkSource", "fileCount", input).await;
+        assert_eq!(checked["fileCount"], 100_000, "{checked}");
     }
 }

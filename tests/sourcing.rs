@@ -17,7 +17,7 @@ fn row(person: u32) -> String {
 }
 
 /// The rows of a simple CSV file as Parquet; an empty field is a missing value.
-fn parquet(csv: &str) -> Vec<u8> {
+pub fn parquet(csv: &str) -> Vec<u8> {
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
     let column = |i: usize| -> ArrayRef {
         let values = rows[1..].iter().map(|row| Some(row[i]).filter(|value| !value.is_empty()));

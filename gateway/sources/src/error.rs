@@ -52,9 +52,25 @@ pub enum SourceError {
     /// Something else, which the account can do nothing about.
     #[error("{0}")]
     Unexpected(String),
+    /// What is wrong with one of several parts.
+    #[error("file {number}: {error}")]
+    InPart {
+        /// Its number, by the order of names; 1 for the first.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<SourceError>,
+    },
 }
 
 impl SourceError {
+    /// The same, with the number of the part that it is about, where it is about one that somebody has to change.
+    pub fn in_part(self, number: usize) -> Self {
+        match self {
+            Self::NoPermission(_) | Self::Name | Self::Format(_) => Self::InPart { number, error: Box::new(self) },
+            of_all => of_all,
+        }
+    }
+
     /// Whether the same may work later, without anybody changing anything.
     pub fn is_retried(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Busy { .. } | Self::ChangedWhileRead)
@@ -76,6 +92,7 @@ impl SourceError {
             Self::Format(_) => "FORMAT",
             Self::TooLarge(_) => "TOO_LARGE",
             Self::Unexpected(_) => "UNEXPECTED",
+            Self::InPart { error, .. } => error.kind(),
         }
     }
 

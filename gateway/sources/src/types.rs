@@ -7,16 +7,15 @@ use serde_json::Value;
 use crate::error::SourceError;
 use crate::operator::Operator;
 use crate::source::Source;
-use crate::{azure, delta_sharing, google, local_folder, s3, snowflake};
 
-/// All source types. A new one is a file beside this and a line here.
+/// All source types, by their names. A new one is a file beside this, with its `mod` in `lib.rs`, and a line here.
 pub const TYPES: &[SourceType] = &[
-    SourceType::of::<azure::Settings>(),
-    SourceType::of::<delta_sharing::Settings>(),
-    SourceType::of::<google::Settings>(),
-    SourceType::of::<local_folder::Settings>(),
-    SourceType::of::<s3::Settings>(),
-    SourceType::of::<snowflake::Settings>(),
+    SourceType::of::<crate::azure::Settings>(),
+    SourceType::of::<crate::delta_sharing::Settings>(),
+    SourceType::of::<crate::google::Settings>(),
+    SourceType::of::<crate::local_folder::Settings>(),
+    SourceType::of::<crate::s3::Settings>(),
+    SourceType::of::<crate::snowflake::Settings>(),
 ];
 
 /// What an account sets up of a source type. The doc comment of every field is what the API shows; a

@@ -49,15 +49,18 @@ impl Fetching {
         let left = parts.len();
         let limit = Arc::new(Limit { most, left: AtomicU64::new(most) });
         let scratch = scratch.to_owned();
-        let fetch = move |part: Part| {
+        let fetch = move |(number, part): (usize, Part)| {
             let (source, limit, scratch) = (source.clone(), limit.clone(), scratch.clone());
-            let fetching = async move { fetch(&*source, &part, &limit, &scratch).await };
+            let fetching = async move {
+                let fetched = fetch(&*source, &part, &limit, &scratch).await;
+                fetched.map_err(|error| if left > 1 { in_part(error, number + 1) } else { error })
+            };
             // A task of its own goes on while the part before it is read, which may take longer than a service waits.
             let fetching = AbortOnDropHandle::new(tokio::spawn(fetching));
             async move { fetching.await.map_err(io::Error::other)? }
         };
         tokio::spawn(async move {
-            let mut fetching = futures::stream::iter(parts).map(fetch).buffered(AT_ONCE);
+            let mut fetching = futures::stream::iter(parts).enumerate().map(fetch).buffered(AT_ONCE);
             loop {
                 let next = tokio::select! {
                     () = stop.cancelled() => return,
@@ -99,6 +102,14 @@ impl Limit {
     fn take(&self, bytes: u64) -> io::Result<()> {
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         taken.map(|_| ()).map_err(|_| SourceError::TooLarge(self.most).into())
+    }
+}
+
+/// What a source said of one of several parts, with its number.
+fn in_part(error: io::Error, number: usize) -> io::Error {
+    match error.get_ref().is_some_and(|inner| inner.is::<SourceError>()) {
+        true => SourceError::from(error).in_part(number).into(),
+        false => error,
     }
 }
 
@@ -270,10 +281,15 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_a_source_says_is_handed_on() {
-        let place = place(&[10]);
-        std::fs::rename(place.folder.path().join("0.csv"), place.folder.path().join("0.csv.gz")).unwrap();
-        let fault = fetched(&place, 100, CancellationToken::new()).await.unwrap_err();
-        let SourceFault::Io(error) = fault else { unreachable!("{fault}") };
-        assert_eq!(SourceError::from(error).kind(), "FORMAT");
+        for (lengths, number) in [(&[10][..], None), (&[10, 10][..], Some("file 1: "))] {
+            let place = place(lengths);
+            std::fs::rename(place.folder.path().join("0.csv"), place.folder.path().join("0.csv.gz")).unwrap();
+            let fault = fetched(&place, 100, CancellationToken::new()).await.unwrap_err();
+            let SourceFault::Io(error) = fault else { unreachable!("{fault}") };
+            let told = SourceError::from(error);
+            assert_eq!(told.kind(), "FORMAT");
+            assert_eq!(told.to_string().starts_with("file "), number.is_some(), "{told}");
+            assert!(number.is_none_or(|number| told.to_string().starts_with(number)), "{told}");
+        }
     }
 }

@@ -115,15 +115,22 @@ impl Container {
     }
 
     /// A signature for objects of the account, with these permissions.
-    /// <https://learn.microsoft.com/en-us/rest/api/storageservices/create-account-sas>
     pub fn sas(permissions: &str) -> Value {
-        let (version, end) = ("2018-11-09", "2099-01-01T00:00:00Z");
-        let signed = format!("{ACCOUNT}\n{permissions}\nb\no\n\n{end}\n\nhttps,http\n{version}\n");
+        Self::sas_until(permissions, "o", "2099-01-01T00:00:00Z")
+    }
+
+    /// A signature for resources of these types (`o` for objects, `c` for containers), until a time of ISO 8601.
+    /// <https://learn.microsoft.com/en-us/rest/api/storageservices/create-account-sas>
+    pub fn sas_until(permissions: &str, types: &str, end: &str) -> Value {
+        let version = "2018-11-09";
+        let signed = format!("{ACCOUNT}\n{permissions}\nb\n{types}\n\n{end}\n\nhttps,http\n{version}\n");
         let mut mac = Hmac::<Sha256>::new_from_slice(&STANDARD.decode(KEY).unwrap()).unwrap();
         mac.update(signed.as_bytes());
         let signature = percent(&STANDARD.encode(mac.finalize().into_bytes()));
-        let token =
-            format!("sv={version}&ss=b&srt=o&sp={permissions}&se={}&spr=https,http&sig={signature}", percent(end));
+        let token = format!(
+            "sv={version}&ss=b&srt={types}&sp={permissions}&se={}&spr=https,http&sig={signature}",
+            percent(end)
+        );
         json!({"type": "sas_token", "account": ACCOUNT, "token": token})
     }
 

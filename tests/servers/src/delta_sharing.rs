@@ -202,14 +202,18 @@ impl Shelf {
         }
     }
 
-    fn line(&self, id: &str, content: &[u8]) -> Value {
+    /// Where a file is read for now.
+    pub fn address(&self, id: &str) -> String {
         let (base, generation) = (&self.base, self.generation);
-        let url = format!("{base}/files/{id}?generation={generation}&signature={}", signature(id, generation));
+        format!("{base}/files/{id}?generation={generation}&signature={}", signature(id, generation))
+    }
+
+    fn line(&self, id: &str, content: &[u8]) -> Value {
         let until = self.lifetime.map(|lifetime| {
             (SystemTime::now() + lifetime).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64
         });
         json!({"file": {
-            "url": url, "id": id, "partitionValues": {}, "size": content.len(), "stats": "{\"numRecords\":1}",
+            "url": self.address(id), "id": id, "partitionValues": {}, "size": content.len(), "stats": "{\"numRecords\":1}",
             "expirationTimestamp": until,
         }})
     }

@@ -1,6 +1,7 @@
 //! Against Microsoft's emulator, which checks signatures.
 
 use entente_test_servers::azurite::{Container, azurite};
+use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 
 use super::*;
@@ -49,4 +50,27 @@ fn refused_credentials_and_containers_that_are_not_there_are_told_apart() {
     assert_eq!(told("container", json!("other")), "NO_SUCH_PLACE");
     // The signature is for objects: those may be read and not listed.
     assert_eq!(told("credentials", token("r")), "NO_PERMISSION");
+}
+
+#[test]
+fn a_signature_that_ends_in_the_middle_is_told() {
+    let Some(azurite) = azurite() else { return };
+    let container = azurite.container();
+    container.put("audiences/a.csv", &long(9_000_000));
+    let end = chrono::Utc::now() + Duration::from_secs(5);
+    let token = Container::sas_until("rl", "co", &end.format("%Y-%m-%dT%H:%M:%SZ").to_string())["token"].clone();
+    let mut settings = settings(&container);
+    settings["credentials"] = json!({"type": "sas_token", "token": token});
+    let source = open("azure_blob", &settings).unwrap();
+    let part = list(&*source).remove(0);
+    let read = now(async {
+        let mut content = source.open(&part, 0..part.size).await?;
+        let first = content.next().await.unwrap()?;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let rest: Vec<_> = content.try_collect().await?;
+        Ok::<_, SourceError>((first, rest))
+    });
+    // The emulator says of a signature that ended what Azure says of a firewall.
+    assert_eq!(read.unwrap_err().kind(), "NO_PERMISSION");
+    assert_eq!(now(source.list(10)).unwrap_err().kind(), "NO_PERMISSION");
 }

@@ -1,7 +1,7 @@
 //! Against folders of this machine.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use futures::StreamExt;
@@ -73,6 +73,44 @@ fn nothing_leads_out_of_the_folder() {
 }
 
 #[test]
+fn what_is_not_there_or_not_allowed_is_told_apart() {
+    let place = place();
+    let luma = place.path().join("root/luma");
+    fs::write(luma.join("a.csv"), "email\n").unwrap();
+    let source = folder(place.path(), "root/luma").unwrap();
+    let part = list(&*source).remove(0);
+    assert_eq!(check(&*folder(place.path(), "root/nowhere").unwrap()), "NO_SUCH_PLACE");
+    assert_eq!(check(&*folder(place.path(), "root/luma/a.csv").unwrap()), "NO_SUCH_PLACE");
+    assert_eq!(check(&*folder(place.path(), "root/luma/2026").unwrap()), "NO_PARTS");
+    // The folder may be read, its file may not; then neither.
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(place.path(), 0o755);
+    allow(&luma.join("a.csv"), 0o000);
+    let told = without_privileges(|| (check(&*source), list(&*source).len(), read(&*source, &part).unwrap_err()));
+    assert_eq!((told.0, told.1, told.2.kind()), ("NO_PERMISSION", 1, "NO_PERMISSION"));
+    assert!(!told.2.to_string().contains("a.csv"));
+    allow(&luma, 0o000);
+    assert_eq!(without_privileges(|| check(&*source)), "NO_PERMISSION");
+    allow(&luma, 0o755);
+}
+
+/// Does something on a thread that may do no more than others on this machine: root may read everything.
+fn without_privileges<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    use rustix::thread::{Uid, set_thread_res_uid};
+    let is_root = rustix::process::geteuid().is_root();
+    let nobody = Uid::from_raw(65_534);
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            if is_root {
+                set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            }
+            work()
+        });
+        working.join().unwrap()
+    })
+}
+
+#[test]
 fn a_file_is_of_one_version_or_not_read() {
     let place = place();
     let file = place.path().join("root/luma/a.csv");
@@ -105,15 +143,37 @@ fn hostile_names_are_read_or_left_out() {
     use std::os::unix::ffi::OsStrExt;
     let place = place();
     let luma = place.path().join("root/luma");
-    for name in [&b"a\nb.csv"[..], b"\xff.csv", "Fr\u{fc}hling %2e%2e.csv".as_bytes(), b"-rf *.csv"] {
-        fs::write(luma.join(std::ffi::OsStr::from_bytes(name)), "email\n").unwrap();
+    let longest = "a".repeat(255);
+    // Slashes and NULs no file system has.
+    for (name, is_read) in [
+        (&b"a\nb.csv"[..], false),
+        (b"a\x7fb.csv", false),
+        (b"\xff.csv", false),
+        (b"_SUCCESS", false),
+        (b".a.csv", false),
+        (b"...", false),
+        ("Fr\u{fc}hling %2e%2e.csv".as_bytes(), true),
+        ("\u{1f9d8}\u{202e}vsc.a".as_bytes(), true),
+        (b"-rf *.csv", true),
+        (b"a..b.csv", true),
+        (b"%00.csv", true),
+        (b"a\\b.csv", true),
+        (b"secret_access_key=s3cret", true),
+        (longest.as_bytes(), true),
+    ] {
+        let file = luma.join(std::ffi::OsStr::from_bytes(name));
+        fs::write(&file, "email\n").unwrap();
+        let source = folder(place.path(), "root/luma").unwrap();
+        let listed = list(&*source);
+        assert_eq!(listed.len(), usize::from(is_read), "{file:?}");
+        for part in listed {
+            assert_eq!(read(&*source, &part).unwrap(), b"email\n");
+            assert!(!format!("{part:?}").contains(&part.name));
+        }
+        fs::remove_file(file).unwrap();
     }
     let deep = (0..20).fold(luma.clone(), |folder, _| folder.join("d"));
     fs::create_dir_all(&deep).unwrap();
     fs::write(deep.join("a.csv"), "email\n").unwrap();
-    let source = folder(place.path(), "root/luma").unwrap();
-    assert_eq!(names(&*source), ["-rf *.csv", "Fr\u{fc}hling %2e%2e.csv"]);
-    for part in list(&*source) {
-        assert_eq!(read(&*source, &part).unwrap(), b"email\n");
-    }
+    assert!(list(&*folder(place.path(), "root/luma").unwrap()).is_empty(), "too deep");
 }

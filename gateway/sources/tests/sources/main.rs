@@ -1,4 +1,20 @@
-//! Sources against folders and servers on this machine.
+//! Sources against folders and servers on this machine. Each case of the table is shown for each source by the test
+//! whose name begins so; those of the three clouds are in [`buckets`], and again in [`s3`] and [`azure`] where a server
+//! of others does the same.
+//!
+//! | | [`local_folder`] | [`buckets`] | [`delta_sharing`] | [`snowflake`] |
+//! |---|---|---|---|---|
+//! | right credentials | has none: `files_are_listed` | `objects_below_the_prefix` | `files_are_listed_by_pages` | `a_table_is_read` |
+//! | wrong ones | has none: `nothing_leads_out` | `wrong_credentials` | `refused_credentials` | `what_snowflake_refuses` |
+//! | ended in the middle | has none | `credentials_that_end` | `a_token_that_ends`, `an_address_that_ended` | `a_key_that_ends` |
+//! | no such place | `what_is_not_there` | `wrong_credentials` | `refused_credentials` | `what_snowflake_refuses` |
+//! | no permission | `what_is_not_there` | `who_may_list_and_not_read` | `refused_credentials` | `what_snowflake_refuses` |
+//! | slow | no disk has a deadline | `who_is_slow` | `who_is_slow` | `who_is_slow`, `who_takes_long` |
+//! | cut in the middle | as changed | `an_answer_that_breaks_off` | `an_answer_that_breaks_off` | `answers_that_break_off` |
+//! | changed while read | `a_file_is_of_one_version` | `a_part_is_of_one_version` | `a_file_that_is_gone` | `what_is_kept_no_longer` |
+//! | wrong format | of a file, in `tests/data_sources.rs` | the same | `tables_that_cannot_be_read`, `what_is_none` | `answers_that_are_none` |
+//! | hostile names | `hostile_names` | `hostile_names` | `hostile_ids` | are numbers: `what_is_kept_no_longer` |
+//! | 100,000 parts | `many_parts.rs` | the same | the same | the same |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod azure;
@@ -8,7 +24,6 @@ mod google;
 mod local_folder;
 mod s3;
 mod snowflake;
-mod xml_store;
 
 use std::future::Future;
 use std::time::Duration;
