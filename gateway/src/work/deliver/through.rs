@@ -41,7 +41,7 @@ impl Through {
             .collect();
         let scratch = gateway.identities().scratch()?;
         let out = files::set(folder, &self.key);
-        let linked = write_linked_set(&matched, &scratch, DEFAULT_MEMORY, &out).map_err(Fault::new)?;
+        let linked = write_linked_set(&matched, None, &scratch, DEFAULT_MEMORY, &out).map_err(Fault::new)?;
         for matched in matched {
             std::fs::remove_file(matched.set)?;
         }
