@@ -39,6 +39,7 @@ mod limits;
 mod measuring;
 mod members;
 mod observability;
+mod opt_outs;
 mod people;
 mod permissions;
 mod plugin_versions;

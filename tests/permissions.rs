@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The fields of the roots, by what they are about. A field that is not here does not get past the test.
-const NOUNS: [(&str, &str); 25] = [
+const NOUNS: [(&str, &str); 26] = [
     ("Gateway", "gateway node nodes"),
     ("User", "viewer createUser"),
     (
@@ -25,6 +25,7 @@ const NOUNS: [(&str, &str); 25] = [
     ("Data connection", "createDataConnection updateDataConnection refreshDataConnection deleteDataConnection"),
     ("Source", "sourceTypes checkSource previewSource"),
     ("Crosswalk", "createCrosswalk loadCrosswalk renameCrosswalk deleteCrosswalk"),
+    ("Opt-outs", "loadOptOuts"),
     ("Audience", "updateAudiences"),
     ("Collaborator", "directory connectCodeHolder"),
     (

@@ -102,6 +102,11 @@ impl Identities {
         self.accounts.join(account.to_string()).join("crosswalks")
     }
 
+    /// Where the versions of an account's list of opt-outs lie.
+    pub fn opt_outs(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("opt_outs")
+    }
+
     /// Where the generations of an account lie.
     pub fn generations(&self, account: AccountId) -> PathBuf {
         self.accounts.join(account.to_string()).join("generations")

@@ -1,5 +1,8 @@
 //! Entente, the open data-collaboration gateway: the program, its HTTP server and its GraphQL schema.
 
+// The fields of the schema's roots are one type inside the other, as many as there are nouns.
+#![recursion_limit = "256"]
+
 #[cfg(any(test, feature = "fuzzing"))]
 mod alone;
 mod audit;

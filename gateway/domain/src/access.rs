@@ -23,7 +23,7 @@ pub enum Act {
     Read,
     /// Create, edit, run and delete reports.
     RunReports,
-    /// Uploads, data connections, crosswalks, audiences, exposures and conversions.
+    /// Uploads, data connections, crosswalks, opt-outs, audiences, exposures and conversions.
     ManageData,
     /// Connections, the connect code, projects and campaigns.
     ManageConnections,

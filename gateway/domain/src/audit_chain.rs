@@ -48,7 +48,7 @@ pub struct Entry {
     pub outcome: String,
     /// Why not.
     pub code: Option<String>,
-    /// What else is kept of it, as JSON: what a deletion took with it and what it left.
+    /// What else is kept of it, as JSON: what a deletion took with it and what it left, or how opt-outs were kept to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
     /// The agency for which it was done to a client.

@@ -54,6 +54,8 @@ pub enum Kind {
     AudienceFirstName,
     /// Crosswalks.
     Crosswalk,
+    /// Lists of opt-outs.
+    OptOuts,
     /// Times that a file was loaded.
     Refresh,
     /// Files that were streamed in.
@@ -90,7 +92,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Account,
         Self::Connection,
         Self::SettingsDraft,
@@ -103,6 +105,7 @@ impl Kind {
         Self::Audience,
         Self::AudienceFirstName,
         Self::Crosswalk,
+        Self::OptOuts,
         Self::Refresh,
         Self::Upload,
         Self::Destination,
@@ -343,6 +346,7 @@ mod tests {
             (Kind::Audience, [DELETED, None, None, DELETED]),
             (Kind::AudienceFirstName, [COINS, None, None, DELETED]),
             (Kind::Crosswalk, [None, None, None, DELETED]),
+            (Kind::OptOuts, [None, None, None, DELETED]),
             (Kind::Refresh, [DELETED, DELETED, DELETED, DELETED]),
             (Kind::Upload, [None, None, None, DELETED]),
             (Kind::Destination, [None, None, None, DELETED]),

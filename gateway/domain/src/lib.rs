@@ -29,6 +29,7 @@ pub mod id;
 pub mod invitation;
 pub mod match_key;
 pub mod oauth_consent;
+pub mod opt_out;
 pub mod privacy;
 pub mod progress;
 pub mod project;

@@ -209,13 +209,27 @@ impl SetReader {
 
 /// What became of an identity.
 #[derive(Clone, Copy)]
-enum Change {
+pub(crate) enum Change {
     Added,
     Removed,
 }
 
+impl Change {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The change with this name.
+    pub(crate) fn named(name: &str) -> Result<Self, DeliveryFault> {
+        [Self::Added, Self::Removed].into_iter().find(|change| change.name() == name).ok_or(DeliveryFault::Mismatch)
+    }
+}
+
 /// Writes changes in batches.
-struct ChangeWriter {
+pub(crate) struct ChangeWriter {
     writer: FileWriter<BufWriter<File>>,
     schema: Arc<Schema>,
     keys: StringBuilder,
@@ -227,7 +241,7 @@ struct ChangeWriter {
 }
 
 impl ChangeWriter {
-    fn new(file: File, batch_rows: usize) -> Result<Self, DeliveryFault> {
+    pub(crate) fn new(file: File, batch_rows: usize) -> Result<Self, DeliveryFault> {
         let schema = Arc::new(Schema::new(vec![
             Field::new("match_key", DataType::Utf8, false),
             Field::new("identity", DataType::FixedSizeBinary(32), false),
@@ -245,25 +259,25 @@ impl ChangeWriter {
         })
     }
 
-    fn push(&mut self, key: &str, digest: &[u8; 32], change: Change) -> Result<(), DeliveryFault> {
-        let kind = match change {
-            Change::Added => {
-                self.changes.added += 1;
-                "added"
-            }
-            Change::Removed => {
-                self.changes.removed += 1;
-                "removed"
-            }
-        };
+    pub(crate) fn push(&mut self, key: &str, digest: &[u8; 32], change: Change) -> Result<(), DeliveryFault> {
+        match change {
+            Change::Added => self.changes.added += 1,
+            Change::Removed => self.changes.removed += 1,
+        }
         self.keys.append_value(key);
         self.identities.append_value(digest)?;
-        self.kinds.append_value(kind);
+        self.kinds.append_value(change.name());
         self.rows += 1;
         if self.rows >= self.batch_rows { self.write_batch() } else { Ok(()) }
     }
 
-    fn write_batch(&mut self) -> Result<(), DeliveryFault> {
+    /// Writes a batch of another file as it is; what was pushed was written before.
+    pub(crate) fn copy_batch(&mut self, batch: &RecordBatch) -> Result<(), DeliveryFault> {
+        Ok(self.writer.write(batch)?)
+    }
+
+    /// Ends a batch, where anything was pushed.
+    pub(crate) fn write_batch(&mut self) -> Result<(), DeliveryFault> {
         if self.rows > 0 {
             let columns: Vec<arrow_array::ArrayRef> =
                 vec![Arc::new(self.keys.finish()), Arc::new(self.identities.finish()), Arc::new(self.kinds.finish())];
@@ -273,7 +287,7 @@ impl ChangeWriter {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Changes, DeliveryFault> {
+    pub(crate) fn finish(mut self) -> Result<Changes, DeliveryFault> {
         self.write_batch()?;
         self.writer.finish()?;
         let file = self.writer.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error)?;

@@ -9,9 +9,12 @@ use crate::slots::SlotSet;
 /// Rows that are merged at a time, so that rows are found nearly in their order.
 const UNIT: usize = 1 << 16;
 
+/// Rows of a receiver's index, as [`positions`] finds them.
+pub type MatchedRows = RoaringBitmap;
+
 /// Rows of the receiver's index whose identities are in `wanted` audiences of the receiver and in `selected` audiences
 /// of the sender. Either set is to hold active slots only; all active slots mean everything.
-pub fn positions(receiver: &Index, wanted: &SlotSet, sender: &Index, selected: &SlotSet) -> RoaringBitmap {
+pub fn positions(receiver: &Index, wanted: &SlotSet, sender: &Index, selected: &SlotSet) -> MatchedRows {
     let (my_sets, their_sets) = (receiver.sets(), sender.sets());
     let mut rows = RoaringBitmap::new();
     for start in (0..receiver.keys().len()).step_by(UNIT) {

@@ -4,6 +4,7 @@
 //! (8 bytes, little-endian like all numbers), the digest (32), the number of audiences (2) and their ordinals (2 each,
 //! ascending); by ascending hash. Each block has its checksum, so that any range of hashes can be read by itself.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
@@ -29,6 +30,19 @@ const PART_BYTES: usize = 1 << 20;
 /// The file of one match key inside a run.
 pub fn run_path(run: &Path, key: &KeyName) -> PathBuf {
     run.join(format!("{key}.run"))
+}
+
+/// The match keys that a run has files of.
+pub(crate) fn keys_of(run: &Path) -> io::Result<BTreeSet<KeyName>> {
+    let mut keys = BTreeSet::new();
+    for entry in std::fs::read_dir(run)? {
+        let name = entry?.file_name();
+        let key = name.to_str().and_then(|name| name.strip_suffix(".run")).map(KeyName::new);
+        if let Some(Ok(key)) = key {
+            keys.insert(key);
+        }
+    }
+    Ok(keys)
 }
 
 /// Some blocks: where they are, and what is in them.

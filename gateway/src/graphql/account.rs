@@ -24,6 +24,7 @@ use crate::graphql::{
     loaders::load,
     match_key::MatchKey,
     member::{Member, MemberPage},
+    opt_out::OptOuts,
     page::{self, page},
     report::{Report, ReportPage},
     scalar::{Date, SafeInt},
@@ -293,6 +294,12 @@ impl Account {
         let request = page::arguments(first, after, last, before).map_err(refused)?.into();
         let page = gateway(ctx).store().crosswalks_of_account(self.0.id, request).await.map_err(fault)?;
         Ok(CrosswalkPage::of(page, Crosswalk))
+    }
+
+    /// Whom it no longer uses.
+    async fn opt_outs(&self, ctx: &Context<'_>) -> Result<OptOuts> {
+        self.authorised(ctx, Act::Read)?;
+        OptOuts::of(ctx, self.0.id).await
     }
 
     /// Exposures and conversions that it loaded, newest first.

@@ -39,7 +39,7 @@ pub enum ApiKeyScope {
     Read,
     /// Create, edit, run and delete reports.
     RunReports,
-    /// Uploads, data connections, crosswalks, audiences, exposures and conversions.
+    /// Uploads, data connections, crosswalks, opt-outs, audiences, exposures and conversions.
     ManageData,
     /// Connections, the connect code, projects and campaigns.
     ManageConnections,

@@ -20,6 +20,7 @@ use entente_domain::{
     event::{AccountEventKind, NewEvent, Subject},
 };
 use entente_store::Outcome;
+use std::collections::BTreeMap;
 
 /// The most audiences that are edited at once.
 const MOST: usize = 100;
@@ -38,13 +39,24 @@ pub enum AudienceStatus {
     Failed,
 }
 
-/// Identities of an audience by one match key.
+/// Identities of an audience, or of a list, by one match key.
 #[derive(Clone, SimpleObject)]
 pub struct MatchKeyCount {
     /// The match key.
     match_key: MatchKey,
     /// Distinct identities.
     identities: SafeInt,
+}
+
+impl MatchKeyCount {
+    /// Counts by the names of match keys.
+    pub fn all(identities: &BTreeMap<String, u64>) -> Vec<Self> {
+        let count = |(name, identities): (&String, &u64)| {
+            let match_key = DomainMatchKey::from_name(name)?.into();
+            Some(Self { match_key, identities: SafeInt(*identities) })
+        };
+        identities.iter().filter_map(count).collect()
+    }
 }
 
 /// A named set of identities of an account, as the account itself sees it.
@@ -88,11 +100,7 @@ impl Audience {
 
     /// The same by match key.
     async fn identity_count_by_match_key(&self) -> Vec<MatchKeyCount> {
-        let count = |(name, identities): (&String, &u64)| {
-            let match_key = DomainMatchKey::from_name(name)?.into();
-            Some(MatchKeyCount { match_key, identities: SafeInt(*identities) })
-        };
-        self.0.identities.iter().filter_map(count).collect()
+        MatchKeyCount::all(&self.0.identities)
     }
 
     /// Who may see it by name.

@@ -5,6 +5,7 @@ use crate::graphql::{
     deletion::Deletion,
     fault::UserErrorCode,
     id::{global, local},
+    opt_out::OptOutProof,
     page::page,
     scalar::SafeInt,
     subject,
@@ -130,6 +131,11 @@ impl AuditEntry {
     /// What went with what was deleted and what stayed, in numbers; null when nothing was deleted that anything hangs on.
     async fn deletion(&self) -> Option<Deletion> {
         self.0.deletion.clone().map(Into::into)
+    }
+
+    /// Which list of opt-outs was loaded or kept to, and what came of it; null where there was none.
+    async fn opt_outs(&self) -> Option<OptOutProof> {
+        self.0.opt_outs.clone().map(Into::into)
     }
 }
 

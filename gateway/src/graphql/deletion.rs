@@ -38,6 +38,8 @@ pub enum DeletionKind {
     AudienceFirstName,
     /// Crosswalks.
     Crosswalk,
+    /// Lists of opt-outs.
+    OptOuts,
     /// Times that a file was loaded, with the rows that were not taken.
     Refresh,
     /// Files that were streamed in.

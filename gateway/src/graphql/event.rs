@@ -84,6 +84,10 @@ pub enum AccountEventKind {
     CrosswalkLoadFailed,
     /// A crosswalk and its links are gone.
     CrosswalkDeleted,
+    /// Its list of opt-outs is another one.
+    OptOutsLoaded,
+    /// A file of opt-outs could not be loaded; the list stays.
+    OptOutsLoadFailed,
     /// An audience was edited.
     AudienceUpdated,
     /// A project was created.

@@ -50,8 +50,8 @@ impl Job {
         global(self.0.id)
     }
 
-    /// Which work: `refresh`, `scheduled_refresh`, `rebuild`, `load_crosswalk`, `load_events`, `deliver`,
-    /// `event_webhook`, `report`, `erase`.
+    /// Which work: `refresh`, `scheduled_refresh`, `rebuild`, `load_crosswalk`, `load_events`,
+    /// `load_opt_outs`, `deliver`, `event_webhook`, `report`, `erase`.
     async fn kind(&self) -> &str {
         &self.0.kind
     }

@@ -18,6 +18,7 @@ use entente_domain::{
     crosswalk::Crosswalk,
     data_connection::DataConnection,
     event_data::EventDataSet,
+    opt_out::OptOutList,
     project::{Campaign, Project},
     report::Report,
     settings_draft::SettingsDraft,
@@ -131,7 +132,7 @@ pub struct Loaders {
     pub audiences_of_data_connections: By<DataConnectionId, Page<Audience>>,
     /// Uploads by id.
     pub uploads: By<UploadId, Upload>,
-    /// The latest refreshes of data connections, crosswalks and event data sets.
+    /// The latest refreshes of data connections, crosswalks, event data sets and opt-outs.
     pub latest_refreshes: By<SourceId, Refresh>,
     /// Data connections by id.
     pub data_connections: By<DataConnectionId, DataConnection>,
@@ -141,6 +142,8 @@ pub struct Loaders {
     pub planned_refreshes: By<DataConnectionId, Timestamp>,
     /// Crosswalks by id.
     pub crosswalks: By<CrosswalkId, Crosswalk>,
+    /// Lists of opt-outs by account; accounts without one are missing.
+    pub opt_outs: By<AccountId, OptOutList>,
     /// Destinations by id.
     pub destinations: By<DestinationId, Destination>,
     /// Settings of destinations.
@@ -199,6 +202,7 @@ impl Loaders {
             source_settings: by(store, |s, k| Box::pin(async move { s.source_settings(&k).await })),
             planned_refreshes: by(store, |s, k| Box::pin(async move { s.planned_refreshes(&k).await })),
             crosswalks: by(store, |s, k| Box::pin(async move { s.crosswalks_by_ids(&k).await })),
+            opt_outs: by(store, |s, k| Box::pin(async move { s.opt_outs_of_accounts(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),
             sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),

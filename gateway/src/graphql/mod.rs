@@ -37,6 +37,7 @@ mod loaders;
 mod match_key;
 mod member;
 mod node;
+mod opt_out;
 pub mod page;
 mod partner_audience;
 pub mod picture;
@@ -95,6 +96,7 @@ pub struct Mutation(
     data_connection::DataConnectionMutation,
     data_source::DataSourceMutation,
     crosswalk::CrosswalkMutation,
+    opt_out::OptOutMutation,
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,
     report::ReportMutation,

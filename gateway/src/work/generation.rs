@@ -1,12 +1,12 @@
 //! The next generation of an account's identity index: merged from the current runs of its data connections, through its
-//! crosswalks, written aside, and published by the caller.
+//! crosswalks and without those on its list of opt-outs, written aside, and published by the caller.
 
 use super::Fault;
 use crate::{background, gateway::Gateway, identities::key_name};
 use entente_domain::{AccountId, CrosswalkId, DataConnectionId, GenerationId, crosswalk::Crosswalk};
 use entente_identity::{
     crosswalk::CrosswalkSource,
-    generation::{Generation, RunSource, write_generation_through},
+    generation::{Generation, RunSource, write_generation_without},
 };
 use entente_store::{AudienceSizes, Run};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -45,6 +45,8 @@ pub async fn build(
     let built_from = gateway.store().current_generations(&[account]).await?.remove(&account).map(|g| g.id);
     let runs = gateway.store().runs(account).await?;
     let crosswalks = gateway.store().all_crosswalks(account).await?;
+    let opt_outs = gateway.store().opt_outs_of_accounts(&[account]).await?.remove(&account);
+    let opt_outs = opt_outs.map(|list| gateway.identities().opt_outs(account).join(list.files));
     let (run, links) = match replacement {
         Some(Replacement::Run(id, source)) => (Some((id, source)), None),
         Some(Replacement::Links(id, links)) => (None, Some((id, links))),
@@ -58,7 +60,7 @@ pub async fn build(
         if let Some(folder) = out.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        write_generation_through(&sources, &crosswalks, &out)
+        write_generation_without(opt_outs.as_deref(), &sources, &crosswalks, &out)
     });
     let written = written.await.map_err(Fault::new)?.map_err(Fault::new)?;
     let identities = written.keys.iter().map(|k| (k.key.to_string(), k.identities)).collect();

@@ -1,11 +1,11 @@
-//! Runs, links and generations that nothing refers to any longer.
+//! Runs, links, lists of opt-outs and generations that nothing refers to any longer.
 
 use super::Fault;
 use crate::gateway::Gateway;
 use entente_domain::{AccountId, GenerationId};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-/// Removes the runs, links and generations of an account that nothing refers to. Stay: the current ones, those that
+/// Removes the runs, links, lists and generations of an account that nothing refers to. Stay: the current ones, those that
 /// deliveries in hand are made from, and `also`. To be called where nothing is written for the account: in its lane, or at the start.
 pub async fn remove(gateway: &Arc<Gateway>, account: AccountId, also: Option<GenerationId>) -> Result<(), Fault> {
     let store = gateway.store();
@@ -15,26 +15,27 @@ pub async fn remove(gateway: &Arc<Gateway>, account: AccountId, also: Option<Gen
     let generations = store.generations_of_account(account).await?.into_iter().map(|g| g.id);
     let runs: Vec<String> = store.runs(account).await?.into_iter().map(|r| r.run).collect();
     let links = store.all_crosswalks(account).await?.into_iter().filter_map(|c| c.links).collect();
-    remove_folders(gateway, account, runs, links, kept.iter().map(GenerationId::to_string).collect()).await?;
+    let opt_outs = store.opt_outs_of_accounts(&[account]).await?.into_values().map(|list| list.files).collect();
+    let generation_names = kept.iter().map(GenerationId::to_string).collect();
+    let identities = gateway.identities();
+    let named = [
+        (identities.runs(account), runs),
+        (identities.crosswalks(account), links),
+        (identities.opt_outs(account), opt_outs),
+        (identities.generations(account), generation_names),
+    ];
+    remove_folders(gateway, named).await?;
     for generation in generations.filter(|g| !kept.contains(g)) {
         store.forget_generation(generation).await?;
     }
     Ok(())
 }
 
-async fn remove_folders(
-    gateway: &Arc<Gateway>,
-    account: AccountId,
-    runs: Vec<String>,
-    links: Vec<String>,
-    generations: Vec<String>,
-) -> Result<(), Fault> {
+/// Removes what is in each of these folders and not among its names.
+async fn remove_folders(gateway: &Arc<Gateway>, named: [(PathBuf, Vec<String>); 4]) -> Result<(), Fault> {
     let gateway = gateway.clone();
     let removed = tokio::task::spawn_blocking(move || {
-        let identities = gateway.identities();
-        identities.keep_only(&identities.runs(account), &runs)?;
-        identities.keep_only(&identities.crosswalks(account), &links)?;
-        identities.keep_only(&identities.generations(account), &generations)
+        named.iter().try_for_each(|(folder, kept)| gateway.identities().keep_only(folder, kept))
     });
     Ok(removed.await.map_err(Fault::new)??)
 }

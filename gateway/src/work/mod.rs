@@ -9,6 +9,7 @@ mod generation;
 mod leftovers;
 pub mod load_crosswalk;
 pub mod load_events;
+pub mod load_opt_outs;
 mod progress;
 mod reading;
 mod reading_source;
@@ -144,6 +145,7 @@ const POOLS: [Pool; 3] = [
             refresh::SCHEDULED,
             load_crosswalk::KIND,
             load_events::KIND,
+            load_opt_outs::KIND,
             report::KIND,
         ],
         places: 4,
@@ -174,6 +176,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         refresh::KIND | refresh::SCHEDULED => refresh::run(task).await,
         load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
+        load_opt_outs::KIND => load_opt_outs::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
         event_webhook::KIND => event_webhook::run(task).await,

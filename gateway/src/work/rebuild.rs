@@ -1,7 +1,7 @@
-//! Rebuilding an account's generation without what was deleted.
+//! Rebuilding an account's generation without what was deleted, or without those who opted out.
 
 use super::{
-    Ended, Fault, Task, generation, leftovers,
+    Ended, Fault, Task, deliver, generation, leftovers,
     refresh::{lane, upload_of},
 };
 use crate::sources::opening;
@@ -26,6 +26,11 @@ pub fn job(account: AccountId, deleted: Subject, now: Timestamp) -> NewJob {
     }
 }
 
+/// A job that rebuilds an account's generation without those who are on its list of opt-outs.
+pub fn after_opt_outs(account: AccountId, now: Timestamp) -> NewJob {
+    NewJob { payload: json!({}), ..job(account, Subject::Account(account), now) }
+}
+
 /// Publishes a generation without what was deleted, and removes the files that it leaves behind.
 pub async fn run(task: Task) -> Result<Ended, Fault> {
     let (gateway, account) = (&task.gateway, task.job.account);
@@ -46,7 +51,10 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
         match gateway.store().publish_rebuilt_generation(change, rebuilt, vec![]).await? {
             Ok(()) => {
                 leftovers::remove(gateway, account, None).await?;
-                remove_uploads(&task).await?;
+                match deleted(&task)? {
+                    Some(deleted) => remove_uploads(&task, deleted).await?,
+                    None => deliver_through_crosswalks(&task).await?,
+                }
                 return Ok(Ended::Done);
             }
             Err(refusal) if refusal.code == Code::Conflict => generation::discard(gateway, account, &built).await?,
@@ -56,10 +64,24 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     Err(Fault::new("another generation was published each time"))
 }
 
+/// What was deleted, where that is why.
+fn deleted(task: &Task) -> Result<Option<Subject>, Fault> {
+    let deleted = task.job.payload.get("deleted").cloned();
+    deleted.map(serde_json::from_value).transpose().map_err(Fault::new)
+}
+
+/// What those who opted out passed on through crosswalks is only gone with the generation: where there are any, recurring
+/// deliveries follow it.
+async fn deliver_through_crosswalks(task: &Task) -> Result<(), Fault> {
+    let crosswalks = task.gateway.store().all_crosswalks(task.job.account).await?;
+    if crosswalks.iter().any(|crosswalk| crosswalk.links.is_some()) {
+        deliver::after_refresh(&task.gateway, task.job.account).await?;
+    }
+    Ok(())
+}
+
 /// Removes the files that were to be loaded into what was deleted.
-async fn remove_uploads(task: &Task) -> Result<(), Fault> {
-    let deleted = task.job.payload.get("deleted").cloned().unwrap_or_default();
-    let deleted: Subject = serde_json::from_value(deleted).map_err(Fault::new)?;
+async fn remove_uploads(task: &Task, deleted: Subject) -> Result<(), Fault> {
     for job in task.gateway.store().jobs_about(deleted).await? {
         if let Some(upload) = upload_of(&job) {
             opening::remove(&task.gateway, upload).await?;

@@ -25,8 +25,9 @@ pub struct CrosswalkSource {
 }
 
 /// Writes a run of the linked identities at `out`, a directory that does not exist yet: each is in the slots of all that
-/// it is linked with. Spills go beside it.
+/// it is linked with. Those who opted out under the join key pass nothing on. Spills go beside it.
 pub(crate) fn derive_run(
+    opt_outs: Option<&Path>,
     sources: &[RunSource],
     crosswalk: &CrosswalkSource,
     out: &Path,
@@ -35,7 +36,7 @@ pub(crate) fn derive_run(
     let mut links = LinkReader::open(&links_path(&crosswalk.crosswalk, Direction::ToLinked))?;
     let mut sorter = Sorter::new(out, DEFAULT_MEMORY);
     let (mut payload, mut pushed) = (Vec::new(), 0);
-    Runs::open(sources, &crosswalk.join)?.merge(0..=u64::MAX, |from, _, slots| {
+    Runs::open(opt_outs, sources, &crosswalk.join)?.merge(0..=u64::MAX, |from, _, slots| {
         links.follow(from, |link| {
             payload.clear();
             payload.extend_from_slice(&link.digest);

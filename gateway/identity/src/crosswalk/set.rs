@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::links::LinkReader;
 use crate::delivery::{DeliveryFault, SetReader, SetWriter};
+use crate::opt_out::{OptOuts, OptedOut};
 use crate::spill::Sorter;
 
 /// The identities that were matched by one match key, and how they become those that are delivered.
@@ -23,12 +24,16 @@ pub struct LinkedSet {
     pub identities: u64,
     /// Matched identities that are linked with none, and so not delivered.
     pub without_link: u64,
+    /// Distinct identities that are not delivered because they opted out.
+    pub opted_out: u64,
 }
 
 /// Writes the identities that matched ones are linked with as a set at `out`, replacing one that may be there: each once,
-/// whatever it was reached from. Spills go to `scratch`, an existing directory, beyond `memory` bytes.
+/// whatever it was reached from, and those that opted out not at all. Spills go to `scratch`, an existing directory, beyond
+/// `memory` bytes.
 pub fn write_linked_set(
     matched: &[MatchedSet],
+    opt_outs: Option<&OptOuts>,
     scratch: &Path,
     memory: usize,
     out: &Path,
@@ -44,13 +49,19 @@ pub fn write_linked_set(
     }
     let mut sorted = sorter.finish()?;
     let mut set = SetWriter::create(out)?;
-    let mut last = None;
+    let list = opt_outs.map(OptOuts::open).transpose()?.flatten();
+    let mut list = OptedOut::of(list.as_ref(), 0..=u64::MAX)?;
+    let (mut last, mut opted_out) = (None, 0);
     while let Some(([to, ..], digest)) = sorted.next()? {
-        if last.replace(to) != Some(to) {
-            set.push(to, digest)?;
+        if last.replace(to) == Some(to) {
+            continue;
+        }
+        match list.has(to)? {
+            true => opted_out += 1,
+            false => set.push(to, digest)?,
         }
     }
-    Ok(LinkedSet { identities: set.finish()?, without_link })
+    Ok(LinkedSet { identities: set.finish()?, without_link, opted_out })
 }
 
 /// Follows the links of a set's identities, and counts those without any.

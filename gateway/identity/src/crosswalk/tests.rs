@@ -10,8 +10,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::delivery::{SetReader, write_set};
-use crate::generation::{Generation, RunSource, digests_path, index_path, write_generation_through};
+use crate::generation::{
+    Generation, RunSource, digests_path, index_path, write_generation_through, write_generation_without,
+};
 use crate::normalise::{self, Form, Take};
+use crate::opt_out::OptOuts;
 use crate::slots::{Slot, SlotSet};
 use crate::source::{AudienceFrom, Control, Mapping, RowFault, SourceFault, SourcePlan, source_csv};
 use crate::{Index, IndexSecret, KeyName, positions};
@@ -188,8 +191,27 @@ proptest! {
     }
 
     #[test]
+    fn who_opted_out_passes_nothing_on(
+        pairs in pairs(), customers in slots(), opted_out in slots(), memory in memory(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, crosswalk) = linked(dir.path(), &pairs, memory);
+        run(dir.path(), "opt_outs", &crm(), &opted_out);
+        let opt_outs = dir.path().join("opt_outs");
+        let all = [run(dir.path(), "customers", &crm(), &customers)];
+        let out = dir.path().join("generation");
+        write_generation_without(Some(&opt_outs), &all, std::slice::from_ref(&crosswalk), &out).unwrap();
+        let customers: Slots = customers.into_iter().filter(|(c, _)| !opted_out.contains_key(c)).collect();
+        let expected = expected(&pairs, &customers, &Slots::new());
+        for slot in 1..5 {
+            let of = expected.get(&slot).cloned().unwrap_or_default();
+            prop_assert_eq!(members(&out, &email(), Slot(slot)), of);
+        }
+    }
+
+    #[test]
     fn a_set_is_delivered_as_what_it_is_linked_with(
-        pairs in pairs(), matched in slots(), as_it_is in slots(), memory in memory(),
+        pairs in pairs(), matched in slots(), as_it_is in slots(), opted_out in slots(), memory in memory(),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let (_, crosswalk) = linked(dir.path(), &pairs, memory);
@@ -198,14 +220,24 @@ proptest! {
         let links = Some(links_path(&crosswalk.crosswalk, Direction::ToJoin));
         let sets = [MatchedSet { set: by_email, links }, MatchedSet { set: by_crm, links: None }];
         let out = dir.path().join("delivered");
-        let written = write_linked_set(&sets, dir.path(), memory, &out).unwrap();
+        let written = write_linked_set(&sets, None, dir.path(), memory, &out).unwrap();
 
         let has_link = |a: &u8| pairs.iter().any(|(_, to)| to == a);
         let customers = pairs.iter().filter(|(_, a)| matched.contains_key(a)).map(|(c, _)| c).chain(as_it_is.keys());
         let customers: BTreeSet<_> = customers.map(|c| digest(&crm(), *c)).collect();
         let without_link = matched.keys().filter(|a| !has_link(a)).count() as u64;
-        prop_assert_eq!(written, LinkedSet { identities: customers.len() as u64, without_link });
-        prop_assert_eq!(set(&out), customers);
+        prop_assert_eq!(written, LinkedSet { identities: customers.len() as u64, without_link, opted_out: 0 });
+        prop_assert_eq!(set(&out), customers.clone());
+
+        // Those who opted out are not delivered, whatever they were reached from.
+        run(dir.path(), "opt_outs", &crm(), &opted_out);
+        let opt_outs = OptOuts { list: dir.path().join("opt_outs"), key: crm() };
+        let written = write_linked_set(&sets, Some(&opt_outs), dir.path(), memory, &out).unwrap();
+        let gone: BTreeSet<_> = opted_out.keys().map(|c| digest(&crm(), *c)).collect();
+        let (left, kept): (BTreeSet<_>, BTreeSet<_>) = customers.into_iter().partition(|c| gone.contains(c));
+        let (identities, opted_out) = (kept.len() as u64, left.len() as u64);
+        prop_assert_eq!(written, LinkedSet { identities, without_link, opted_out });
+        prop_assert_eq!(set(&out), kept);
     }
 }
 
@@ -309,9 +341,9 @@ fn damaged_links_are_found() {
     let out = dir.path().join("delivered");
     let deliver = || {
         let sets = [MatchedSet { set: matched.clone(), links: Some(links.clone()) }];
-        write_linked_set(&sets, dir.path(), 1 << 20, &out)
+        write_linked_set(&sets, None, dir.path(), 1 << 20, &out)
     };
-    assert_eq!(deliver().unwrap(), LinkedSet { identities: 1, without_link: 0 });
+    assert_eq!(deliver().unwrap(), LinkedSet { identities: 1, without_link: 0, opted_out: 0 });
     fs::remove_file(&out).unwrap();
     for at in 0..sound.len() {
         let mut bytes = sound.clone();

@@ -20,6 +20,7 @@ use crate::crosswalk::{CrosswalkSource, derive_run};
 use crate::in_order::{all_threads, in_order};
 use crate::index::{Index, IndexFault, IndexPart, IndexWriter};
 use crate::key_name::KeyName;
+use crate::run;
 use crate::slots::Slot;
 use digests::DigestWriter;
 pub(crate) use merge::Runs;
@@ -109,6 +110,17 @@ pub fn write_generation_through(
     crosswalks: &[CrosswalkSource],
     out: &Path,
 ) -> Result<Generation, GenerationFault> {
+    write_generation_without(None, sources, crosswalks, out)
+}
+
+/// The same without those on a list of [opt-outs](crate::opt_out), by its directory: under each match key they are in no slot,
+/// and pass none on.
+pub fn write_generation_without(
+    opt_outs: Option<&Path>,
+    sources: &[RunSource],
+    crosswalks: &[CrosswalkSource],
+    out: &Path,
+) -> Result<Generation, GenerationFault> {
     if sources.iter().any(|source| source.slots.contains(&Some(Slot::ALL))) {
         return Err(GenerationFault::SlotOfAll);
     }
@@ -116,11 +128,11 @@ pub fn write_generation_through(
     let derived = tempfile::Builder::new().prefix("derived-").tempdir_in(aside.path())?;
     let mut all = sources.to_vec();
     for (number, crosswalk) in crosswalks.iter().enumerate() {
-        all.push(derive_run(sources, crosswalk, &derived.path().join(number.to_string()))?);
+        all.push(derive_run(opt_outs, sources, crosswalk, &derived.path().join(number.to_string()))?);
     }
     let mut keys = Vec::new();
     for key in keys_of(&all)? {
-        if let Some(written) = write_key(&all, key, aside.path())? {
+        if let Some(written) = write_key(opt_outs, &all, key, aside.path())? {
             keys.push(written);
         }
     }
@@ -132,21 +144,20 @@ pub fn write_generation_through(
 fn keys_of(sources: &[RunSource]) -> io::Result<BTreeSet<KeyName>> {
     let mut keys = BTreeSet::new();
     for source in sources {
-        for entry in fs::read_dir(&source.run)? {
-            let name = entry?.file_name();
-            let key = name.to_str().and_then(|name| name.strip_suffix(".run")).map(KeyName::new);
-            if let Some(Ok(key)) = key {
-                keys.insert(key);
-            }
-        }
+        keys.extend(run::keys_of(&source.run)?);
     }
     Ok(keys)
 }
 
 /// Merges the runs of one match key, range by range of hashes on all threads.
-fn write_key(sources: &[RunSource], key: KeyName, dir: &Path) -> Result<Option<GenerationKey>, GenerationFault> {
+fn write_key(
+    opt_outs: Option<&Path>,
+    sources: &[RunSource],
+    key: KeyName,
+    dir: &Path,
+) -> Result<Option<GenerationKey>, GenerationFault> {
     let (index_file, digests_file) = (index_path(dir, &key), digests_path(dir, &key));
-    let runs = Runs::open(sources, &key)?;
+    let runs = Runs::open(opt_outs, sources, &key)?;
     let mut index = IndexWriter::create(&index_file, dir)?;
     let (mut digests, encoder) = DigestWriter::create(&digests_file)?;
     let make = |keys| {

@@ -6,5 +6,6 @@ mod counting;
 mod deliveries;
 mod fixture;
 mod generations;
+mod opt_outs;
 mod secrecy;
 mod view;

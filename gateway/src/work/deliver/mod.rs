@@ -4,6 +4,7 @@
 mod abandoned;
 mod batch_rows;
 mod files;
+mod opt_outs;
 mod outcome;
 mod prepare;
 mod refreshed;
@@ -28,8 +29,10 @@ use entente_domain::{
     credit,
     delivery::Readiness,
     event::Subject,
+    opt_out::OptOutVersions,
 };
 use entente_store::{Delivery, DeliveryStatus, NewJob};
+use opt_outs::Lists;
 use outcome::Ending;
 use prepare::Prepared;
 pub use refreshed::after_refresh;
@@ -138,8 +141,8 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
     if !sources.has_crosswalks() {
         return outcome::end(task, sources, &delivery, Ending::CrosswalkGone).await;
     }
-    let rows = match prepare::prepare(task, sources, &delivery).await? {
-        Prepared::Rows(rows) => rows,
+    let (rows, opt_outs) = match prepare::prepare(task, sources, &delivery).await? {
+        Prepared::Rows(rows, opt_outs) => (rows, opt_outs),
         Prepared::BelowThreshold => return outcome::end(task, sources, &delivery, Ending::BelowThreshold).await,
     };
     let mut sink = Sink::open(task, &delivery, &target, &rows).await?;
@@ -151,7 +154,7 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
     let (registry, of_type) = (task.gateway.destinations(), &target.destination_type);
     let delivered = tokio::select! {
         delivered = registry.deliver(of_type, &order, &mut sink, RetryPolicy::default(), &stop) => delivered,
-        () = stop_when_unwanted(task, sources.activation.id, &stop) => Err(DeliveryError::Cancelled),
+        () = stop_when_unwanted(task, sources.activation.id, opt_outs, &stop) => Err(DeliveryError::Cancelled),
         () = task.stop.cancelled() => return Ok(Ended::HandedBack),
     };
     match delivered {
@@ -168,6 +171,10 @@ async fn deliver(task: &Task, sources: &Sources, delivery: Delivery) -> Result<E
         Err(DeliveryError::Cancelled) => {
             let ending = why_unwanted(task, sources).await?;
             outcome::end(task, sources, &delivery, ending).await
+        }
+        // It goes on at once without those who opted out meanwhile.
+        Err(DeliveryError::Paused) if Lists::load(&task.gateway, sources).await?.versions() != opt_outs => {
+            Ok(Ended::Later(crate::clock::now()))
         }
         // It stays as it is until it is resumed.
         Err(DeliveryError::Paused) => Ok(Ended::Done),
@@ -249,14 +256,16 @@ async fn why_unwanted(task: &Task, sources: &Sources) -> Result<Ending, Fault> {
 }
 
 /// Cancels a delivery, so that its destination is told, when the activation was cancelled or deleted or access ended; pauses
-/// it when its receiver did. Never returns.
-async fn stop_when_unwanted(task: &Task, activation: ActivationId, stop: &Stop) {
+/// it when its receiver did, or when a list of opt-outs is another one than its rows are kept to. Never returns.
+async fn stop_when_unwanted(task: &Task, activation: ActivationId, opt_outs: OptOutVersions, stop: &Stop) {
     loop {
         tokio::time::sleep(LOOK_AGAIN).await;
         match Sources::load(&task.gateway, activation).await {
             Ok(Some(sources)) if sources.is_wanted(crate::clock::now()) => {
-                if sources.activation.paused_at.is_some() {
-                    stop.pause.cancel();
+                match Lists::load(&task.gateway, &sources).await {
+                    Ok(lists) if sources.activation.paused_at.is_none() && lists.versions() == opt_outs => {}
+                    Ok(_) => stop.pause.cancel(),
+                    Err(error) => tracing::warn!(message = "a delivery could not be looked after", %error),
                 }
             }
             Ok(_) => stop.cancel.cancel(),

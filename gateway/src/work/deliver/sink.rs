@@ -1,6 +1,6 @@
 //! Keeps what became of batches: rejected rows, counts and the plugin's state, in one transaction for each batch.
 
-use super::sources::Target;
+use super::{batch_rows::batch_rows, sources::Target};
 use crate::{
     destinations::{
         AckSink, Acknowledgement, Renewal, Settlement, SinkError,
@@ -37,7 +37,7 @@ pub struct Sink {
     settings: Value,
     sealed: Option<Vec<u8>>,
     file: Arc<RowsFile>,
-    /// Rows of each batch but the last.
+    /// Rows of each batch but the last, where nobody opted out meanwhile.
     batch_rows: u64,
     rows: u64,
     total_rows: u64,
@@ -54,15 +54,16 @@ impl Sink {
         let path = rows.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let file = RowsFile::open(&path)?;
-            // All batches but the last have as many rows as the first.
-            let (first, last) = match file.batches() {
-                0 => (0, 0),
-                last => (file.read(1)?.num_rows() as u64, file.read(last)?.num_rows() as u64),
+            // All batches but the last have as many rows, or had before people opted out.
+            let last = match file.batches() {
+                0 => 0,
+                last => file.read(last)?.num_rows() as u64,
             };
-            let total = file.batches().saturating_sub(1) * first + last;
-            Ok::<_, RowsError>((file, first, total))
+            let total = file.batches().saturating_sub(1) * batch_rows() as u64 + last;
+            Ok::<_, RowsError>((file, total))
         });
-        let (file, batch_rows, total_rows) = opened.await.map_err(Fault::new)?.map_err(Fault::new)?;
+        let batch_rows = batch_rows() as u64;
+        let (file, total_rows) = opened.await.map_err(Fault::new)?.map_err(Fault::new)?;
         let rows = (delivery.acknowledged * batch_rows).min(total_rows);
         let sealed = delivery.plugin_state_sealed.clone();
         Ok(Self {
@@ -97,7 +98,7 @@ impl Sink {
         &self.settings
     }
 
-    /// Rows of the delivery, whatever was acknowledged.
+    /// Rows of the delivery, whatever was acknowledged; more than there are where people opted out meanwhile.
     pub fn total_rows(&self) -> u64 {
         self.total_rows
     }

@@ -5,6 +5,7 @@ use crate::{gateway::Gateway, work::Fault};
 use entente_domain::{MatchKey, crosswalk};
 use entente_identity::{
     crosswalk::{Direction, LinkedSet, MatchedSet, links_path, write_linked_set},
+    opt_out::OptOuts,
     source::DEFAULT_MEMORY,
 };
 use std::path::{Path, PathBuf};
@@ -32,8 +33,8 @@ impl Through {
         Some(Self { key, links })
     }
 
-    /// Makes the set that is delivered from those that were matched, which go.
-    pub fn write(&self, gateway: &Gateway, folder: &Path) -> Result<LinkedSet, Fault> {
+    /// Makes the set that is delivered from those that were matched, which go. Those who opted out are left out.
+    pub fn write(&self, gateway: &Gateway, folder: &Path, opt_outs: Option<&OptOuts>) -> Result<LinkedSet, Fault> {
         let matched: Vec<MatchedSet> = self
             .links
             .iter()
@@ -41,7 +42,7 @@ impl Through {
             .collect();
         let scratch = gateway.identities().scratch()?;
         let out = files::set(folder, &self.key);
-        let linked = write_linked_set(&matched, &scratch, DEFAULT_MEMORY, &out).map_err(Fault::new)?;
+        let linked = write_linked_set(&matched, opt_outs, &scratch, DEFAULT_MEMORY, &out).map_err(Fault::new)?;
         for matched in matched {
             std::fs::remove_file(matched.set)?;
         }

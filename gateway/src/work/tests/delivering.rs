@@ -98,21 +98,21 @@ fn people(range: Range<u32>, audience: &str) -> String {
     range.map(|n| format!("person{n}@x.example,{audience}\n")).collect()
 }
 
-fn file(lists: &[(Range<u32>, &str)]) -> String {
+pub fn file(lists: &[(Range<u32>, &str)]) -> String {
     let rows = lists.iter().map(|(range, audience)| people(range.clone(), audience));
     std::iter::once("email,segment\n".to_owned()).chain(rows).collect()
 }
 
 /// Luma and Fit Apparel, connected, with a project.
-struct Pair {
-    luma: Company,
-    fit: Company,
-    luma_source: String,
+pub struct Pair {
+    pub luma: Company,
+    pub fit: Company,
+    pub luma_source: String,
     project: String,
 }
 
 impl Pair {
-    async fn connected(luma_has: &[(Range<u32>, &str)], fit_has: &[(Range<u32>, &str)]) -> Self {
+    pub async fn connected(luma_has: &[(Range<u32>, &str)], fit_has: &[(Range<u32>, &str)]) -> Self {
         let luma = Company::luma().await;
         luma.gateway.destinations().add_in_process(Arc::new(InProcess(plugin::<Shelf>().unwrap()))).await.unwrap();
         let fit = luma.beside("Fit Apparel").await;
@@ -134,14 +134,14 @@ impl Pair {
         self.luma.ask(query, variables).await["project"]["discover"]["compare"].clone()
     }
 
-    async fn destination(&self, settings: Value) -> Value {
+    pub async fn destination(&self, settings: Value) -> Value {
         let input = json!({
             "name": "Shelf", "destinationType": "shelf", "settings": settings, "matchKeys": [{ "kind": "HASHED_EMAIL" }],
         });
         self.fit.press("createDestination", "CreateDestinationInput", "destination { id settings }", input).await
     }
 
-    async fn send(&self, audience: &str, schedule: Value) -> Value {
+    pub async fn send(&self, audience: &str, schedule: Value) -> Value {
         let input = json!({
             "projectId": self.project, "audienceId": own(&self.luma, audience).await,
             "matchKeys": [{ "kind": "HASHED_EMAIL" }], "schedule": schedule,
@@ -150,7 +150,7 @@ impl Pair {
     }
 
     /// Activates today and delivers; the activation's id.
-    async fn activate(&self, sent: &Value, destination: &Value) -> String {
+    pub async fn activate(&self, sent: &Value, destination: &Value) -> String {
         let input = json!({
             "sentAudienceId": sent["sentAudience"]["id"], "destinationId": destination["destination"]["id"],
             "on": today(0),
@@ -164,7 +164,7 @@ impl Pair {
         text(&payload["activation"]["id"])
     }
 
-    async fn activation(&self, id: &str) -> Value {
+    pub async fn activation(&self, id: &str) -> Value {
         let query = "query($id: ID!) { node(id: $id) { ... on Activation { status failure delivered rejected
             deliveries { nodes { status added removed } } } } }";
         self.fit.ask(query, json!({ "id": id })).await["node"].clone()
@@ -200,16 +200,16 @@ async fn own(company: &Company, name: &str) -> String {
     text(&nodes.iter().find(|n| n["name"] == name).unwrap()["id"])
 }
 
-fn today(offset: i64) -> String {
+pub fn today(offset: i64) -> String {
     (crate::clock::now().date_naive() + TimeDelta::days(offset)).to_string()
 }
 
-async fn deliver_all(company: &Company) {
+pub async fn deliver_all(company: &Company) {
     deliver_all_at(company, crate::clock::now()).await;
 }
 
 /// Does all deliveries that are due at a time, by a worker whose clock shows it.
-async fn deliver_all_at(company: &Company, now: Timestamp) {
+pub async fn deliver_all_at(company: &Company, now: Timestamp) {
     let owner: Arc<str> = "worker".into();
     let store = company.gateway.store();
     while let Some(job) = store.lease_next(&owner, now, LEASE, JobPool::of(&[deliver::KIND])).await.unwrap() {
@@ -219,7 +219,7 @@ async fn deliver_all_at(company: &Company, now: Timestamp) {
     }
 }
 
-fn ask_again(mode: &str, times: u32) {
+pub fn ask_again(mode: &str, times: u32) {
     NOT_YET.lock().unwrap().insert(mode.to_owned(), times);
 }
 
@@ -227,7 +227,7 @@ fn asks_again(mode: &str) -> u32 {
     NOT_YET.lock().unwrap()[mode]
 }
 
-fn shelf(activation: &str) -> usize {
+pub fn shelf(activation: &str) -> usize {
     let (_, uuid) = crate::graphql::id::parse(activation).unwrap();
     SHELVES.lock().unwrap().get(&uuid.to_string()).map_or(0, BTreeSet::len)
 }

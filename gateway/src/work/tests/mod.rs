@@ -7,4 +7,5 @@ mod crosswalks;
 mod deleting;
 mod delivering;
 mod measuring;
+mod opt_outs;
 mod sourcing;

@@ -2,6 +2,7 @@
 
 use entente_domain::{
     AccountId, AuditEntryId, Code, Timestamp, access::Actor, audit_chain::Fault, deletion::Deletion, event::Subject,
+    opt_out::OptOutProof,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,8 @@ pub struct AuditEntry {
     pub code: Option<Code>,
     /// What went with what was deleted, and what stayed, without names.
     pub deletion: Option<Deletion>,
+    /// How opt-outs were kept to.
+    pub opt_outs: Option<OptOutProof>,
 }
 
 /// Which lines. What is `None` is not asked for.

@@ -50,6 +50,8 @@ pub enum SourceId {
     Crosswalk(CrosswalkId),
     /// Exposures or conversions.
     EventDataSet(EventDataSetId),
+    /// The list of opt-outs of an account.
+    OptOuts(AccountId),
 }
 
 impl std::fmt::Display for SourceId {
@@ -58,6 +60,7 @@ impl std::fmt::Display for SourceId {
             Self::DataConnection(id) => id.fmt(f),
             Self::Crosswalk(id) => id.fmt(f),
             Self::EventDataSet(id) => id.fmt(f),
+            Self::OptOuts(account) => account.fmt(f),
         }
     }
 }
@@ -94,7 +97,7 @@ pub struct Refresh {
     pub job: JobId,
     /// Whose it is.
     pub account: AccountId,
-    /// The id of the data connection, the crosswalk or the event data set.
+    /// The id of the data connection, the crosswalk, the event data set, or the account whose opt-outs were loaded.
     pub source: String,
     /// Where it is.
     pub status: RefreshStatus,

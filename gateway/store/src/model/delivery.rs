@@ -4,6 +4,7 @@ use entente_domain::{
     AccountId, ActivationId, DeliveryId, DestinationId, GenerationId, Timestamp,
     activation::{Activation, Destination, SentAudience},
     crosswalk::Crosswalk,
+    opt_out::DeliveredOptOuts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,8 @@ pub struct Delivery {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// By which lists of opt-outs its rows were made, and what came of that; `None` before they were, or without lists.
+    pub opt_outs: Option<DeliveredOptOuts>,
 }
 
 /// A delivery with its activation.

@@ -2,7 +2,8 @@
 
 use crate::RowsRead;
 use entente_domain::{
-    AccountId, CrosswalkId, DataConnectionId, GenerationId, JobId, Timestamp, crosswalk::LinkCounts, slot::Slot,
+    AccountId, CrosswalkId, DataConnectionId, GenerationId, JobId, Timestamp, crosswalk::LinkCounts,
+    opt_out::LoadedOptOuts, slot::Slot,
 };
 use std::collections::BTreeMap;
 
@@ -92,6 +93,23 @@ pub struct LinksPublication {
     pub links: String,
     /// How much is linked.
     pub counts: LinkCounts,
+    /// What became of the rows.
+    pub read: RowsRead,
+}
+
+/// A list of opt-outs that is to become the one that everything is kept to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptOutsPublication {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The job that read the file.
+    pub job: JobId,
+    /// The version that it was made from, 0 for none; another one by now is a conflict.
+    pub made_from: i64,
+    /// What it became.
+    pub loaded: LoadedOptOuts,
+    /// Who loaded it, as the audit log names actors.
+    pub by: String,
     /// What became of the rows.
     pub read: RowsRead,
 }

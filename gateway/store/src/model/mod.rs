@@ -46,7 +46,8 @@ pub use destination::{DestinationSettings, LoadedDestination, NewSettings};
 pub use email_invite::MailOfInvite;
 pub use event_webhook::EventWebhookSecrets;
 pub use generation::{
-    AudienceSizes, Generation, LinksPublication, Publication, RebuiltGeneration, RefreshedAudience, Run,
+    AudienceSizes, Generation, LinksPublication, OptOutsPublication, Publication, RebuiltGeneration, RefreshedAudience,
+    Run,
 };
 pub use job::{Job, JobPool, JobState};
 pub use member::Member;

@@ -3,6 +3,7 @@
 use super::{
     super::Conn,
     Read, audit_chain,
+    change::AlsoLogged,
     paging::page,
     schema::{audit, audit_chain as links},
 };
@@ -13,8 +14,11 @@ use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, AuditEntryId, Code, Timestamp,
     audit_chain::{Entry, chain_of},
+    deletion::Deletion,
+    opt_out::OptOutProof,
 };
-use std::collections::BTreeSet;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A line as it is stored.
 #[derive(Queryable, Selectable, Insertable)]
@@ -78,10 +82,23 @@ struct PlacedRow {
     hash: Option<String>,
 }
 
+/// What else is kept of an entry.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Details {
+    OptOuts { opt_outs: OptOutProof },
+    Deletion(Deletion),
+}
+
 impl TryFrom<PlacedRow> for AuditEntry {
     type Error = StoreError;
 
     fn try_from(PlacedRow { entry: row, sequence, hash, .. }: PlacedRow) -> Read<Self> {
+        let (deletion, opt_outs) = match row.details.as_deref().map(|d| columns::from_json(d, "details")).transpose()? {
+            Some(Details::Deletion(deletion)) => (Some(deletion), None),
+            Some(Details::OptOuts { opt_outs }) => (None, Some(opt_outs)),
+            None => (None, None),
+        };
         Ok(Self {
             id: columns::id(&row.id)?,
             sequence: sequence.map(columns::count).transpose()?,
@@ -95,17 +112,23 @@ impl TryFrom<PlacedRow> for AuditEntry {
             request_id: row.request_id,
             outcome: columns::from_name(&row.outcome, "outcome")?,
             code: row.code.as_deref().map(|c| columns::from_name(c, "code")).transpose()?,
-            deletion: row.details.as_deref().map(|d| columns::from_json(d, "deletion")).transpose()?,
+            deletion,
+            opt_outs,
         })
     }
 }
 
 /// Notes that something was done, in the logs of the account and of others, and what else is kept of it.
-pub async fn allowed(conn: &mut Conn, change: &Change, also: &[AccountId], details: Option<String>) -> Read<()> {
+pub async fn allowed(conn: &mut Conn, change: &Change, also: &[AlsoLogged], details: Option<String>) -> Read<()> {
     // In one order, so that two who write in the same logs never wait for each other.
-    let logs: BTreeSet<_> = also.iter().copied().map(Some).chain([change.account]).collect();
-    for log in logs {
-        write(conn, change, log, (AuditOutcome::Allowed, None), details.clone()).await?;
+    let mut logs: BTreeMap<_, _> = also.iter().map(|log| (Some(log.account), log.instead.clone())).collect();
+    logs.insert(change.account, None);
+    for (log, instead) in logs {
+        let (change, details) = match instead {
+            Some((subject, details)) => (&Change { subject: Some(subject), ..change.clone() }, Some(details)),
+            None => (change, details.clone()),
+        };
+        write(conn, change, log, (AuditOutcome::Allowed, None), details).await?;
     }
     Ok(())
 }

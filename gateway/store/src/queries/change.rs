@@ -2,7 +2,14 @@
 
 use super::{super::Conn, Read, audit, credits, events, jobs};
 use crate::{Change, Created, NewJob, Outcome, Wakeup, columns, error::Stop};
-use entente_domain::{AccountId, Code, Refusal, credit::Command as CreditCommand, deletion::Deletion, event::NewEvent};
+use entente_domain::{
+    AccountId, Code, Refusal,
+    credit::Command as CreditCommand,
+    deletion::Deletion,
+    event::{NewEvent, Subject},
+    opt_out::OptOutProof,
+};
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 /// A change that was made, before it is committed.
@@ -15,9 +22,24 @@ pub struct Done<T> {
     jobs: Vec<NewJob>,
     credits: Vec<CreditCommand>,
     /// Whose audit logs say so as well.
-    also: Vec<AccountId>,
+    also: Vec<AlsoLogged>,
     /// What the audit log keeps of it besides that it was done.
     details: Option<String>,
+}
+
+/// Another account whose audit log says so as well.
+#[derive(Clone)]
+pub struct AlsoLogged {
+    /// Whose.
+    pub account: AccountId,
+    /// What it is about there, and what is kept of it; `None` for the same as in the log of the account that is acted for.
+    pub instead: Option<(Subject, String)>,
+}
+
+/// What the audit log keeps of opt-outs, as it is written.
+#[derive(Serialize)]
+struct Proving<'a> {
+    opt_outs: &'a OptOutProof,
 }
 
 impl<T> Done<T> {
@@ -32,10 +54,22 @@ impl<T> Done<T> {
         Ok(Self { details: Some(columns::json(deletion)?), ..self })
     }
 
+    /// The same of which the audit log keeps how opt-outs were kept to.
+    pub fn proving(self, proof: &OptOutProof) -> Read<Self> {
+        Ok(Self { details: Some(columns::json(&Proving { opt_outs: proof })?), ..self })
+    }
+
     /// The same of which another account's audit log says so as well.
     pub fn in_log_of(mut self, account: Option<AccountId>) -> Self {
-        self.also.extend(account);
+        self.also.extend(account.map(|account| AlsoLogged { account, instead: None }));
         self
+    }
+
+    /// The same of which another account's audit log says that its opt-outs are kept to, of something that it knows.
+    pub fn noting(mut self, account: AccountId, subject: Subject, proof: &OptOutProof) -> Read<Self> {
+        let details = columns::json(&Proving { opt_outs: proof })?;
+        self.also.push(AlsoLogged { account, instead: Some((subject, details)) });
+        Ok(self)
     }
 
     /// The same with another value for the caller.

@@ -7,7 +7,7 @@ use super::{
     schema::{
         accounts, activations, api_keys, audience_slots, audiences, audit, budgets, campaigns, connections, crosswalks,
         data_connections, dead_letters, deliveries, destinations, email_invites, event_data_sets, event_webhooks,
-        invitations, members, projects, refreshes, reports, sent_audiences, settings_drafts, uploads,
+        invitations, members, opt_outs, projects, refreshes, reports, sent_audiences, settings_drafts, uploads,
     },
 };
 use crate::{DeliveryStatus, columns};
@@ -157,6 +157,7 @@ async fn sourced(conn: &mut Conn, account: AccountId) -> Read<Vec<Found>> {
             crosswalks::table.filter(crosswalks::account_id.eq(me.clone())),
             crosswalks::name
         ),
+        found!(conn, Kind::OptOuts, opt_outs::table.filter(opt_outs::account_id.eq(me.clone()))),
         found!(conn, Kind::Refresh, refreshes::table.filter(refreshes::account_id.eq(me.clone()))),
         found!(conn, Kind::Upload, uploads::table.filter(uploads::account_id.eq(me.clone()))),
         found!(conn, Kind::Destination, places(), destinations::name),

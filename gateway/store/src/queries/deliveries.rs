@@ -4,9 +4,10 @@ use super::{
     super::{Conn, Db, insert_all, lock},
     Changed, Done, Read, activations,
     change::unless_taken,
-    destinations,
+    destinations, opt_outs,
     paging::{numbered_page, page},
     schema::{deliveries, rejected_rows},
+    sent_audiences,
 };
 use crate::{
     Acknowledgement, Change, Delivery, DeliveryEnd, DeliveryStatus, LoadedDelivery, NewDelivery, NewRejectedRow,
@@ -15,7 +16,11 @@ use crate::{
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    ActivationId, Code, DeliveryId, Refusal, Timestamp, WorkId, activation::Activation, credit::Command,
+    AccountId, ActivationId, Code, DeliveryId, Refusal, SentAudienceId, Timestamp, WorkId,
+    activation::Activation,
+    credit::Command,
+    event::Subject,
+    opt_out::{DeliveredOptOuts, OptOutProof},
 };
 use std::collections::HashMap;
 
@@ -42,6 +47,7 @@ pub(super) struct DeliveryRow {
     failure: Option<String>,
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
+    opt_outs: Option<String>,
 }
 
 impl DeliveryRow {
@@ -64,6 +70,7 @@ impl DeliveryRow {
             failure: d.failure.clone(),
             started_at: d.started_at,
             finished_at: d.finished_at,
+            opt_outs: d.opt_outs.as_ref().map(columns::json).transpose()?,
         })
     }
 }
@@ -90,6 +97,7 @@ impl TryFrom<DeliveryRow> for Delivery {
             failure: row.failure,
             started_at: row.started_at,
             finished_at: row.finished_at,
+            opt_outs: row.opt_outs.as_deref().map(|o| columns::from_json(o, "opt-outs")).transpose()?,
         })
     }
 }
@@ -159,12 +167,35 @@ pub async fn begin(
         failure: None,
         started_at: change.now,
         finished_at: None,
+        opt_outs: None,
     };
     let row = DeliveryRow::new(&delivery)?;
     unless_taken(diesel::insert_into(deliveries::table).values(row).execute(conn).await, || {
         Refusal::new(Code::WrongState, "A delivery of this activation runs already.")
     })?;
-    Ok(done.with(delivery))
+    let senders = proof_for_sender(conn, done.value.sent).await?;
+    let done = done.with(delivery);
+    Ok(match senders {
+        Some((sender, subject, proof)) => done.noting(sender, subject, &proof)?,
+        None => done,
+    })
+}
+
+/// What the sender's audit log keeps of a delivery where the sender has a list of opt-outs: that it is kept to. It is noted
+/// before anything is matched, whatever comes of it, so that it says nothing about the receiver's people.
+async fn proof_for_sender(conn: &mut Conn, sent: SentAudienceId) -> Read<Option<(AccountId, Subject, OptOutProof)>> {
+    let Some(sent) = sent_audiences::by_ids(conn, vec![sent]).await?.remove(&sent) else { return Ok(None) };
+    let list = opt_outs::of_accounts(conn, vec![sent.sender]).await?.remove(&sent.sender);
+    Ok(list.map(|list| (sent.sender, Subject::SentAudience(sent.id), OptOutProof::of_list(&list))))
+}
+
+/// By which lists of opt-outs the rows of a delivery were made, and how many identities that left out.
+pub async fn note_opt_outs(conn: &mut Conn, id: DeliveryId, opt_outs: DeliveredOptOuts) -> Read<()> {
+    diesel::update(deliveries::table.find(id.to_string()))
+        .set(deliveries::opt_outs.eq(columns::json(&opt_outs)?))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many matched identities were not delivered because they had no link to the key that is delivered.
@@ -258,7 +289,12 @@ pub async fn end(
     diesel::update(deliveries::table.find(id.to_string())).set(DeliveryRow::new(&delivery)?).execute(conn).await?;
     let answered = delivery.added.saturating_add(delivery.removed).saturating_add(delivery.rejected);
     let paid = Command::Settle { work: WorkId(id.0), inputs: answered };
-    Ok(Done::now(outcome.map(|_| delivery).credits(paid)))
+    let proof = delivery.opt_outs.as_ref().and_then(|o| OptOutProof::of_delivery(o, delivery.destination));
+    let done = Done::now(outcome.map(|_| delivery).credits(paid));
+    Ok(match proof {
+        Some(proof) => done.proving(&proof)?,
+        None => done,
+    })
 }
 
 /// Deliveries by id.

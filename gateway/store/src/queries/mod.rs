@@ -37,6 +37,7 @@ pub mod jobs;
 pub mod late_rejections;
 pub mod lease;
 pub mod members;
+pub mod opt_outs;
 mod paging;
 pub mod projects;
 pub mod publication;

@@ -17,6 +17,7 @@ mod gateway;
 mod invitations;
 mod jobs;
 mod measurement;
+mod opt_outs;
 mod projects;
 mod sealed;
 mod sessions;

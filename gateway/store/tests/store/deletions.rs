@@ -4,6 +4,7 @@ use crate::{
     database::{Database, done, on_both},
     deliveries::{activate, begin, destination, end, send},
     event_webhooks::create_with_dead_letter,
+    opt_outs,
     reports::{exposures, finished, scheduled},
     world::{
         account, api_key, at, campaign, change, command, connected, exact, hash, invite_as, project, save_draft,
@@ -111,6 +112,7 @@ async fn world(db: &Database, plan: &Plan) -> World {
     }
     done(db.store.create_api_key(change(luma, "createApiKey"), api_key(luma), hash()).await);
     create_with_dead_letter(db, luma).await;
+    opt_outs::load(db, luma).await;
     let source = db.store.audiences_by_ids(&audiences[0]).await.unwrap()[&audiences[0][0]].data_connection;
     World { luma, tv, connection, projects, source }
 }
@@ -145,6 +147,7 @@ fn rows(kind: Kind, me: AccountId) -> String {
         Kind::Audience => "audiences".into(),
         Kind::AudienceFirstName => "audience_slots".into(),
         Kind::Crosswalk => "crosswalks".into(),
+        Kind::OptOuts => "opt_outs".into(),
         Kind::Refresh => format!("refreshes WHERE account_id = '{me}'"),
         Kind::Upload => "uploads WHERE expires_at > created_at".into(),
         Kind::Destination => "destinations".into(),

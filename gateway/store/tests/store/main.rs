@@ -21,6 +21,7 @@ mod events;
 mod invitations;
 mod jobs;
 mod migrations;
+mod opt_outs;
 mod pages;
 mod reports;
 mod sealed;

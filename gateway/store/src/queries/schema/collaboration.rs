@@ -157,6 +157,7 @@ diesel::table! {
         failure -> Nullable<Text>,
         started_at -> Instant,
         finished_at -> Nullable<Instant>,
+        opt_outs -> Nullable<Text>,
     }
 }
 

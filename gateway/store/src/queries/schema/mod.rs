@@ -49,6 +49,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     members,
     oauth_consents,
+    opt_outs,
     projects,
     refreshes,
     rejected_rows,

@@ -68,6 +68,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use super::super::super::super::Instant;
+
+    opt_outs (account_id) {
+        account_id -> Text,
+        number -> BigInt,
+        files_id -> Text,
+        identities -> Text,
+        sha256 -> Text,
+        loaded_by -> Text,
+        loaded_at -> Instant,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::Text;
     use super::super::super::super::Instant;
 
