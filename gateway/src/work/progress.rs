@@ -108,7 +108,11 @@ pub async fn follow<T>(task: &Task, mut said: watch::Receiver<Value>, work: impl
 }
 
 async fn tell(task: &Task, said: &mut watch::Receiver<Value>) {
-    let news = said.has_changed().unwrap_or(false).then(|| said.borrow_and_update().clone());
+    // Asked of what was said, which is there even when the work is over and says nothing more.
+    let news = {
+        let last = said.borrow_and_update();
+        last.has_changed().then(|| last.clone())
+    };
     if let Some(progress) = news
         && let Err(error) = task.progress(progress).await
     {

@@ -19,7 +19,7 @@ async fn drifted(db: &Database, (account, id): (AccountId, DataConnectionId), se
     let failure = Some("Of 100 rows 10 are left.".to_owned());
     let end = RefreshEnd { job, read, run: None, keys: vec![], failure };
     let drifts = vec![Drift::RowsDropped { before: 100, now: 10 }];
-    let found = DriftFound { drifts, shape: shape(&["email", "segment"], 10), upload: Some(UploadId::new()) };
+    let found = DriftFound { drifts, shape: shape(&["email", "audience"], 10), upload: Some(UploadId::new()) };
     let by = Change { now: at(seconds + 1), ..change(account, "refresh") };
     let found = done(db.store.drift_refresh(by, id, end, found).await);
     assert_eq!(found.status, DataConnectionStatus::Drifted);
@@ -42,12 +42,12 @@ async fn what_drifted_is_accepted_until_something_is_published(db: Database) {
     assert_eq!(db.store.published_shape(id).await.unwrap(), None);
     let good = publication(&db, luma, (id, first), &["Runners"]).await;
     done(db.store.publish_generation(change(luma, "refresh"), good, Vec::new()).await);
-    assert_eq!(db.store.published_shape(id).await.unwrap(), Some(shape(&["email", "segment"], 100)));
+    assert_eq!(db.store.published_shape(id).await.unwrap(), Some(shape(&["email", "audience"], 100)));
 
     let job = drifted(&db, (luma, id), 10).await;
     let seen = db.store.refresh(job).await.unwrap().unwrap();
     assert_eq!((seen.status, seen.bytes, seen.drifts.len()), (RefreshStatus::Drifted, Some(70), 1));
-    assert_eq!(db.store.drifted_shape(job).await.unwrap(), Some(shape(&["email", "segment"], 10)));
+    assert_eq!(db.store.drifted_shape(job).await.unwrap(), Some(shape(&["email", "audience"], 10)));
     assert_eq!(db.store.kept_uploads(id).await.unwrap(), [seen.upload.unwrap()]);
 
     let tv = account(&db, "TV Tube", Role::Publisher).await;

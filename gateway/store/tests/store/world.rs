@@ -349,7 +349,7 @@ pub async fn publication(
             .collect(),
         read: RowsRead { rows: 100, accepted: 100, ..RowsRead::default() },
         seen: None,
-        shape: shape(&["email", "segment"], 100),
+        shape: shape(&["email", "audience"], 100),
     }
 }
 
