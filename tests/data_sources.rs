@@ -3,15 +3,17 @@
 use crate::{
     harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form, customers},
+    sourcing::{parquet, written},
     stories::{Party, mapping},
 };
+use arrow_array::{Int64Array, RecordBatch};
 use entente_test_servers::{
     s3::{S3, SECRET},
     xml_store::{Cloud, XmlStore},
 };
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
-use std::{fs, io::Write, time::Duration};
+use std::{fs, io::Write, sync::Arc, time::Duration};
 
 impl Party {
     /// Creates a data connection that reads from a source; the payload.
@@ -221,6 +223,52 @@ on_both_databases! {
         let tv_tube = Party::create(&gateway, "TV Tube", "PUBLISHER").await;
         let foreign = json!({ "accountId": tv_tube.account, "dataConnectionId": id });
         assert_eq!(code(&tv_tube.look("checkSource", "fileCount", foreign).await), "NOT_FOUND");
+    }
+}
+
+fn compressed(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+on_both_databases! {
+    /// Files that are compressed as a whole are looked at and read; how far that is, is counted as they are stored.
+    async fn compressed_files_are_looked_at_and_read(kind: Kind) {
+        let place = tempfile::tempdir().unwrap();
+        let settings = vec![("ENTENTE_SOURCE_ROOTS", place.path().display().to_string())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
+        let csv = customers(0..1_500, Form::Plain, people::luma);
+        let selection = "preview { columns { name } rows estimatedRows }";
+        for (name, plain) in [("a.csv.gz", csv.clone().into_bytes()), ("a.parquet.gz", parquet(&csv))] {
+            let party = Party::create(&gateway, "Luma", "ADVERTISER").await;
+            let (folder, stored) = (place.path().join(name), compressed(&plain));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(name), &stored).unwrap();
+            let source = json!({ "type": "local_folder", "settings": { "folder": folder } });
+            let input = json!({ "accountId": party.account, "source": source });
+            let seen = party.look("previewSource", selection, input).await;
+            assert_eq!(seen["preview"]["columns"][2]["name"], "audience", "{name}: {seen}");
+            assert_eq!(seen["preview"]["rows"][0], json!(["***", "", "Running"]), "{name}: {seen}");
+            let (id, job) = started(&party.create_from(&source, Form::Plain).await);
+            let done = party.job(&job).await;
+            let bytes = stored.len();
+            assert_eq!(done["progress"], json!({ "rows": 1_800, "bytes": bytes, "totalBytes": bytes }), "{name}: {done}");
+            assert_eq!(party.standing(&id).await["lastRefresh"]["acceptedRows"], 1_800);
+        }
+
+        // Numbers that do not compress, more of them than are looked at.
+        let numbers = (0..3_000_000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) as i64 ^ n as i64);
+        let numbers = Arc::new(Int64Array::from_iter_values(numbers));
+        let large = written(&RecordBatch::try_from_iter([("id", numbers as arrow_array::ArrayRef)]).unwrap());
+        let folder = place.path().join("large");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("a.parquet.gz"), compressed(&large)).unwrap();
+        let party = Party::create(&gateway, "Luma", "ADVERTISER").await;
+        let source = json!({ "type": "local_folder", "settings": { "folder": folder } });
+        let refused = party.look("previewSource", selection, json!({ "accountId": party.account, "source": source })).await;
+        assert_eq!(code(&refused), "SOURCE_REFUSED", "{refused}");
+        assert!(refused["userErrors"][0]["message"].as_str().unwrap().contains("16 MiB"), "{refused}");
     }
 }
 

@@ -25,6 +25,7 @@ mod deliveries;
 mod delivery_control;
 mod destination_updates;
 mod documents;
+mod drifting;
 mod email_invites;
 mod ended_subscriptions;
 mod event_webhooks;

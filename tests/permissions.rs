@@ -22,7 +22,10 @@ const NOUNS: [(&str, &str); 26] = [
     ("Member", "setMember removeMember inviteMember acceptInvitation withdrawInvitation leaveAccount"),
     ("API key", "createApiKey rotateApiKey revokeApiKey"),
     ("Upload", "createUpload uploadPreview"),
-    ("Data connection", "createDataConnection updateDataConnection refreshDataConnection deleteDataConnection"),
+    (
+        "Data connection",
+        "createDataConnection updateDataConnection refreshDataConnection acceptDrift deleteDataConnection",
+    ),
     ("Source", "sourceTypes checkSource previewSource"),
     ("Crosswalk", "createCrosswalk loadCrosswalk renameCrosswalk deleteCrosswalk"),
     ("Opt-outs", "loadOptOuts"),

@@ -46,7 +46,7 @@ on_both_databases! {
         assert_eq!(alone["identities"], one["answer"]["identities"], "{alone}");
         assert_eq!(comparisons(&gateway).await, (counted, remembered + 2));
 
-        let job = tv_tube.refresh(&data_connection, subscribers(10_000)).await;
+        let job = tv_tube.refresh(&data_connection, subscribers(12_000)).await;
         assert_eq!(tv_tube.job(&job).await["state"], "DONE");
         let after = luma.compare(&project, json!({ "all": true }), theirs).await;
         assert_ne!(after["identities"], alone["identities"], "the old count is not believed");

@@ -23,11 +23,15 @@ pub fn parquet(csv: &str) -> Vec<u8> {
         let values = rows[1..].iter().map(|row| Some(row[i]).filter(|value| !value.is_empty()));
         Arc::new(values.collect::<StringArray>())
     };
-    let batch = RecordBatch::try_from_iter(rows[0].iter().enumerate().map(|(i, name)| (*name, column(i)))).unwrap();
+    written(&RecordBatch::try_from_iter(rows[0].iter().enumerate().map(|(i, name)| (*name, column(i)))).unwrap())
+}
+
+/// A Parquet file of these rows.
+pub fn written(batch: &RecordBatch) -> Vec<u8> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut file = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
     file
 }

@@ -185,7 +185,8 @@ impl Party {
 
     /// Waits for a job; the job.
     pub async fn job(&self, id: &str) -> Value {
-        let query = "query($id: ID!) { node(id: $id) { ... on Job { state error progress { rows } } } }";
+        let query = "query($id: ID!) { node(id: $id) { ... on Job { state error progress {
+            rows bytes totalBytes } } } }";
         let ended = |data: &Value| ["DONE", "FAILED", "CANCELLED"].contains(&data["node"]["state"].as_str().unwrap());
         self.client.until(query, json!({ "id": id }), ended).await["node"].clone()
     }

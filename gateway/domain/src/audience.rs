@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Days after which an audience that was not refreshed is expired.
 pub const EXPIRES_AFTER_DAYS: i64 = 7;
+/// Days after which its account is told that it will expire.
+pub const WARNS_AFTER_DAYS: i64 = EXPIRES_AFTER_DAYS - 1;
 
 /// How many active audiences an account needs before others may see an audience index.
 pub const INDEX_NEEDS: u64 = 3;

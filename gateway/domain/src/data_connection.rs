@@ -116,6 +116,9 @@ pub enum DataConnectionStatus {
     Active,
     /// Its last refresh failed; what was there before stays.
     Failed,
+    /// Its last refresh found other columns than before, or far fewer rows; what was there before stays until that is
+    /// accepted.
+    Drifted,
 }
 
 /// A data connection.
@@ -143,7 +146,7 @@ pub struct DataConnection {
     pub consent: Consent,
     /// Where it is.
     pub status: DataConnectionStatus,
-    /// Why the last refresh failed: a sentence without values.
+    /// Why the last refresh failed or drifted: sentences without values.
     pub failure: Option<String>,
     /// Grows by one with each change.
     pub version: i64,
@@ -225,6 +228,22 @@ pub fn changed(
     Ok(DataConnection { name, schedule, ..sourced_again(data_connection, now) })
 }
 
+/// A data connection whose files are read in another way, from its next refresh on. It feeds at least the match keys that
+/// it fed: what is published has them.
+pub fn mapped(
+    data_connection: DataConnection,
+    mapping: Mapping,
+    account_keys: &[MatchKey],
+) -> Result<DataConnection, Refusal> {
+    let mapping = checked_mapping(mapping, account_keys)?;
+    let feeds = |key: &MatchKey| mapping.fields.iter().any(|field| field.match_key == *key);
+    if let Some(left) = data_connection.mapping.fields.iter().find(|field| !feeds(&field.match_key)) {
+        let message = format!("{} was fed until now, and no column feeds it any longer.", left.match_key.name());
+        return Err(Refusal::invalid("mapping.fields", message));
+    }
+    Ok(DataConnection { mapping, ..data_connection })
+}
+
 fn checked_schedule(schedule: Schedule, reads: bool, now: Timestamp) -> Result<Schedule, Refusal> {
     if !reads && schedule != Schedule::Once {
         return Err(Refusal::invalid("schedule", "What is uploaded is read once: a schedule needs a source."));
@@ -285,6 +304,28 @@ mod tests {
         {
             let answer = checked_refresh(&customers(source_type), has_upload);
             assert_eq!(answer.is_ok(), is_read, "{source_type:?} {has_upload}");
+        }
+    }
+
+    #[test]
+    fn another_mapping_feeds_what_was_fed() {
+        let present = customers(None);
+        let (email, crm) = (MatchKey::of(MatchKeyKind::HashedEmail), MatchKey::of(MatchKeyKind::CrmId));
+        let keys = [email.clone(), crm.clone()];
+        let field = |column: &str, match_key: &MatchKey| FieldMapping {
+            column: column.to_owned(),
+            match_key: match_key.clone(),
+            transformation: Transformation::NormaliseAndHash,
+        };
+        for (fields, is_taken) in [
+            (vec![field("mail", &email)], true),
+            (vec![field("mail", &email), field("id", &crm)], true),
+            (vec![field("id", &crm)], false),
+            (vec![], false),
+        ] {
+            let mapping = Mapping { fields: fields.clone(), ..present.mapping.clone() };
+            let changed = mapped(present.clone(), mapping, &keys);
+            assert_eq!(changed.ok().map(|changed| changed.mapping.fields), is_taken.then_some(fields));
         }
     }
 

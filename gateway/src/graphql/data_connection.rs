@@ -48,6 +48,9 @@ pub enum DataConnectionStatus {
     Active,
     /// Its last refresh failed; what was there before stays.
     Failed,
+    /// Its last refresh found other columns than before, or far fewer rows; what was there before stays until that is
+    /// accepted.
+    Drifted,
 }
 
 /// How a file is read.
@@ -141,7 +144,7 @@ impl DataConnection {
         Ok(AudiencePage::of(page, Audience))
     }
 
-    /// Why the last refresh failed: a sentence without values; null when it did not.
+    /// Why the last refresh failed or drifted: sentences without values; null when it did neither.
     async fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
     }
@@ -282,6 +285,8 @@ struct UpdateDataConnectionInput {
     source: Option<DataSourceInput>,
     /// When it reads its source by itself, from now on.
     schedule: Option<RefreshScheduleInput>,
+    /// How its files are read, from its next refresh on. It feeds at least the match keys that it fed.
+    mapping: Option<MappingInput>,
 }
 
 /// Deletes a data connection with its audiences.
@@ -374,8 +379,7 @@ impl DataConnectionMutation {
         let job = refresh::job(account, id, upload, at);
         let reserved = reserved(ctx, account, upload, job.id).await?;
         let rule = move |owner: &Account| {
-            let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
-            let created = data_connection::create(id, account, &keys, new, &by, at)?;
+            let created = data_connection::create(id, account, &keys(owner), new, &by, at)?;
             let event = event(account, AccountEventKind::DataConnectionCreated, id);
             let first = created.schedule.begins(at.date_naive()).then_some(job);
             let next = refresh::scheduled(&created, first.as_ref().map(|job| job.run_at), at);
@@ -444,11 +448,16 @@ impl DataConnectionMutation {
             None => (None, None),
         };
         let schedule = allow!(input.schedule.map(RefreshScheduleInput::schedule).transpose());
+        let mapping = allow!(input.mapping.map(MappingInput::mapping).transpose());
         let rule = move |loaded: &LoadedDataConnection| {
             own(loaded, account)?;
             refused.map_or(Ok(()), Err)?;
             let present = &loaded.data_connection;
             let next = data_connection::changed(present, input.name.as_deref(), schedule, at)?;
+            let next = match mapping {
+                Some(mapping) => data_connection::mapped(next, mapping, &keys(&loaded.account))?,
+                None => next,
+            };
             // One that was never read may be read today.
             let last = (present.status != DomainStatus::Pending).then_some(at);
             let planned = if next.schedule == present.schedule { None } else { refresh::scheduled(&next, last, at) };
@@ -483,8 +492,13 @@ impl DataConnectionMutation {
     }
 }
 
+/// The match keys of an account.
+fn keys(account: &Account) -> Vec<MatchKey> {
+    account.match_keys.iter().map(|k| k.key.clone()).collect()
+}
+
 /// The credits that are reserved for sourcing an upload; for a source they are when its job knows how much there is.
-async fn reserved(
+pub async fn reserved(
     ctx: &Context<'_>,
     account: AccountId,
     upload: Option<UploadId>,
@@ -506,7 +520,7 @@ fn own(loaded: &LoadedDataConnection, account: AccountId) -> Result<(), Refusal>
 }
 
 /// Says of which input a refusal is.
-fn about_data_connection(refusal: Refusal) -> Refusal {
+pub fn about_data_connection(refusal: Refusal) -> Refusal {
     if refusal.field.is_empty() { refusal.at("dataConnectionId") } else { refusal }
 }
 

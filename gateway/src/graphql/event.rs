@@ -74,6 +74,10 @@ pub enum AccountEventKind {
     DataConnectionRefreshed,
     /// Its refresh failed; what was there stays.
     DataConnectionRefreshFailed,
+    /// Its refresh found other columns than before, or far fewer rows; what was there stays until that is accepted.
+    DataConnectionDrifted,
+    /// Its audiences expire within a day, unless it is refreshed.
+    DataConnectionExpiring,
     /// A data connection and its audiences are gone.
     DataConnectionDeleted,
     /// A crosswalk was created.

@@ -56,6 +56,8 @@ pub enum UserErrorCode {
     UploadUnavailable,
     /// The file cannot be read as what it should be.
     FileRefused,
+    /// A column that the mapping names is not there: change the mapping.
+    MappedColumnMissing,
     /// The source cannot be read as it is set up.
     SourceRefused,
     /// The report may not run yet.

@@ -24,6 +24,7 @@ mod delivery;
 mod destination;
 mod destination_consent;
 mod discover;
+mod drift;
 mod email_invite;
 pub mod event;
 mod event_columns;
@@ -92,11 +93,7 @@ pub struct Mutation(
     settings_draft::SettingsDraftMutation,
     settings_change::SettingsChangeMutation,
     project::ProjectMutation,
-    upload::UploadMutation,
-    data_connection::DataConnectionMutation,
-    data_source::DataSourceMutation,
-    crosswalk::CrosswalkMutation,
-    opt_out::OptOutMutation,
+    SourcingMutation,
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,
     report::ReportMutation,
@@ -106,6 +103,18 @@ pub struct Mutation(
     activation::ActivationMutation,
     event_webhook::EventWebhookMutation,
     credit::CreditMutation,
+);
+
+/// Fields of the mutation type about what is sourced: together, as the compiler follows only so many types one after the
+/// other.
+#[derive(Default, MergedObject)]
+pub struct SourcingMutation(
+    upload::UploadMutation,
+    data_connection::DataConnectionMutation,
+    data_source::DataSourceMutation,
+    drift::DriftMutation,
+    opt_out::OptOutMutation,
+    crosswalk::CrosswalkMutation,
 );
 
 /// The schema.

@@ -4,6 +4,7 @@ use crate::{
     graphql::{
         access::gateway,
         cost::{list_size, sized, slicing_by},
+        drift::Drift,
         fault::{fault, refused},
         id::global,
         page::{self, page},
@@ -26,6 +27,8 @@ pub enum RefreshStatus {
     Succeeded,
     /// What was there stays.
     Failed,
+    /// Something is not as it was; what was there stays until that is accepted.
+    Drifted,
 }
 
 /// One time that a file was loaded.
@@ -47,6 +50,11 @@ impl Refresh {
         self.0.status.into()
     }
 
+    /// Bytes of what was read, as it is stored: with its compression; null where that was not counted.
+    async fn bytes(&self) -> Option<SafeInt> {
+        self.0.bytes.map(SafeInt)
+    }
+
     /// Rows in the file, without its header; 0 before it ended.
     async fn rows(&self) -> SafeInt {
         SafeInt(self.0.rows)
@@ -55,6 +63,21 @@ impl Refresh {
     /// Rows of which at least one identity was taken; 0 before it ended.
     async fn accepted_rows(&self) -> SafeInt {
         SafeInt(self.0.accepted)
+    }
+
+    /// Distinct identities that were taken, of all match keys together; null where that was not counted.
+    async fn identity_count(&self) -> Option<SafeInt> {
+        self.0.identities.map(SafeInt)
+    }
+
+    /// What is not as it was: at most 100 columns, in the order in which they were, then the rows. Empty unless it drifted.
+    async fn drifts(&self) -> Vec<Drift> {
+        self.0.drifts.iter().map(Drift::from).collect()
+    }
+
+    /// The job that takes what there is, once `acceptDrift` said so; null before.
+    async fn accepted_by_job_id(&self) -> Option<ID> {
+        self.0.accepted_by.map(global)
     }
 
     /// What was wrong with rows and values, the most frequent first.
@@ -86,7 +109,7 @@ impl Refresh {
         row_faults::url(gateway(ctx), self.0.job)
     }
 
-    /// Why it failed: a sentence without values; null when it did not.
+    /// Why it failed or drifted: sentences without values; null when it did neither.
     async fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
     }

@@ -7,7 +7,7 @@ use entente_identity::{
     source::SourceFault,
 };
 use entente_source::{Part, Source, SourceError, plain::plain};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -30,6 +30,9 @@ const PIECE: usize = 1 << 20;
 
 type Fetched = Result<Arc<dyn RandomAccess>, SourceFault>;
 
+/// Is told of stored bytes as they come.
+pub type OnBytes = Arc<dyn Fn(u64) + Send + Sync>;
+
 /// The parts of a source, one after the other, for a thread that may block.
 pub struct Fetching {
     fetched: Receiver<Fetched>,
@@ -37,22 +40,23 @@ pub struct Fetching {
 }
 
 impl Fetching {
-    /// Begins to fetch. All parts together have at most `most` bytes; `scratch` is a folder that there is.
+    /// Begins to fetch, until it is stopped. All parts together have at most `most` bytes; `scratch` is a folder that there
+    /// is.
     pub fn begin(
         source: Arc<dyn Source>,
         parts: Vec<Part>,
         most: u64,
         scratch: &Path,
-        stop: CancellationToken,
+        (stop, came): (CancellationToken, OnBytes),
     ) -> Self {
         let (sender, fetched) = channel(1);
         let left = parts.len();
         let limit = Arc::new(Limit { most, left: AtomicU64::new(most) });
         let scratch = scratch.to_owned();
         let fetch = move |(number, part): (usize, Part)| {
-            let (source, limit, scratch) = (source.clone(), limit.clone(), scratch.clone());
+            let (source, limit, scratch, came) = (source.clone(), limit.clone(), scratch.clone(), came.clone());
             let fetching = async move {
-                let fetched = fetch(&*source, &part, &limit, &scratch).await;
+                let fetched = fetch(&*source, &part, (&*limit, &came), &scratch).await;
                 fetched.map_err(|error| if left > 1 { in_part(error, number + 1) } else { error })
             };
             // A task of its own goes on while the part before it is read, which may take longer than a service waits.
@@ -113,8 +117,14 @@ fn in_part(error: io::Error, number: usize) -> io::Error {
     }
 }
 
-async fn fetch(source: &dyn Source, part: &Part, limit: &Limit, scratch: &Path) -> io::Result<Arc<dyn RandomAccess>> {
-    let content = source.open(part, 0..part.size).await?;
+async fn fetch(
+    source: &dyn Source,
+    part: &Part,
+    (limit, came): (&Limit, &OnBytes),
+    scratch: &Path,
+) -> io::Result<Arc<dyn RandomAccess>> {
+    let came = came.clone();
+    let content = source.open(part, 0..part.size).await?.inspect_ok(move |bytes| came(bytes.len() as u64)).boxed();
     let mut plain = plain(content, &part.name, limit.most).await?;
     let mut spilled: Option<Spilled> = None;
     loop {
@@ -203,7 +213,12 @@ mod tests {
     /// What comes, until the first fault.
     async fn fetched(place: &Place, most: u64, stop: CancellationToken) -> Result<Vec<Vec<u8>>, SourceFault> {
         let parts = place.source.list(100).await.unwrap();
-        let fetching = Fetching::begin(place.source.clone(), parts, most, place.scratch.path(), stop);
+        let came = Arc::new(AtomicU64::new(0));
+        let (counted, stored) = (came.clone(), parts.iter().map(|part| part.size).sum::<u64>());
+        let count: OnBytes = Arc::new(move |bytes| {
+            counted.fetch_add(bytes, Ordering::Relaxed);
+        });
+        let fetching = Fetching::begin(place.source.clone(), parts, most, place.scratch.path(), (stop, count));
         let all = move || {
             let whole = |part: Fetched| {
                 let part = part?;
@@ -213,7 +228,9 @@ mod tests {
             };
             fetching.map(whole).collect()
         };
-        tokio::task::spawn_blocking(all).await.unwrap()
+        let fetched: Result<Vec<_>, _> = tokio::task::spawn_blocking(all).await.unwrap();
+        assert!(fetched.is_err() || came.load(Ordering::Relaxed) == stored, "bytes are told of as they are stored");
+        fetched
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +273,8 @@ mod tests {
     async fn parts_are_fetched_while_another_is_read() {
         let (source, scratch) = (Arc::new(Slow::default()), tempfile::tempdir().unwrap());
         let parts = source.list(10).await.unwrap();
-        let mut fetching = Fetching::begin(source.clone(), parts, 10, scratch.path(), CancellationToken::new());
+        let until: (_, OnBytes) = (CancellationToken::new(), Arc::new(|_| ()));
+        let mut fetching = Fetching::begin(source.clone(), parts, 10, scratch.path(), until);
         let begun = tokio::task::spawn_blocking(move || fetching.next().map(|_| fetching));
         let fetching = begun.await.unwrap().unwrap();
         // One waits to be taken, one to be handed on, and as many as are fetched at once are there.

@@ -1,11 +1,12 @@
 //! A look at the first part of a source, of which nothing is stored.
 
+use bytes::Bytes;
 use entente_identity::{
     random_access::RandomAccess,
     source::{PREVIEW_BYTES, Preview, SourceFault, preview, preview_csv},
 };
 use entente_source::{Part, Source, SourceError, plain::plain};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::{
     collections::HashMap,
     io,
@@ -16,6 +17,8 @@ use tokio::{io::AsyncReadExt, runtime::Handle};
 /// What is fetched of a Parquet file at a time, and how often at most.
 const BLOCK: u64 = 256 << 10;
 const MOST_BLOCKS: usize = 128;
+/// A compressed Parquet file is looked at whole, since it says at its end what it holds: at most so many plain bytes.
+const MOST_PLAIN: u64 = 16 << 20;
 
 /// Why there is nothing to be seen.
 pub enum Unseen {
@@ -46,20 +49,32 @@ impl From<SourceFault> for Unseen {
 /// Looks at a part. The delimiter is for CSV.
 pub async fn look(source: Arc<dyn Source>, part: Part, delimiter: Option<u8>) -> Result<Preview, Unseen> {
     let stored = part.size.min(PREVIEW_BYTES);
-    let first = beginning(&*source, &part, stored).await?;
+    let Beginning { plain: first, is_compressed } = beginning(&*source, &part, stored).await?;
     let total = if stored == part.size { first.len() as u64 } else { scaled(first.len() as u64, part.size, stored) };
     let is_parquet = first.starts_with(b"PAR1") || first.starts_with(b"PARE");
-    let file = PartFile { source, part, runtime: Handle::current(), blocks: Mutex::default() };
+    let file: Arc<dyn RandomAccess> = match is_parquet && is_compressed {
+        true => Arc::new(whole(&*source, &part).await?),
+        false => Arc::new(PartFile { source, part, runtime: Handle::current(), blocks: Mutex::default() }),
+    };
     let read = tokio::task::spawn_blocking(move || {
-        if is_parquet { preview(Arc::new(file), None) } else { preview_csv(&mut first.as_slice(), delimiter, total) }
+        if is_parquet { preview(file, None) } else { preview_csv(&mut first.as_slice(), delimiter, total) }
     });
     let read = read.await.map_err(|_| SourceError::Unexpected("reading broke off".to_owned()))?;
     Ok(read?)
 }
 
-/// The first plain bytes of a part, at most a megabyte, out of so many that are stored.
-async fn beginning(source: &dyn Source, part: &Part, stored: u64) -> Result<Vec<u8>, SourceError> {
-    let content = source.open(part, 0..stored).await?;
+/// The first plain bytes of a part.
+struct Beginning {
+    plain: Vec<u8>,
+    /// Whether they are stored as others.
+    is_compressed: bool,
+}
+
+/// At most a megabyte, out of so many bytes that are stored.
+async fn beginning(source: &dyn Source, part: &Part, stored: u64) -> Result<Beginning, SourceError> {
+    let pieces: Vec<Bytes> = source.open(part, 0..stored).await?.try_collect().await?;
+    let as_stored = Bytes::from(pieces.concat());
+    let content = stream::iter([Ok(as_stored.clone())]).boxed();
     let mut plain = plain(content, &part.name, u64::MAX).await?;
     let mut first = Vec::new();
     match (&mut plain).take(PREVIEW_BYTES).read_to_end(&mut first).await.map_err(SourceError::from) {
@@ -67,7 +82,21 @@ async fn beginning(source: &dyn Source, part: &Part, stored: u64) -> Result<Vec<
         Err(SourceError::Format(_)) if stored < part.size && !first.is_empty() => {}
         read => drop(read?),
     }
-    Ok(first)
+    Ok(Beginning { is_compressed: !as_stored.starts_with(&first[..first.len().min(4)]), plain: first })
+}
+
+/// All plain bytes of a part that is compressed.
+async fn whole(source: &dyn Source, part: &Part) -> Result<Vec<u8>, SourceError> {
+    let content = source.open(part, 0..part.size).await?;
+    let mut bytes = Vec::new();
+    let read = plain(content, &part.name, MOST_PLAIN).await?.read_to_end(&mut bytes).await;
+    match read.map_err(SourceError::from) {
+        Ok(_) => Ok(bytes),
+        Err(SourceError::TooLarge(_)) => Err(SourceError::Format(
+            "a Parquet file that is compressed as a whole is looked at up to 16 MiB; a refresh reads larger ones",
+        )),
+        Err(error) => Err(error),
+    }
 }
 
 /// Bytes of a whole of which `plain` came out of `stored`.

@@ -80,8 +80,9 @@ impl Upload {
 
 /// Shows how far a job is until it ends.
 async fn follow(api: &Api, job: &Value) -> Outcome<()> {
-    let query = "query($id: ID!) { node(id: $id) { ... on Job { state error progress { rows bytes totalBytes } } } }";
-    let bar = bar("{bar:40} {msg} rows  {eta}");
+    let query = "query($id: ID!) { node(id: $id) { ... on Job { state error progress {
+        rows bytes totalBytes secondsLeft } } } }";
+    let bar = bar("{bar:40} {msg}");
     let mut failures = 0;
     loop {
         let data = match api.ask(query, &json!({ "id": job })).await {
@@ -94,7 +95,8 @@ async fn follow(api: &Api, job: &Value) -> Outcome<()> {
         };
         failures = 0;
         let (job, progress) = (&data["node"], &data["node"]["progress"]);
-        bar.set_message(progress["rows"].as_u64().unwrap_or_default().to_string());
+        let left = progress["secondsLeft"].as_u64().map_or_else(String::new, |left| format!("  {left} s left"));
+        bar.set_message(format!("{} rows{left}", progress["rows"].as_u64().unwrap_or_default()));
         bar.set_length(progress["totalBytes"].as_u64().unwrap_or_default());
         bar.set_position(progress["bytes"].as_u64().unwrap_or_default());
         match job["state"].as_str() {

@@ -51,7 +51,7 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     if let Some(load) = store.refresh(task.job.id).await? {
         match load.status {
             RefreshStatus::Succeeded => return published(&task, upload, None).await,
-            RefreshStatus::Failed => {
+            RefreshStatus::Failed | RefreshStatus::Drifted => {
                 return over(&task, upload, Ended::Failed(load.failure.unwrap_or_default())).await;
             }
             RefreshStatus::Running => {}

@@ -150,6 +150,7 @@ fn rows_read(load: &Load) -> RowsRead {
         accepted: load.accepted_rows,
         faults: load.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
         listed: listed.collect(),
+        ..RowsRead::default()
     }
 }
 

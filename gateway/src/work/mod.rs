@@ -1,10 +1,12 @@
 //! What runs later: jobs are leased rows, so that any number of gateways on one database share them and a dead one's are
 //! taken over.
 
+mod comparing;
 pub mod deliver;
 pub mod email_invite;
 pub mod erase;
 pub mod event_webhook;
+mod expiry;
 mod generation;
 mod leftovers;
 pub mod load_crosswalk;
@@ -193,6 +195,7 @@ pub async fn run(gateway: Arc<Gateway>) -> Result<(), StoreError> {
     }
     tokio::spawn(sweep::hourly(gateway.clone()));
     tokio::spawn(event_webhooks::keep_waking(gateway.clone()));
+    tokio::spawn(expiry::keep_telling(gateway.clone()));
     let owner: Arc<str> = uuid::Uuid::now_v7().to_string().into();
     let [counting, delivering, telling] = POOLS.map(|pool| work_through(pool, gateway.clone(), owner.clone()));
     let (counted, delivered, told) = tokio::join!(counting, delivering, telling);

@@ -1,17 +1,24 @@
 //! Reading an upload into a run, or what a source holds.
 
-use super::{Fault, Task, progress, reading_source, refresh::Unpublished};
+use super::{
+    Fault, Task,
+    comparing::{Comparison, Drifted, Unfit},
+    progress, reading_source,
+    refresh::Unpublished,
+};
 use crate::{
     background,
     sources::{csv, mapping, opening},
 };
-use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection::DataConnection};
+use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection::DataConnection, drift::Shape};
 use entente_identity::{
     normalise::{self, Form, Take},
-    source::{RowFaults, Sourced, source},
+    random_access::RandomAccess,
+    source::{RowFaults, SourceFault, Sourced, columns, source},
 };
 use entente_store::{NewRowFault, RowsRead};
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What reading came to.
@@ -22,9 +29,15 @@ pub enum Reading {
         run: String,
         /// What it holds.
         sourced: Sourced,
+        /// Its columns and rows.
+        shape: Shape,
+        /// Bytes of what was read, as it is stored.
+        bytes: u64,
         /// Stands for what a source held; nothing for an upload.
         seen: Option<String>,
     },
+    /// What there is, is not as it was.
+    Drifted(Box<Drifted>),
     /// A source holds what it held when the last run was made.
     Unchanged,
 }
@@ -36,17 +49,37 @@ pub async fn read(
     upload: Option<UploadId>,
 ) -> Result<Reading, Unpublished> {
     let account = task.gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
+    let comparison = Comparison::of(task, data_connection.id).await?;
     match upload {
-        Some(upload) => read_upload(task, data_connection, &account, upload).await,
-        None => reading_source::read(task, data_connection, &account).await,
+        Some(upload) => read_upload(task, (data_connection, &account), upload, comparison).await,
+        None => reading_source::read(task, (data_connection, &account), comparison).await,
+    }
+}
+
+/// What came of reading so many stored bytes into a run; what the file is not to blame for is for the caller to say.
+pub fn reading(
+    (run, bytes, seen): (String, u64, Option<String>),
+    read: Result<(Shape, Sourced), Unfit>,
+    blameless: impl FnOnce(SourceFault) -> Unpublished,
+) -> Result<Reading, Unpublished> {
+    match read {
+        Ok((shape, sourced)) => Ok(Reading::Run { run, sourced, shape, bytes, seen }),
+        Err(Unfit::Drifted(mut drifted)) => {
+            drifted.read.bytes = Some(bytes);
+            Ok(Reading::Drifted(drifted))
+        }
+        Err(Unfit::File(fault)) => Err(match csv::refusal(&fault) {
+            Some(refusal) => Unpublished::Refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
+            None => blameless(fault),
+        }),
     }
 }
 
 async fn read_upload(
     task: &Task,
-    data_connection: &DataConnection,
-    account: &Account,
+    (data_connection, account): (&DataConnection, &Account),
     upload: UploadId,
+    comparison: Comparison,
 ) -> Result<Reading, Unpublished> {
     let gateway = task.gateway.clone();
     let Some(opened) = opening::open(&gateway, upload).await? else {
@@ -59,26 +92,24 @@ async fn read_upload(
     let out = folder.join(&run);
     let (said, heard) = watch::channel(Value::Null);
     let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let reading = background::run(move || {
+    let filling = background::run(move || {
         std::fs::create_dir_all(&folder)?;
         let scratch = gateway.identities().scratch()?;
         let mut tell = progress::of_file(said, stop, total_bytes);
-        source(opened.reader.file(), &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+        let file: Arc<dyn RandomAccess> = opened.reader.file();
+        let secret = gateway.identities().index_secret();
+        comparison.read(columns(&file, &plan), || source(file.clone(), &plan, &scratch, &secret, &out, &mut tell))
     });
-    let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
-    match read {
-        Ok(sourced) => Ok(Reading::Run { run, sourced, seen: None }),
+    match progress::follow(task, heard, filling).await.map_err(Fault::new)? {
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
-        Err(fault) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
-            None => Fault::new(fault).into(),
-        }),
+        read => reading((run, total_bytes, None), read, |fault| Fault::new(fault).into()),
     }
 }
 
 /// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
 pub fn rows_read(sourced: &Sourced) -> RowsRead {
-    kept(sourced.rows, sourced.accepted_rows, &sourced.faults, &sourced.columns)
+    let identities = Some(sourced.keys.iter().map(|key| key.identities).sum());
+    RowsRead { identities, ..kept(sourced.rows, sourced.accepted_rows, &sourced.faults, &sourced.columns) }
 }
 
 /// The same of the rows of any file.
@@ -93,6 +124,7 @@ pub fn kept(rows: u64, accepted: u64, faults: &RowFaults, columns: &[String]) ->
         accepted,
         faults: faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
         listed: listed.collect(),
+        ..RowsRead::default()
     }
 }
 
@@ -131,7 +163,6 @@ mod tests {
         data_connection::{AudienceSource, FieldMapping, Mapping, Transformation},
     };
     use entente_identity::{IndexSecret, source::Control};
-    use std::sync::Arc;
 
     fn sourced(file: &str) -> Sourced {
         let mapping = Mapping {

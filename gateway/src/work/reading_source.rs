@@ -1,15 +1,29 @@
 //! Reading the parts of a source into a run, when they are others than last time.
 
-use super::{Fault, Task, progress, reading::Reading, refresh::Unpublished};
+use super::{
+    Fault, Task,
+    comparing::{Comparison, Unfit},
+    progress::{self, OfFiles},
+    reading::{Reading, reading},
+    refresh::Unpublished,
+};
 use crate::{
     background,
-    sources::{connected, csv, fetching::Fetching, fingerprint::fingerprint, mapping},
+    sources::{
+        connected,
+        fetching::{Fetching, OnBytes},
+        fingerprint::fingerprint,
+        mapping,
+    },
 };
-use entente_domain::{account::Account, credit, data_connection::DataConnection};
-use entente_identity::source::{Control, Progress, SourceFault, source_parts};
+use entente_domain::{account::Account, credit, data_connection::DataConnection, drift::Shape};
+use entente_identity::{
+    random_access::RandomAccess,
+    source::{SourceFault, columns, source_parts},
+};
 use entente_source::{Part, Source, SourceError, types::SourceType};
 use entente_store::RowsRead;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -17,7 +31,11 @@ use tokio::sync::watch;
 const LISTING: Duration = Duration::from_secs(600);
 
 /// Reads what a source holds into a new run of the account.
-pub async fn read(task: &Task, data_connection: &DataConnection, account: &Account) -> Result<Reading, Unpublished> {
+pub async fn read(
+    task: &Task,
+    (data_connection, account): (&DataConnection, &Account),
+    comparison: Comparison,
+) -> Result<Reading, Unpublished> {
     let (gateway, id) = (&task.gateway, data_connection.id);
     let settings = gateway.store().source_settings(&[id]).await?.remove(&id).ok_or(Unpublished::Gone)?;
     let open = connected::unsealed(gateway, id, &settings.sealed).map_err(Fault::new)?;
@@ -25,21 +43,34 @@ pub async fn read(task: &Task, data_connection: &DataConnection, account: &Accou
     let gone = || SourceError::Settings("this gateway no longer has the source's type".to_owned());
     let opened = source_type.ok_or_else(gone).and_then(|of| connected::open(gateway, account.id, of, &open));
     let source = opened.map_err(|error| unread(task, &error))?;
-    let parts = listed(task, &*source).await?;
+    let parts = match listed(task, &*source).await? {
+        Ok(parts) => parts,
+        Err(error) => return nothing(task, &comparison, &error),
+    };
     let seen = fingerprint(data_connection, &account.region, &settings.shown, &parts);
     if was_published(task, data_connection, &seen).await? {
         return Ok(Reading::Unchanged);
     }
     reserve(task, &parts).await?;
-    source_run(task, data_connection, account, (source, parts), seen).await
+    source_run(task, (data_connection, account), (source, parts), seen, comparison).await
 }
 
 /// All parts of a source, at least one.
-async fn listed(task: &Task, source: &dyn Source) -> Result<Vec<Part>, Unpublished> {
+async fn listed(task: &Task, source: &dyn Source) -> Result<Result<Vec<Part>, SourceError>, Unpublished> {
     tokio::select! {
         () = task.stop.cancelled() => Err(Unpublished::Stopped),
-        listed = connected::listed(source, LISTING) => listed.map_err(|error| unread(task, &error)),
+        listed = connected::listed(source, LISTING) => Ok(listed),
     }
+}
+
+/// There are no parts: where there were some, that is not as it was.
+fn nothing(task: &Task, comparison: &Comparison, error: &SourceError) -> Result<Reading, Unpublished> {
+    if matches!(error, SourceError::NoParts)
+        && let Unfit::Drifted(drifted) = comparison.empty(Shape::nothing(), SourceFault::Empty)
+    {
+        return Ok(Reading::Drifted(drifted));
+    }
+    Err(unread(task, error))
 }
 
 /// Bytes of parts, as they are stored.
@@ -67,10 +98,10 @@ async fn was_published(task: &Task, data_connection: &DataConnection, seen: &str
 
 async fn source_run(
     task: &Task,
-    data_connection: &DataConnection,
-    account: &Account,
+    (data_connection, account): (&DataConnection, &Account),
     (source, parts): (Arc<dyn Source>, Vec<Part>),
     seen: String,
+    comparison: Comparison,
 ) -> Result<Reading, Unpublished> {
     let gateway = task.gateway.clone();
     let plan = mapping::source_plan(&data_connection.mapping, &account.region);
@@ -79,32 +110,35 @@ async fn source_run(
     let folder = gateway.identities().runs(account.id);
     let out = folder.join(&run);
     let (said, heard) = watch::channel(Value::Null);
-    let mut tell = telling(said, task, bytes(&parts));
+    let (total_bytes, sizes) = (bytes(&parts), parts.iter().map(|part| part.size).collect::<Vec<_>>());
+    let so_far = Arc::new(OfFiles::new(said, task.stop.clone(), total_bytes));
     let scratch = gateway.identities().scratch()?;
-    let mut fetching = Fetching::begin(source, parts, gateway.settings.source_limit, &scratch, task.stop.clone());
-    let reading = background::run(move || {
+    let came = so_far.clone();
+    let fetched: OnBytes = Arc::new(move |bytes| came.fetched(bytes));
+    let limit = gateway.settings.source_limit;
+    let mut fetching = Fetching::begin(source, parts, limit, &scratch, (task.stop.clone(), fetched));
+    let filling = background::run(move || {
         std::fs::create_dir_all(&folder)?;
-        source_parts(&mut fetching, &plan, &scratch, &gateway.identities().index_secret(), &out, &mut tell)
+        let first = fetching.next().ok_or(SourceFault::Empty)??;
+        let found = columns(&first, &plan);
+        let files = std::iter::once(Ok(first)).chain(fetching).zip(sizes);
+        let mut parts = files.map(|(file, stored)| -> Result<Arc<dyn RandomAccess>, SourceFault> {
+            let file = file?;
+            so_far.next(stored, file.size()?);
+            Ok(file)
+        });
+        let secret = gateway.identities().index_secret();
+        let mut tell = |progress| so_far.read(progress);
+        comparison.read(found, || source_parts(&mut parts, &plan, &scratch, &secret, &out, &mut tell))
     });
-    match progress::follow(task, heard, reading).await.map_err(Fault::new)? {
-        Ok(sourced) => Ok(Reading::Run { run, sourced, seen: Some(seen) }),
+    match progress::follow(task, heard, filling).await.map_err(Fault::new)? {
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
-        Err(SourceFault::Io(error)) if error.get_ref().is_some_and(|inner| inner.is::<SourceError>()) => {
-            Err(unread(task, &error.into()))
-        }
-        Err(fault) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
-            None => Fault::new(fault).into(),
+        read => reading((run, total_bytes, Some(seen)), read, |fault| match fault {
+            SourceFault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<SourceError>()) => {
+                unread(task, &error.into())
+            }
+            fault => Fault::new(fault).into(),
         }),
-    }
-}
-
-/// Says how far reading is. Bytes are those that are stored, of which compression makes more.
-fn telling(said: watch::Sender<Value>, task: &Task, total_bytes: u64) -> impl FnMut(Progress) -> Control + use<> {
-    let stop = task.stop.clone();
-    move |Progress { rows, bytes }| {
-        said.send_replace(json!({ "rows": rows, "bytes": bytes.min(total_bytes), "total_bytes": total_bytes }));
-        if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
     }
 }
 

@@ -2,19 +2,22 @@
 //! it, and both become what everybody reads in one transaction. Safe to run again after a crash at any point.
 
 use super::{
-    Ended, Fault, Task, deliver,
+    Ended, Fault, Task,
+    comparing::Drifted,
+    deliver,
     generation::{self, Replacement},
     leftovers,
     reading::{self, Reading},
 };
 use crate::sources::opening;
 use entente_domain::{
-    AccountId, Code, DataConnectionId, JobId, Refusal, Timestamp, UploadId, data_connection::DataConnection,
-    event::Subject, slot::Slot,
+    AccountId, Code, DataConnectionId, GenerationId, JobId, Refusal, Timestamp, UploadId,
+    data_connection::DataConnection, drift::told, event::Subject, slot::Slot,
 };
 use entente_identity::{generation::RunSource, source::Sourced};
 use entente_store::{
-    AudienceSizes, Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead, SourceId,
+    AudienceSizes, DriftFound, Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead,
+    SourceId,
 };
 use serde_json::json;
 
@@ -37,6 +40,13 @@ pub fn job(account: AccountId, data_connection: DataConnectionId, upload: Option
     }
 }
 
+/// The same of what an earlier refresh found that drifted: it is taken, unless it has changed since.
+pub fn accepting(job: NewJob, refresh: JobId) -> NewJob {
+    let mut payload = job.payload;
+    payload["accepts"] = json!(refresh);
+    NewJob { payload, ..job }
+}
+
 /// The job that refreshes a data connection next by its schedule, where it was refreshed at `last`. Its id is like those of
 /// jobs that are made when it is run, so that the history has them in order.
 pub fn scheduled(data_connection: &DataConnection, last: Option<Timestamp>, now: Timestamp) -> Option<NewJob> {
@@ -55,6 +65,14 @@ pub fn lane(account: AccountId) -> String {
 /// The upload that a job reads; a refresh without one reads the data connection's own source.
 pub fn upload_of(job: &Job) -> Option<UploadId> {
     serde_json::from_value(job.payload.get("upload")?.clone()).ok()
+}
+
+/// What came of a refresh that could be read.
+enum Came {
+    /// It is published; the generation before, where there is a new one.
+    Published(Option<GenerationId>),
+    /// It is not as it was, and nothing is published.
+    Drifted(Box<Drifted>),
 }
 
 /// Why a refresh did not publish anything.
@@ -92,10 +110,11 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     }
     if let Some(refresh) = store.refresh(task.job.id).await? {
         match refresh.status {
-            RefreshStatus::Succeeded => return published(&task, upload, None).await,
+            RefreshStatus::Succeeded => return published(&task, id, upload, None).await,
             RefreshStatus::Failed => {
                 return over(&task, upload, Ended::Failed(refresh.failure.unwrap_or_default())).await;
             }
+            RefreshStatus::Drifted => return Ok(Ended::Failed(refresh.failure.unwrap_or_default())),
             RefreshStatus::Running => {}
         }
     }
@@ -106,7 +125,8 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     let source = SourceId::DataConnection(id);
     store.begin_refresh(task.job.account, source, task.job.id, task.change(KIND, subject(id)).now).await?;
     match publish(&task, &data_connection, upload).await {
-        Ok(before) => published(&task, upload, before).await,
+        Ok(Came::Published(before)) => published(&task, id, upload, before).await,
+        Ok(Came::Drifted(drifted)) => drift(&task, id, upload, *drifted).await,
         Err(Unpublished::Gone) => over(&task, upload, Ended::Done).await,
         Err(Unpublished::Stopped) => Ok(Ended::HandedBack),
         Err(Unpublished::Refused(refusal, read)) => fail(&task, id, upload, refusal.message, read).await,
@@ -130,18 +150,18 @@ async fn overtaken(task: &Task, id: DataConnectionId) -> Result<bool, Fault> {
     Ok(latest.is_some_and(|r| r.job > task.job.id && r.status == RefreshStatus::Succeeded))
 }
 
-/// Reads the upload or the source and publishes what it holds; answers the generation before.
-async fn publish(
-    task: &Task,
-    data_connection: &DataConnection,
-    upload: Option<UploadId>,
-) -> Result<Option<entente_domain::GenerationId>, Unpublished> {
+/// Reads the upload or the source and publishes what it holds, unless it is not as it was.
+async fn publish(task: &Task, data_connection: &DataConnection, upload: Option<UploadId>) -> Result<Came, Unpublished> {
     let (gateway, id) = (&task.gateway, data_connection.id);
-    let Reading::Run { run, sourced, seen } = reading::read(task, data_connection, upload).await? else {
-        confirm(task, id).await?;
-        return Ok(None);
+    let (run, sourced, shape, bytes, seen) = match reading::read(task, data_connection, upload).await? {
+        Reading::Run { run, sourced, shape, bytes, seen } => (run, sourced, shape, bytes, seen),
+        Reading::Drifted(drifted) => return Ok(Came::Drifted(drifted)),
+        Reading::Unchanged => {
+            confirm(task, id).await?;
+            return Ok(Came::Published(None));
+        }
     };
-    let read = reading::rows_read(&sourced);
+    let read = RowsRead { bytes: Some(bytes), ..reading::rows_read(&sourced) };
     reading::acceptable(&sourced).map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
     let names = sourced.audiences.iter().map(|a| a.name.clone()).collect();
     let change = task.change("allotSlots", subject(id));
@@ -168,10 +188,11 @@ async fn publish(
             audiences: audiences(&sourced, &slots, &built.audience_sizes),
             read: read.clone(),
             seen: seen.clone(),
+            shape: shape.clone(),
         };
         let change = task.change(KIND, subject(id));
         let Err(refusal) = gateway.store().publish_generation(change, publication, vec![]).await? else {
-            return Ok(built.built_from);
+            return Ok(Came::Published(built.built_from));
         };
         generation::discard(gateway, task.job.account, &built).await?;
         match refusal.code {
@@ -202,14 +223,21 @@ fn audiences(sourced: &Sourced, slots: &[Slot], sizes: &AudienceSizes) -> Vec<Re
     sourced.audiences.iter().zip(slots).map(audience).collect()
 }
 
-/// What there is to do once a refresh is published. The generation before stays for those who have just looked it up.
+/// What there is to do once a refresh is published. The generation before stays for those who have just looked it up; what
+/// was kept of earlier refreshes that drifted is of no use any longer.
 async fn published(
     task: &Task,
+    id: DataConnectionId,
     upload: Option<UploadId>,
-    before: Option<entente_domain::GenerationId>,
+    before: Option<GenerationId>,
 ) -> Result<Ended, Fault> {
+    let store = task.gateway.store();
     deliver::after_refresh(&task.gateway, task.job.account).await?;
     leftovers::remove(&task.gateway, task.job.account, before).await?;
+    for kept in store.kept_uploads(id).await? {
+        opening::remove(&task.gateway, kept).await?;
+    }
+    store.forget_kept_uploads(id).await?;
     over(task, upload, Ended::Done).await
 }
 
@@ -230,7 +258,25 @@ async fn fail(
     over(task, upload, Ended::Failed(failure)).await
 }
 
-/// An upload is used once.
+/// Notes what is not as it was; what was there stays, and so does an upload, until that is accepted.
+async fn drift(
+    task: &Task,
+    id: DataConnectionId,
+    upload: Option<UploadId>,
+    Drifted { drifts, shape, read }: Drifted,
+) -> Result<Ended, Fault> {
+    let failure = told(&drifts);
+    let end = RefreshEnd { job: task.job.id, read, run: None, keys: vec![], failure: Some(failure.clone()) };
+    let found = DriftFound { drifts, shape, upload };
+    if let Err(refusal) = task.gateway.store().drift_refresh(task.change(KIND, subject(id)), id, end, found).await? {
+        tracing::info!(message = "a refresh that drifted has no data connection any longer", %refusal);
+        return over(task, upload, Ended::Failed(failure)).await;
+    }
+    leftovers::remove(&task.gateway, task.job.account, None).await?;
+    Ok(Ended::Failed(failure))
+}
+
+/// An upload is used once, unless what it holds waits to be accepted.
 async fn over(task: &Task, upload: Option<UploadId>, ended: Ended) -> Result<Ended, Fault> {
     if let Some(upload) = upload {
         opening::remove(&task.gateway, upload).await?;

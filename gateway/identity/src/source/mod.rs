@@ -2,6 +2,7 @@
 
 mod audience_names;
 mod batch;
+mod columns;
 mod entry;
 mod fault;
 mod first_bytes;
@@ -21,6 +22,7 @@ mod taking;
 mod tests;
 
 pub use audience_names::{MAX_AUDIENCE_NAME, MAX_AUDIENCES};
+pub use columns::columns;
 pub use fault::{FileKind, LISTED_FAULTS, ListedFault, QuotingFault, RowFault, RowFaults, SourceFault};
 pub use parquet::ParquetFault;
 pub use parts::Parts;

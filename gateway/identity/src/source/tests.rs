@@ -326,3 +326,33 @@ fn a_fault_of_several_files_says_in_which() {
         assert_eq!((fault.name(), fault.to_string().as_str()), (name, said));
     }
 }
+
+fn columns_of(file: &[u8]) -> Result<Vec<(String, String)>, SourceFault> {
+    let file = Arc::new(file.to_vec()) as Arc<dyn RandomAccess>;
+    Ok(columns(&file, &plan())?.into_iter().map(|column| (column.name, column.data_type)).collect())
+}
+
+#[test]
+fn columns_are_told_whether_or_not_they_are_those_that_are_wanted() {
+    let text = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "text".to_owned())).collect::<Vec<_>>();
+    for (file, names) in [
+        ("email,audience\n", &["email", "audience"][..]),
+        ("\u{feff} email , audience,city\na@b.cd,x,y\n", &["email", "audience", "city"]),
+        ("mail,audience\n", &["mail", "audience"]),
+        // Without a header no value may be taken for a name.
+        ("ada@example.com,Runners,Ada\nbob@example.com,Runners,Bob\n", &["***", "***", "***"]),
+        ("email,audience,+49 170 1234567,Ada\n", &["email", "audience", "***", "***"]),
+    ] {
+        assert_eq!(columns_of(file.as_bytes()).unwrap(), text(names), "{file}");
+    }
+    let long = format!("email,audience,{}\n", "x".repeat(300));
+    assert_eq!(columns_of(long.as_bytes()).unwrap()[2].0.len(), 200);
+    for (file, name) in [
+        ("", "FILE_EMPTY"),
+        ("email;audience\n", "WRONG_DELIMITER"),
+        ("a,a\n", "DUPLICATE_HEADER"),
+        ("PK\x03\x04", "NOT_CSV"),
+    ] {
+        assert_eq!(columns_of(file.as_bytes()).unwrap_err().name(), name);
+    }
+}

@@ -9,7 +9,8 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field};
 use entente_identity::normalise::{Form, Region, Take};
-use entente_identity::source::{ParquetFault, SourceFault, SourcePlan};
+use entente_identity::random_access::RandomAccess;
+use entente_identity::source::{ParquetFault, SourceFault, SourcePlan, columns};
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -183,4 +184,35 @@ fn columns_are_found_by_name() {
     assert!(matches!(&missing, SourceFault::MissingColumn { column } if column == "id"));
     let twice = by(vec![("x", ids()), ("id", ids()), ("y", ids()), ("id ", ids())]).unwrap_err();
     assert!(matches!(twice, SourceFault::DuplicateHeader { first: 2, second: 4 }));
+}
+
+#[test]
+fn columns_are_told_with_their_types() {
+    let file = file(vec![
+        ("id", Arc::new(Int64Array::from(vec![1]))),
+        ("small", Arc::new(Int8Array::from(vec![1]))),
+        ("email", Arc::new(StringArray::from(vec!["a@b.cd"]))),
+        ("raw", Arc::new(BinaryArray::from(vec![&b"x"[..]]))),
+        ("rate", Arc::new(Float32Array::from(vec![0.5]))),
+        ("is_member", Arc::new(BooleanArray::from(vec![true]))),
+        ("day", Arc::new(Date32Array::from(vec![1]))),
+        ("at", Arc::new(TimestampMicrosecondArray::from(vec![1]))),
+        ("nothing", Arc::new(NullArray::new(1))),
+    ]);
+    let file: Arc<dyn RandomAccess> = Arc::new(file);
+    let plan = one(Form::CrmId, Take::Transform);
+    let found: Vec<_> =
+        columns(&file, &plan).unwrap().into_iter().map(|c| format!("{}: {}", c.name, c.data_type)).collect();
+    let expected = [
+        "id: whole numbers",
+        "small: whole numbers",
+        "email: text",
+        "raw: bytes",
+        "rate: floating-point numbers",
+        "is_member: truth values",
+        "day: days",
+        "at: timestamps",
+        "nothing: nothing",
+    ];
+    assert_eq!(found, expected);
 }

@@ -66,9 +66,8 @@ async fn sourcing_again_replaces_and_what_cannot_be_read_replaces_nothing() {
     assert_eq!([luma.files("uploads"), luma.files("runs"), luma.files("generations")], [0, 1, 2]);
     for (file, failure) in [
         ("email;segment\nada@x.example;Runners\n", "The delimiter is ';', not ','."),
-        ("email,segment\n", "The file has a header but no rows."),
         (
-            "email,segment\nnobody,Runners\n",
+            "email,segment\nnobody,Runners\nno one,Runners\n",
             "No row was accepted, most often because of EMAIL_INVALID; check the mapping.",
         ),
     ] {
@@ -97,6 +96,23 @@ async fn a_refresh_that_was_published_is_not_done_twice() {
     }
     let seen = last_refresh(&luma, &text(&payload["dataConnection"]["id"])).await;
     assert_eq!((&seen["version"], &seen["refreshes"]["totalCount"]), (&json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_refresh_that_drifted_is_not_done_twice_and_keeps_its_upload() {
+    let luma = Company::luma().await;
+    let id = text(&luma.create(&luma.upload(FIRST).await).await["dataConnection"]["id"]);
+    luma.work().await;
+    luma.refresh(&id, &luma.upload("email,segment\nada@x.example,Runners\n").await).await;
+    let task = luma.next_job(CancellationToken::new()).await.unwrap();
+    for _ in 0..2 {
+        let ended = crate::work::refresh::run(task.clone()).await.unwrap();
+        assert!(matches!(&ended, Ended::Failed(why) if why == "Of 4 rows 1 are left."), "{ended:?}");
+        assert_eq!((luma.audiences().await.len(), distinct(&luma).await), (2, 2));
+        assert_eq!([luma.files("uploads"), luma.files("runs"), luma.files("generations")], [1, 1, 1]);
+    }
+    let seen = last_refresh(&luma, &id).await;
+    assert_eq!((&seen["version"], &seen["refreshes"]["totalCount"]), (&json!(4), &json!(2)));
 }
 
 #[tokio::test]

@@ -2,8 +2,10 @@
 
 use crate::NewJob;
 use entente_domain::{
-    AccountId, CrosswalkId, DataConnectionId, EventDataSetId, JobId, Timestamp, account::Account,
+    AccountId, CrosswalkId, DataConnectionId, EventDataSetId, JobId, Timestamp, UploadId,
+    account::Account,
     data_connection::DataConnection,
+    drift::{Drift, Drifted, Shape},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +17,15 @@ pub struct LoadedDataConnection {
     pub data_connection: DataConnection,
     /// Whose it is.
     pub account: Account,
+}
+
+/// What the rule for accepting a drift asks for.
+#[derive(Clone, Debug)]
+pub struct LoadedDrift {
+    /// The data connection.
+    pub data_connection: DataConnection,
+    /// The refresh that drifted.
+    pub drifted: Drifted,
 }
 
 /// The kind of the job that refreshes a data connection by its schedule: one at most waits for each.
@@ -75,11 +86,17 @@ pub enum RefreshStatus {
     Succeeded,
     /// What was there stays.
     Failed,
+    /// Something is not as it was; what was there stays until that is accepted.
+    Drifted,
 }
 
 /// What came out of reading a file's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowsRead {
+    /// Bytes of what was read, as it is stored, where that was counted.
+    pub bytes: Option<u64>,
+    /// Distinct identities of all match keys that were taken, where that was counted.
+    pub identities: Option<u64>,
     /// Rows in the file.
     pub rows: u64,
     /// Rows that were taken.
@@ -101,6 +118,10 @@ pub struct Refresh {
     pub source: String,
     /// Where it is.
     pub status: RefreshStatus,
+    /// Bytes of what was read, as it is stored, where that was counted.
+    pub bytes: Option<u64>,
+    /// Distinct identities of all match keys that were taken, where that was counted.
+    pub identities: Option<u64>,
     /// Rows in the file.
     pub rows: u64,
     /// Rows that were taken.
@@ -111,12 +132,29 @@ pub struct Refresh {
     pub run: Option<String>,
     /// Names of the match keys that the file gave.
     pub keys: Vec<String>,
-    /// Why it failed: a sentence without values.
+    /// Why it failed or drifted: sentences without values.
     pub failure: Option<String>,
+    /// What is not as it was.
+    pub drifts: Vec<Drift>,
+    /// The upload that is kept until that is accepted.
+    pub upload: Option<UploadId>,
+    /// The job that takes it as it is.
+    pub accepted_by: Option<JobId>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+}
+
+/// What a refresh found that drifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftFound {
+    /// What is not as it was.
+    pub drifts: Vec<Drift>,
+    /// What there is.
+    pub shape: Shape,
+    /// The upload that it read, to be kept until that is accepted.
+    pub upload: Option<UploadId>,
 }
 
 /// How a refresh failed, or a crosswalk or an event data set was loaded.
@@ -137,7 +175,8 @@ pub struct RefreshEnd {
 impl Refresh {
     /// How another job ends that found the same.
     pub fn again_by(self, job: JobId) -> RefreshEnd {
-        let read = RowsRead { rows: self.rows, accepted: self.accepted, faults: self.faults, listed: vec![] };
+        let Self { bytes, identities, rows, accepted, faults, .. } = self;
+        let read = RowsRead { bytes, identities, rows, accepted, faults, listed: vec![] };
         RefreshEnd { job, read, run: self.run, keys: self.keys, failure: None }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::RowsRead;
 use entente_domain::{
-    AccountId, CrosswalkId, DataConnectionId, GenerationId, JobId, Timestamp, crosswalk::LinkCounts,
+    AccountId, CrosswalkId, DataConnectionId, GenerationId, JobId, Timestamp, crosswalk::LinkCounts, drift::Shape,
     opt_out::LoadedOptOuts, slot::Slot,
 };
 use std::collections::BTreeMap;
@@ -72,6 +72,8 @@ pub struct Publication {
     pub read: RowsRead,
     /// Stands for what a source held; nothing for an upload.
     pub seen: Option<String>,
+    /// Its columns and rows, with which the next refresh is compared.
+    pub shape: Shape,
 }
 
 /// The links of a crosswalk that are to become what everybody's audiences are compared through.

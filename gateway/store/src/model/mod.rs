@@ -35,8 +35,8 @@ pub use connection::{ConnectionFilter, LoadedConnection, LoadedPair};
 pub use consent::{Consent, NewConsent};
 pub use credit::{CreditActivity, CreditActivityFilter};
 pub use data_connection::{
-    LoadedDataConnection, NewRowFault, NewSourceSettings, Refresh, RefreshEnd, RefreshPlan, RefreshStatus, RowFault,
-    RowsRead, SCHEDULED_REFRESH, SourceId, SourceSettings,
+    DriftFound, LoadedDataConnection, LoadedDrift, NewRowFault, NewSourceSettings, Refresh, RefreshEnd, RefreshPlan,
+    RefreshStatus, RowFault, RowsRead, SCHEDULED_REFRESH, SourceId, SourceSettings,
 };
 pub use delivery::{
     Acknowledgement, Delivery, DeliveryEnd, DeliveryStatus, LateRejections, LoadedActivation, LoadedDelivery,

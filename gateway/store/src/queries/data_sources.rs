@@ -114,7 +114,8 @@ pub async fn set_seen(conn: &mut Conn, id: DataConnectionId, seen: String) -> Re
 pub async fn confirm(conn: &mut Conn, change: &Change, id: DataConnectionId, job: JobId) -> Changed<DataConnection> {
     let loaded = data_connections::for_change(conn, change, id).await?.data_connection;
     let last = refreshes::last_good(conn, id.to_string()).await?.ok_or(StoreError::Unreadable("refresh"))?;
-    diesel::update(runs::table.find(id.to_string())).set(runs::refreshed_at.eq(change.now)).execute(conn).await?;
+    let refreshed = (runs::refreshed_at.eq(change.now), runs::expiry_told.eq(false));
+    diesel::update(runs::table.find(id.to_string())).set(refreshed).execute(conn).await?;
     let there = audiences::table
         .filter(audiences::data_connection_id.eq(id.to_string()))
         .filter(audiences::refreshed_at.is_not_null());

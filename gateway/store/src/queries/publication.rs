@@ -1,6 +1,8 @@
 //! Publication: a refresh becomes what everybody reads, all of it in one transaction.
 
-use super::{super::Conn, Changed, Done, audiences, cascade, data_connections, data_sources, generations, refreshes};
+use super::{
+    super::Conn, Changed, Done, audiences, cascade, data_connections, data_sources, drifts, generations, refreshes,
+};
 use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, error::Stop};
 use entente_domain::{
     AudienceId, Code, Refusal, WorkId,
@@ -29,6 +31,7 @@ pub async fn publish(
         refreshed_at: change.now,
     };
     generations::set_run(conn, loaded.account, &run).await?;
+    drifts::set_published_shape(conn, loaded.id, &publication.shape).await?;
     replace_audiences(conn, change, &loaded, &publication.audiences).await?;
     let next = DataConnection {
         status: DataConnectionStatus::Active,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Change, NewJob, Outcome, Page, PageRequest, Refresh, RefreshEnd, RefreshStatus, RowFault, RowsRead, SourceId,
-    StoreError, columns,
+    StoreError, columns, error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -38,6 +38,11 @@ struct RefreshRow {
     failure: Option<String>,
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
+    bytes: Option<i64>,
+    identities: Option<i64>,
+    drifts: String,
+    upload_id: Option<String>,
+    accepted_by: Option<String>,
 }
 
 impl TryFrom<RefreshRow> for Refresh {
@@ -49,12 +54,17 @@ impl TryFrom<RefreshRow> for Refresh {
             account: columns::id(&row.account_id)?,
             source: row.source_id,
             status: columns::from_name(&row.status, "status")?,
+            bytes: row.bytes.map(columns::count).transpose()?,
+            identities: row.identities.map(columns::count).transpose()?,
             rows: columns::count(row.row_count)?,
             accepted: columns::count(row.accepted)?,
             faults: columns::from_json(&row.faults, "faults")?,
             run: row.run_id,
             keys: columns::from_json(&row.keys, "keys")?,
             failure: row.failure,
+            drifts: columns::from_json(&row.drifts, "drifts")?,
+            upload: columns::optional_id(row.upload_id.as_deref())?,
+            accepted_by: columns::optional_id(row.accepted_by.as_deref())?,
             started_at: row.started_at,
             finished_at: row.finished_at,
         })
@@ -101,6 +111,11 @@ pub async fn begin(conn: &mut Conn, account: AccountId, source: SourceId, job: J
         failure: None,
         started_at: now,
         finished_at: None,
+        bytes: None,
+        identities: None,
+        drifts: "[]".into(),
+        upload_id: None,
+        accepted_by: None,
     };
     diesel::insert_into(refreshes::table).values(row).execute(conn).await?;
     Ok(())
@@ -139,6 +154,8 @@ pub async fn end(conn: &mut Conn, source: String, end: &RefreshEnd, now: Timesta
             refreshes::status.eq(columns::name(&status)?),
             refreshes::row_count.eq(columns::stored(end.read.rows)),
             refreshes::accepted.eq(columns::stored(end.read.accepted)),
+            refreshes::bytes.eq(end.read.bytes.map(columns::stored)),
+            refreshes::identities.eq(end.read.identities.map(columns::stored)),
             refreshes::faults.eq(columns::json(&end.read.faults)?),
             refreshes::run_id.eq(end.run.clone()),
             refreshes::keys.eq(columns::json(&end.keys)?),
@@ -172,24 +189,35 @@ pub async fn fail(
     ended: RefreshEnd,
     jobs: Vec<NewJob>,
 ) -> Changed<DataConnection> {
+    let next = stopped(conn, change, id, (DataConnectionStatus::Failed, &ended)).await?;
+    let never_there = audiences::table
+        .filter(audiences::data_connection_id.eq(id.to_string()))
+        .filter(audiences::refreshed_at.is_null());
+    let failed = (audiences::failed.eq(true), audiences::version.eq(audiences::version + 1));
+    diesel::update(never_there).set(failed).execute(conn).await?;
+    let event =
+        NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshFailed, Subject::DataConnection(id));
+    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![] }))
+}
+
+/// A refresh ended without anything that is published: its data connection and the history say why.
+pub async fn stopped(
+    conn: &mut Conn,
+    change: &Change,
+    id: DataConnectionId,
+    (status, ended): (DataConnectionStatus, &RefreshEnd),
+) -> Result<DataConnection, Stop> {
     let loaded = data_connections::for_change(conn, change, id).await?.data_connection;
     let next = DataConnection {
-        status: DataConnectionStatus::Failed,
+        status,
         failure: ended.failure.clone(),
         version: loaded.version + 1,
         updated_at: change.now,
         ..loaded.clone()
     };
     data_connections::write(conn, loaded.version, &next).await?;
-    let never_there = audiences::table
-        .filter(audiences::data_connection_id.eq(id.to_string()))
-        .filter(audiences::refreshed_at.is_null());
-    let failed = (audiences::failed.eq(true), audiences::version.eq(audiences::version + 1));
-    diesel::update(never_there).set(failed).execute(conn).await?;
-    end(conn, id.to_string(), &ended, change.now).await?;
-    let event =
-        NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshFailed, Subject::DataConnection(id));
-    Ok(Done::now(Outcome { value: next, events: vec![event], jobs, credits: vec![] }))
+    end(conn, id.to_string(), ended, change.now).await?;
+    Ok(next)
 }
 
 /// The history of a source goes with it.

@@ -2,14 +2,14 @@
 
 use super::{Answer, Store, change, read, write};
 use crate::{
-    Change, Created, Generation, LoadedDataConnection, NewJob, NewSourceSettings, Outcome, Page, PageRequest,
-    Publication, RebuiltGeneration, Refresh, RefreshEnd, RefreshPlan, RowFault, Rule, Run, SourceId, SourceSettings,
-    StoreError, Upload,
+    Change, Created, DriftFound, Generation, LoadedDataConnection, LoadedDrift, NewJob, NewSourceSettings, Outcome,
+    Page, PageRequest, Publication, RebuiltGeneration, Refresh, RefreshEnd, RefreshPlan, RowFault, Rule, Run, SourceId,
+    SourceSettings, StoreError, Upload, Wakeup,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
     AccountId, DataConnectionId, GenerationId, JobId, Timestamp, UploadId, account::Account,
-    data_connection::DataConnection, slot::Slot,
+    data_connection::DataConnection, drift::Shape, slot::Slot,
 };
 use std::collections::HashMap;
 
@@ -219,6 +219,78 @@ impl Store {
         jobs: Vec<NewJob>,
     ) -> Answer<DataConnection> {
         change!(self, change, |conn, by| queries::refreshes::fail(conn, by, id, end, jobs))
+    }
+
+    /// The columns and rows of what is published of a data connection; `None` where there is nothing to compare with.
+    #[boxed]
+    pub async fn published_shape(&self, id: DataConnectionId) -> Result<Option<Shape>, StoreError> {
+        read!(self, |conn| queries::drifts::published_shape(conn, id))
+    }
+
+    /// The columns and rows that a refresh found that drifted.
+    #[boxed]
+    pub async fn drifted_shape(&self, refresh: JobId) -> Result<Option<Shape>, StoreError> {
+        read!(self, |conn| queries::drifts::shape(conn, refresh))
+    }
+
+    /// A refresh of a data connection found that something is not as it was: what was there stays. The account gets its
+    /// event.
+    #[boxed]
+    pub async fn drift_refresh(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        end: RefreshEnd,
+        found: DriftFound,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::drifts::note(conn, by, id, end, found))
+    }
+
+    /// Accepts what a refresh of a data connection found, by a job that takes it as it is. Refused with `NotFound` where the
+    /// data connection is not of the account that changes it, or the refresh did not drift.
+    #[boxed]
+    pub async fn accept_drift(
+        &self,
+        change: Change,
+        id: DataConnectionId,
+        (refresh, job): (JobId, JobId),
+        rule: Rule<LoadedDrift, DataConnection>,
+    ) -> Answer<DataConnection> {
+        change!(self, change, |conn, by| queries::drifts::accept(conn, by, id, (refresh, job), rule))
+    }
+
+    /// The uploads that are kept for refreshes of a data connection that drifted: their files go, then
+    /// [`Store::forget_kept_uploads`].
+    #[boxed]
+    pub async fn kept_uploads(&self, id: DataConnectionId) -> Result<Vec<UploadId>, StoreError> {
+        read!(self, |conn| queries::drifts::kept_uploads(conn, id))
+    }
+
+    /// The files of these uploads are gone.
+    #[boxed]
+    pub async fn forget_kept_uploads(&self, id: DataConnectionId) -> Result<(), StoreError> {
+        write!(self, |conn| queries::drifts::forget_uploads(conn, id))
+    }
+
+    /// Data connections that were last refreshed then or before, and of which nobody was told since; at most 100.
+    #[boxed]
+    pub async fn expiring(&self, refreshed_by: Timestamp) -> Result<Vec<DataConnectionId>, StoreError> {
+        read!(self, |conn| queries::expiry::to_be_told(conn, refreshed_by))
+    }
+
+    /// Tells the account of such a data connection that its audiences expire, unless another gateway does, or it was
+    /// refreshed since.
+    #[boxed]
+    pub async fn tell_of_expiry(
+        &self,
+        id: DataConnectionId,
+        refreshed_by: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(account) = write!(self, |conn| queries::expiry::tell(conn, id, refreshed_by, now))? {
+            self.wake(Wakeup::Events(account));
+        }
+        Ok(())
     }
 
     /// The slots of audiences' first names, in their order; new names are given one for ever. Refused with

@@ -15,6 +15,7 @@ mod crosswalks;
 mod database;
 mod deletions;
 mod deliveries;
+mod drifts;
 mod email_invites;
 mod event_webhooks;
 mod events;

@@ -128,6 +128,8 @@ async fn a_failed_refresh_leaves_what_was_there(db: Database) {
         (1..=1_200).map(|row| NewRowFault { row, column: Some("email".into()), reason: "NOT_AN_EMAIL".into() });
     let read = RowsRead {
         rows: 1_200,
+        bytes: Some(9_600),
+        identities: Some(0),
         accepted: 0,
         faults: [("NOT_AN_EMAIL".to_owned(), 1_200)].into(),
         listed: listed.collect(),

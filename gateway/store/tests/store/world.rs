@@ -11,6 +11,7 @@ use entente_domain::{
     audience::{ConnectionAccess, MetadataVisibility},
     connection::{self, Command},
     data_connection::{self, AudienceSource, FieldMapping, Mapping, NewDataConnection, Transformation},
+    drift::{Column, Shape},
     event::{AccountEventKind, NewEvent, Subject},
     match_key::AccountMatchKey,
     project::{self, NewCampaign, NewProject},
@@ -317,6 +318,12 @@ pub async fn data_connection_of_a_source(db: &Database, account: AccountId) -> D
     id
 }
 
+/// Columns of text, and so many rows.
+pub fn shape(columns: &[&str], rows: u64) -> Shape {
+    let column = |name: &&str| Column { name: (*name).to_owned(), data_type: "text".to_owned() };
+    Shape { columns: columns.iter().map(column).collect(), rows: Some(rows) }
+}
+
 /// A refresh of a data connection with these audiences, built from the account's current generation.
 pub async fn publication(
     db: &Database,
@@ -342,6 +349,7 @@ pub async fn publication(
             .collect(),
         read: RowsRead { rows: 100, accepted: 100, ..RowsRead::default() },
         seen: None,
+        shape: shape(&["email", "audience"], 100),
     }
 }
 

@@ -18,6 +18,7 @@ mod values;
 
 use std::sync::Arc;
 
+use entente_domain::drift::Column as NamedColumn;
 pub use fault::ParquetFault;
 use footer::{Footer, Group};
 use pages::{Current, Held, Pages};
@@ -41,6 +42,14 @@ pub(super) fn is_parquet(file: &dyn RandomAccess) -> Result<bool, SourceFault> {
     }
     file.read_part(0, &mut first)?;
     Ok(first == *footer::MAGIC || first == *footer::MAGIC_ENCRYPTED)
+}
+
+/// The columns of a Parquet file, from its footer.
+pub(super) fn columns(file: &Arc<dyn RandomAccess>) -> Result<Vec<NamedColumn>, SourceFault> {
+    let footer = Footer::read(file)?;
+    check_names(footer.columns().iter().map(|column| column.name.as_str()))?;
+    let named = |column: &Column| NamedColumn { name: column.name.clone(), data_type: column.data_type().to_owned() };
+    Ok(footer.columns().iter().map(named).collect())
 }
 
 /// Reads the mapped columns of a Parquet file as rows.

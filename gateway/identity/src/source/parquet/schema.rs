@@ -5,6 +5,7 @@ use parquet::basic::Type as Physical;
 use super::fault::ParquetFault;
 use super::thrift::{Compact, Kind, Malformed};
 use crate::source::MAX_COLUMNS;
+use crate::source::columns::TEXT;
 use crate::source::fault::SourceFault;
 
 /// The longest value of a fixed length.
@@ -19,6 +20,25 @@ pub(super) struct Column {
     pub(super) leaf: usize,
     /// `None` where it is a list, a structure or a map.
     pub(super) single: Option<Single>,
+}
+
+impl Column {
+    /// What its values are, in words. Numbers of any width are alike.
+    pub(super) fn data_type(&self) -> &'static str {
+        match self.single.map(|single| single.holds) {
+            None => "nested",
+            Some(Holds::Text) => TEXT,
+            Some(Holds::Binary) => "bytes",
+            Some(Holds::Uuid) => "UUID",
+            Some(Holds::Signed | Holds::Unsigned) => "whole numbers",
+            Some(Holds::Nothing) => "nothing",
+            Some(Holds::Boolean) => "truth values",
+            Some(Holds::Float) => "floating-point numbers",
+            Some(Holds::Date) => "days",
+            Some(Holds::Timestamp(_)) => "timestamps",
+            Some(Holds::Other(other)) => other,
+        }
+    }
 }
 
 /// A column of single values.

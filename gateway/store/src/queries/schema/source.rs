@@ -83,7 +83,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{Bool, Nullable, Text};
     use super::super::super::super::Instant;
 
     runs (data_connection_id) {
@@ -93,6 +93,8 @@ diesel::table! {
         slots -> Text,
         keys -> Text,
         refreshed_at -> Instant,
+        shape -> Nullable<Text>,
+        expiry_told -> Bool,
     }
 }
 
@@ -113,6 +115,12 @@ diesel::table! {
         failure -> Nullable<Text>,
         started_at -> Instant,
         finished_at -> Nullable<Instant>,
+        bytes -> Nullable<BigInt>,
+        identities -> Nullable<BigInt>,
+        drifts -> Text,
+        shape -> Nullable<Text>,
+        upload_id -> Nullable<Text>,
+        accepted_by -> Nullable<Text>,
     }
 }
 
