@@ -67,7 +67,7 @@ pub fn started(payload: &Value) -> (String, String) {
 
 /// Files that are none of what is read, by the ends of their names, and what is said of each.
 fn of_wrong_formats(csv: &str) -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let parquet = crate::sourcing::parquet(csv);
+    let parquet = parquet(csv);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(csv.as_bytes()).unwrap();
     let gzip = gzip.finish().unwrap();

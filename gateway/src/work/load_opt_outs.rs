@@ -60,7 +60,7 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     if let Some(refresh) = store.refresh(task.job.id).await? {
         match refresh.status {
             RefreshStatus::Succeeded => return published(&task, upload).await,
-            RefreshStatus::Failed => {
+            RefreshStatus::Failed | RefreshStatus::Drifted => {
                 return over(&task, upload, Ended::Failed(refresh.failure.unwrap_or_default())).await;
             }
             RefreshStatus::Running => {}
