@@ -88,7 +88,7 @@ async fn publish(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result
     let (links, loaded) = read(task, crosswalk, upload).await?;
     let read = reading::kept(loaded.rows, loaded.accepted_rows, &loaded.faults, &loaded.columns);
     if loaded.accepted_rows == 0 {
-        return Err(Unpublished::Refused(reading::nothing_accepted(&loaded.faults, "columns"), read));
+        return Err(Unpublished::refused(reading::nothing_accepted(&loaded.faults, "columns"), read));
     }
     for _ in 0..generation::ATTEMPTS {
         let built = generation::build(gateway, account, Some(Replacement::Links(id, links.clone()))).await?;
@@ -115,7 +115,7 @@ async fn publish(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result
         match refusal.code {
             Code::Conflict => {}
             Code::NotFound => return Err(Unpublished::Gone),
-            _ => return Err(Unpublished::Refused(refusal, read)),
+            _ => return Err(Unpublished::refused(refusal, read)),
         }
     }
     Err(Fault::new("another generation was published each time").into())
@@ -125,7 +125,7 @@ async fn publish(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result
 async fn read(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<(String, LoadedCrosswalk), Unpublished> {
     let gateway = task.gateway.clone();
     let Some(mut opened) = opening::open(&gateway, upload).await? else {
-        return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
+        return Err(Unpublished::refused(csv::gone(), RowsRead::default()));
     };
     let account = gateway.store().account(crosswalk.account).await?.ok_or(Unpublished::Gone)?;
     let plan = crosswalk_plan(crosswalk, &account.region);
@@ -145,7 +145,7 @@ async fn read(task: &Task, crosswalk: &Crosswalk, upload: UploadId) -> Result<(S
         Ok(loaded) => Ok((links, loaded)),
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
         Err(fault) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
+            Some(refusal) => Unpublished::refused(refusal, RowsRead::default()),
             None => Fault::new(fault).into(),
         }),
     }

@@ -104,7 +104,7 @@ async fn publish(task: &Task, upload: UploadId, load: &OptOutLoad) -> Result<(),
     let read = read(task, upload, load).await?;
     let rows = reading::rows_read(&read.sourced);
     if read.sourced.accepted_rows == 0 {
-        return Err(Unpublished::Refused(reading::nothing_accepted(&read.sourced.faults, "mapping"), rows));
+        return Err(Unpublished::refused(reading::nothing_accepted(&read.sourced.faults, "mapping"), rows));
     }
     for _ in 0..generation::ATTEMPTS {
         let present = gateway.store().opt_outs_of_accounts(&[account]).await?.remove(&account);
@@ -128,7 +128,7 @@ async fn publish(task: &Task, upload: UploadId, load: &OptOutLoad) -> Result<(),
         match refusal.code {
             Code::Conflict => {}
             Code::NotFound => return Err(Unpublished::Gone),
-            _ => return Err(Unpublished::Refused(refusal, rows)),
+            _ => return Err(Unpublished::refused(refusal, rows)),
         }
     }
     Err(Fault::new("another list was published each time").into())
@@ -145,7 +145,7 @@ struct ReadFile {
 async fn read(task: &Task, upload: UploadId, load: &OptOutLoad) -> Result<ReadFile, Unpublished> {
     let gateway = task.gateway.clone();
     let Some(opened) = opening::open(&gateway, upload).await? else {
-        return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
+        return Err(Unpublished::refused(csv::gone(), RowsRead::default()));
     };
     let account = gateway.store().account(task.job.account).await?.ok_or(Unpublished::Gone)?;
     let mapping = Mapping {
@@ -172,7 +172,7 @@ async fn read(task: &Task, upload: UploadId, load: &OptOutLoad) -> Result<ReadFi
         Ok((sourced, sha256)) => Ok(ReadFile { run, sourced, sha256 }),
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
         Err(fault) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::Refused(refusal, RowsRead::default()),
+            Some(refusal) => Unpublished::refused(refusal, RowsRead::default()),
             None => Fault::new(fault).into(),
         }),
     }

@@ -21,21 +21,24 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// A new run of an account.
+pub struct NewRun {
+    /// Its name.
+    pub run: String,
+    /// What it holds.
+    pub sourced: Sourced,
+    /// Its columns and rows.
+    pub shape: Shape,
+    /// Bytes of what was read, as it is stored.
+    pub bytes: u64,
+    /// Stands for what a source held; nothing for an upload.
+    pub seen: Option<String>,
+}
+
 /// What reading came to.
 pub enum Reading {
     /// A new run of the account.
-    Run {
-        /// Its name.
-        run: String,
-        /// What it holds.
-        sourced: Sourced,
-        /// Its columns and rows.
-        shape: Shape,
-        /// Bytes of what was read, as it is stored.
-        bytes: u64,
-        /// Stands for what a source held; nothing for an upload.
-        seen: Option<String>,
-    },
+    Run(Box<NewRun>),
     /// What there is, is not as it was.
     Drifted(Box<Drifted>),
     /// A source holds what it held when the last run was made.
@@ -63,13 +66,13 @@ pub fn reading(
     blameless: impl FnOnce(SourceFault) -> Unpublished,
 ) -> Result<Reading, Unpublished> {
     match read {
-        Ok((shape, sourced)) => Ok(Reading::Run { run, sourced, shape, bytes, seen }),
+        Ok((shape, sourced)) => Ok(Reading::Run(Box::new(NewRun { run, sourced, shape, bytes, seen }))),
         Err(Unfit::Drifted(mut drifted)) => {
             drifted.read.bytes = Some(bytes);
             Ok(Reading::Drifted(drifted))
         }
         Err(Unfit::File(fault)) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::Refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
+            Some(refusal) => Unpublished::refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
             None => blameless(fault),
         }),
     }
@@ -83,7 +86,7 @@ async fn read_upload(
 ) -> Result<Reading, Unpublished> {
     let gateway = task.gateway.clone();
     let Some(opened) = opening::open(&gateway, upload).await? else {
-        return Err(Unpublished::Refused(csv::gone(), RowsRead::default()));
+        return Err(Unpublished::refused(csv::gone(), RowsRead::default()));
     };
     let plan = mapping::source_plan(&data_connection.mapping, &account.region);
     // Each attempt has a run of its own, so that none finds half of another.

@@ -83,7 +83,7 @@ async fn reserve(task: &Task, parts: &[Part]) -> Result<(), Unpublished> {
     let gateway = &task.gateway;
     let reserved = credit::of_refresh(&gateway.settings.prices, task.job.account, task.job.id, bytes(parts));
     let answer = gateway.store().reserve_credits(reserved, crate::clock::now()).await?;
-    answer.map_err(|refusal| Unpublished::Refused(refusal, RowsRead::default()))
+    answer.map_err(|refusal| Unpublished::refused(refusal, RowsRead::default()))
 }
 
 /// Whether the last good refresh read the same.
@@ -148,5 +148,5 @@ fn unread(task: &Task, error: &SourceError) -> Unpublished {
         tracing::info!(message = "a source is read again later", job = %task.job.id, kind = error.kind());
         return Fault::new(format!("the source could not be read: {}", error.kind())).into();
     }
-    Unpublished::Refused(connected::refusal(error), RowsRead::default())
+    Unpublished::refused(connected::refusal(error), RowsRead::default())
 }

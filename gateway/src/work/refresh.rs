@@ -7,7 +7,7 @@ use super::{
     deliver,
     generation::{self, Replacement},
     leftovers,
-    reading::{self, Reading},
+    reading::{self, NewRun, Reading},
 };
 use crate::sources::opening;
 use entente_domain::{
@@ -78,13 +78,20 @@ enum Came {
 /// Why a refresh did not publish anything.
 pub(super) enum Unpublished {
     /// What was there stays, and the sentence says why.
-    Refused(Refusal, RowsRead),
+    Refused(Box<Refusal>, RowsRead),
     /// The gateway stops, or the job is no longer held.
     Stopped,
     /// The data connection was deleted.
     Gone,
     /// To be tried again.
     Fault(Fault),
+}
+
+impl Unpublished {
+    /// Refused, after so much was read.
+    pub fn refused(refusal: Refusal, read: RowsRead) -> Self {
+        Self::Refused(Box::new(refusal), read)
+    }
 }
 
 impl<F: Into<Fault>> From<F> for Unpublished {
@@ -153,8 +160,8 @@ async fn overtaken(task: &Task, id: DataConnectionId) -> Result<bool, Fault> {
 /// Reads the upload or the source and publishes what it holds, unless it is not as it was.
 async fn publish(task: &Task, data_connection: &DataConnection, upload: Option<UploadId>) -> Result<Came, Unpublished> {
     let (gateway, id) = (&task.gateway, data_connection.id);
-    let (run, sourced, shape, bytes, seen) = match reading::read(task, data_connection, upload).await? {
-        Reading::Run { run, sourced, shape, bytes, seen } => (run, sourced, shape, bytes, seen),
+    let NewRun { run, sourced, shape, bytes, seen } = match reading::read(task, data_connection, upload).await? {
+        Reading::Run(new) => *new,
         Reading::Drifted(drifted) => return Ok(Came::Drifted(drifted)),
         Reading::Unchanged => {
             confirm(task, id).await?;
@@ -162,11 +169,11 @@ async fn publish(task: &Task, data_connection: &DataConnection, upload: Option<U
         }
     };
     let read = RowsRead { bytes: Some(bytes), ..reading::rows_read(&sourced) };
-    reading::acceptable(&sourced).map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
+    reading::acceptable(&sourced).map_err(|refusal| Unpublished::refused(refusal, read.clone()))?;
     let names = sourced.audiences.iter().map(|a| a.name.clone()).collect();
     let change = task.change("allotSlots", subject(id));
     let slots = gateway.store().slots_for(change, task.job.account, names).await?;
-    let slots = slots.map_err(|refusal| Unpublished::Refused(refusal, read.clone()))?;
+    let slots = slots.map_err(|refusal| Unpublished::refused(refusal, read.clone()))?;
     let source = RunSource {
         run: gateway.identities().runs(task.job.account).join(&run),
         slots: slots.iter().copied().map(Some).collect(),
@@ -198,7 +205,7 @@ async fn publish(task: &Task, data_connection: &DataConnection, upload: Option<U
         match refusal.code {
             Code::Conflict => {}
             Code::NotFound => return Err(Unpublished::Gone),
-            _ => return Err(Unpublished::Refused(refusal, read)),
+            _ => return Err(Unpublished::refused(refusal, read)),
         }
     }
     Err(Fault::new("another generation was published each time").into())
@@ -209,7 +216,7 @@ async fn confirm(task: &Task, id: DataConnectionId) -> Result<(), Unpublished> {
     match task.gateway.store().confirm_refresh(task.change(KIND, subject(id)), id, task.job.id).await? {
         Ok(_) => Ok(()),
         Err(refusal) if refusal.code == Code::NotFound => Err(Unpublished::Gone),
-        Err(refusal) => Err(Unpublished::Refused(refusal, RowsRead::default())),
+        Err(refusal) => Err(Unpublished::refused(refusal, RowsRead::default())),
     }
 }
 
