@@ -115,7 +115,8 @@ async fn nothing_is_orphaned(db: Database) {
             foreign_key,
         ),
         (
-            "INSERT INTO runs SELECT 'none', account_id, run_id, slots, keys, refreshed_at FROM runs",
+            "INSERT INTO runs (data_connection_id, account_id, run_id, slots, keys, refreshed_at)
+                SELECT 'none', account_id, run_id, slots, keys, refreshed_at FROM runs",
             "runs_data_connection_id_fkey",
             "runs_data_connection_id_fkey",
         ),
