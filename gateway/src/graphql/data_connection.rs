@@ -412,7 +412,6 @@ impl DataConnectionMutation {
         let job_id = job.id;
         let reserved = reserved(ctx, account, upload, job_id).await?;
         let rule = move |loaded: &LoadedDataConnection| {
-            own(loaded, account)?;
             data_connection::checked_refresh(&loaded.data_connection, upload.is_some())?;
             let next = data_connection::sourced_again(&loaded.data_connection, at);
             Ok(reserved.into_iter().fold(Outcome::of(next).job(job), Outcome::credits))
@@ -450,7 +449,6 @@ impl DataConnectionMutation {
         let schedule = allow!(input.schedule.map(RefreshScheduleInput::schedule).transpose());
         let mapping = allow!(input.mapping.map(MappingInput::mapping).transpose());
         let rule = move |loaded: &LoadedDataConnection| {
-            own(loaded, account)?;
             refused.map_or(Ok(()), Err)?;
             let present = &loaded.data_connection;
             let next = data_connection::changed(present, input.name.as_deref(), schedule, at)?;
@@ -481,8 +479,7 @@ impl DataConnectionMutation {
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let change = change(ctx, authorised, "deleteDataConnection", Some(Subject::DataConnection(id)))?;
         let (at, account) = (change.now, authorised.account);
-        let rule = move |loaded: &LoadedDataConnection| {
-            own(loaded, account)?;
+        let rule = move |_: &LoadedDataConnection| {
             let event = event(account, AccountEventKind::DataConnectionDeleted, id);
             Ok(Outcome::of(()).events([event]).job(rebuild::job(account, Subject::DataConnection(id), at)))
         };
@@ -509,14 +506,6 @@ pub async fn reserved(
     // One that is not there, or not the account's, is refused.
     let bytes = found.get(&upload).map_or(0, |upload| upload.bytes_received);
     Ok(Some(credit::Command::Reserve(credit::of_refresh(&gateway(ctx).settings.prices, account, job, bytes))))
-}
-
-/// A data connection of others reads like none.
-fn own(loaded: &LoadedDataConnection, account: AccountId) -> Result<(), Refusal> {
-    if loaded.data_connection.account == account {
-        return Ok(());
-    }
-    Err(Refusal::not_found("data connection"))
 }
 
 /// Says of which input a refusal is.

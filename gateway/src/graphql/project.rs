@@ -446,7 +446,6 @@ impl ProjectMutation {
         };
         let (at, by) = (change.now, authorised.account);
         let rule = move |loaded: &LoadedProject| {
-            visible(loaded, by)?;
             let next = project::update(&loaded.project, &loaded.connection, by, changes, at)?;
             Ok(Outcome::of(next).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, id)))
         };
@@ -465,7 +464,6 @@ impl ProjectMutation {
         let change = change(ctx, authorised, "deleteProject", Some(Subject::Project(id)))?;
         let by = authorised.account;
         let rule = move |loaded: &LoadedProject| {
-            visible(loaded, by)?;
             project::only_creator(&loaded.project, by)?;
             Ok(Outcome::of(()).events(both(&loaded.connection, AccountEventKind::ProjectDeleted, id)))
         };
@@ -490,7 +488,6 @@ impl ProjectMutation {
         };
         let (id, at, by) = (CampaignId::new(), change.now, authorised.account);
         let rule = move |loaded: &LoadedProject| {
-            visible(loaded, by)?;
             let campaign = project::campaign(id, project, by, new, at)?;
             Ok(Outcome::of(campaign).events(both(&loaded.connection, AccountEventKind::ProjectUpdated, project)))
         };
@@ -499,11 +496,6 @@ impl ProjectMutation {
         let campaign = load(&loaders(ctx).campaigns, created.id).await?.map(Campaign);
         Ok(AddCampaignPayload { campaign, user_errors: vec![] })
     }
-}
-
-/// A project of others reads like none.
-pub fn visible(loaded: &LoadedProject, account: AccountId) -> Result<(), Refusal> {
-    loaded.connection.side_of(account).map(|_| ()).ok_or_else(|| Refusal::not_found("project").at("projectId"))
 }
 
 /// The name of the connection's advertiser: its owner's, when both are.

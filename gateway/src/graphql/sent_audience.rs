@@ -309,9 +309,6 @@ impl SentAudienceMutation {
         let change = change(ctx, authorised, "revokeSentAudience", Some(Subject::SentAudience(id)))?;
         let (at, by) = (change.now, authorised.account);
         let rule = move |sent: &Row| {
-            if ![sent.sender, sent.receiver].contains(&by) {
-                return Err(Refusal::not_found("sent audience").at("sentAudienceId"));
-            }
             let revoked = activation::revoke(sent, by, at)?;
             let events = sending::events(&revoked, AccountEventKind::AudienceRevoked);
             Ok(Outcome::of(revoked).events(events))
