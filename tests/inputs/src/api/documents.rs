@@ -1,6 +1,6 @@
 //! GraphQL documents.
 
-use crate::gateway::ask;
+use super::gateway::ask;
 use serde_json::{Value, json};
 
 /// A document is answered or refused.

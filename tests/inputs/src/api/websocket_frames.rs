@@ -1,6 +1,6 @@
 //! Frames of a WebSocket that speaks `graphql-transport-ws`.
 
-use crate::gateway::{connect, run, told};
+use super::gateway::{connect, run, told};
 use futures::StreamExt;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};

@@ -1,6 +1,6 @@
 //! Bodies of GraphQL requests over HTTP.
 
-use crate::gateway::ask;
+use super::gateway::ask;
 use axum::http::StatusCode;
 use entente::fuzzing::{from_body, from_parameters};
 use serde_json::Value;

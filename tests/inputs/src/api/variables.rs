@@ -1,13 +1,13 @@
 //! Variables of GraphQL documents.
 
-use crate::documents::answered;
+use super::documents::answered;
 use async_graphql::parser::{
     parse_schema,
     types::{FieldDefinition, TypeDefinition, TypeKind, TypeSystemDefinition},
 };
 use std::sync::LazyLock;
 
-const SCHEMA: &str = include_str!("../../../schema.graphql");
+const SCHEMA: &str = include_str!("../../../../schema.graphql");
 
 /// A document for each field of queries and mutations that has arguments, with a variable for each of them.
 static DOCUMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
