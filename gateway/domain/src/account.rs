@@ -71,6 +71,13 @@ pub struct Account {
     pub updated_at: Timestamp,
 }
 
+impl Account {
+    /// What it can match on, without its ids at providers.
+    pub fn keys(&self) -> Vec<MatchKey> {
+        self.match_keys.iter().map(|of_account| of_account.key.clone()).collect()
+    }
+}
+
 /// What is needed to create an account.
 #[derive(Clone, Debug)]
 pub struct NewAccount {

@@ -21,7 +21,6 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     AccountId, ConnectionId, MatchKey, Refusal,
     access::Act,
-    account::Account,
     agency,
     connection::{
         self, CollaborationPattern as DomainPattern, Command, CommandKind, Connection as Row,
@@ -518,8 +517,7 @@ impl ConnectionMutation {
 
 /// The match keys of the owner and of the recipient.
 pub fn keys_of_both(loaded: &LoadedConnection) -> (Vec<MatchKey>, Vec<MatchKey>) {
-    let keys = |a: &Account| a.match_keys.iter().map(|k| k.key.clone()).collect();
-    (keys(&loaded.owner), keys(&loaded.recipient))
+    (loaded.owner.keys(), loaded.recipient.keys())
 }
 
 /// The account that acts and the connection that it acts on, whose side it may or may not be.

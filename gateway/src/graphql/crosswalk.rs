@@ -19,7 +19,7 @@ use crate::{
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, CrosswalkId, MatchKey as DomainMatchKey, Refusal, UploadId,
+    AccountId, CrosswalkId, Refusal, UploadId,
     access::Act,
     account::Account,
     crosswalk::{
@@ -335,8 +335,7 @@ impl CrosswalkMutation {
         };
         let (id, at, by) = (CrosswalkId::new(), change.now, actor_name(&change));
         let rule = move |owner: &Account, present: &Vec<Row>| {
-            let keys: Vec<DomainMatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
-            let created = crosswalk::create(id, (account, &keys), present, new, &by, at)?;
+            let created = crosswalk::create(id, (account, &owner.keys()), present, new, &by, at)?;
             let event = event(account, AccountEventKind::CrosswalkCreated, id);
             Ok(Outcome::of(created).events([event]).job(load_crosswalk::job(account, id, upload, at)))
         };

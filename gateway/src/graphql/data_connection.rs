@@ -23,7 +23,7 @@ use crate::{
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, DataConnectionId, JobId, MatchKey, Refusal, UploadId,
+    AccountId, DataConnectionId, JobId, Refusal, UploadId,
     access::Act,
     account::Account,
     audience::{ConnectionAccess as Access, MetadataVisibility, VisibilityChange},
@@ -379,7 +379,7 @@ impl DataConnectionMutation {
         let job = refresh::job(account, id, upload, at);
         let reserved = reserved(ctx, account, upload, job.id).await?;
         let rule = move |owner: &Account| {
-            let created = data_connection::create(id, account, &keys(owner), new, &by, at)?;
+            let created = data_connection::create(id, account, &owner.keys(), new, &by, at)?;
             let event = event(account, AccountEventKind::DataConnectionCreated, id);
             let first = created.schedule.begins(at.date_naive()).then_some(job);
             let next = refresh::scheduled(&created, first.as_ref().map(|job| job.run_at), at);
@@ -453,7 +453,7 @@ impl DataConnectionMutation {
             let present = &loaded.data_connection;
             let next = data_connection::changed(present, input.name.as_deref(), schedule, at)?;
             let next = match mapping {
-                Some(mapping) => data_connection::mapped(next, mapping, &keys(&loaded.account))?,
+                Some(mapping) => data_connection::mapped(next, mapping, &loaded.account.keys())?,
                 None => next,
             };
             // One that was never read may be read today.
@@ -487,11 +487,6 @@ impl DataConnectionMutation {
         allow!(deleted.map_err(about_data_connection));
         Ok(DeleteDataConnectionPayload { deleted_data_connection_id: Some(global(id)), user_errors: vec![] })
     }
-}
-
-/// The match keys of an account.
-fn keys(account: &Account) -> Vec<MatchKey> {
-    account.match_keys.iter().map(|k| k.key.clone()).collect()
 }
 
 /// The credits that are reserved for sourcing an upload; for a source they are when its job knows how much there is.

@@ -234,8 +234,7 @@ impl DestinationMutation {
         let (name, at) = (input.name, change.now);
         let rule = move |account: &Account| {
             let of_type = tried?.of_type;
-            let has: Vec<_> = account.match_keys.iter().map(|k| k.key.clone()).collect();
-            let made = activation::destination(id, account.id, &name, &of_type.id, match_keys, &has, at)?;
+            let made = activation::destination(id, account.id, &name, &of_type.id, match_keys, &account.keys(), at)?;
             let created =
                 NewEvent::of_account(account.id, AccountEventKind::DestinationCreated, Subject::Destination(id));
             Ok(Outcome::of(made).events([created]))
@@ -276,8 +275,7 @@ impl DestinationMutation {
         let (wanted, has_settings) = (DestinationChange { name: input.name, match_keys }, settings.is_some());
         let rule = move |loaded: &LoadedDestination| {
             refused.map_or(Ok(()), Err)?;
-            let has: Vec<_> = loaded.account.match_keys.iter().map(|k| k.key.clone()).collect();
-            let next = activation::change_destination(&loaded.destination, wanted, &has, at)?;
+            let next = activation::change_destination(&loaded.destination, wanted, &loaded.account.keys(), at)?;
             let updated = NewEvent::of_account(by, AccountEventKind::DestinationUpdated, Subject::Destination(id));
             let go_on = loaded.refused.iter().filter(|_| has_settings).map(|refused| deliver::job(refused, at));
             Ok(go_on.fold(Outcome::of(next).events([updated]), Outcome::job))

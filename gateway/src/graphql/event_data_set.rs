@@ -394,5 +394,5 @@ pub fn measurable(loaded: &LoadedProject) -> Result<(), Refusal> {
 
 fn own_keys(loaded: &LoadedProject, account: AccountId) -> Vec<MatchKey> {
     let own = if loaded.owner.id == account { &loaded.owner } else { &loaded.recipient };
-    own.match_keys.iter().map(|k| k.key.clone()).collect()
+    own.keys()
 }

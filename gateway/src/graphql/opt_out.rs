@@ -19,7 +19,7 @@ use crate::{
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use entente_domain::{
-    AccountId, MatchKey as DomainMatchKey, UploadId,
+    AccountId, UploadId,
     access::Act,
     account::Account,
     event::Subject,
@@ -193,8 +193,7 @@ impl OptOutMutation {
         };
         let (at, id) = (change.now, entente_domain::JobId::new());
         let rule = move |owner: &Account| {
-            let keys: Vec<DomainMatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
-            let checked = opt_out::checked(new, &keys)?;
+            let checked = opt_out::checked(new, &owner.keys())?;
             Ok(Outcome::of(()).job(load_opt_outs::job(id, account, upload, &checked, at)))
         };
         let store = gateway(ctx).store();

@@ -49,9 +49,8 @@ async fn create(
     let (id, upload) = (CrosswalkId::new(), upload(db, account).await);
     let (join, linked) = (side(join), side(linked));
     let rule = move |owner: &account::Account, present: &Vec<Crosswalk>| {
-        let keys: Vec<MatchKey> = owner.match_keys.iter().map(|k| k.key.clone()).collect();
         let new = NewCrosswalk { name: "Members".into(), join, linked, delimiter: ',', consent_acknowledged: true };
-        crosswalk::create(id, (account, &keys), present, new, "gateway", at(0)).map(Outcome::of)
+        crosswalk::create(id, (account, &owner.keys()), present, new, "gateway", at(0)).map(Outcome::of)
     };
     db.store.create_crosswalk(change(account, "createCrosswalk"), id, account, upload, Box::new(rule)).await
 }
