@@ -81,6 +81,7 @@ pub fn plan(with: &Ingredients<'_>) -> Result<Plan, String> {
             ReportKind::CampaignSummary => 0,
             ReportKind::Attribution { lookback_days, .. } => lookback_days,
         },
+        credit: measure::CreditRules::default(),
     };
     Ok(Plan { runner, exposures, conversions, definition })
 }

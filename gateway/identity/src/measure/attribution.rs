@@ -1,65 +1,80 @@
-//! Last-touch attribution, one identity after another.
+//! Attribution, one identity after another.
 //!
-//! A conversion is credited to the identity's last exposure at or before it, if that is at most the lookback earlier.
-//! Of exposures at the same instant a click wins over an engaged view and that over a view; then the one whose
-//! campaign, placement, creative sort last (values that are not listed sort after those that are).
+//! A conversion is credited to the identity's exposures at or before it, within the lookback of their kind; each model
+//! shares the credit among them in its way.
 
+use super::apportion::apportion;
+use super::credit::Model;
 use super::definition::{Definition, Period};
 use super::event::{Conversion, Exposure, Place};
+use super::path::Paths;
 use super::protection::CreditBounds;
-use super::raw::{Breakdown, Credits, RawEvent};
+use super::raw::{AfterPath, Breakdown, Conversions, Credit, RawEvent};
 use super::sample::Sample;
+use super::touches::{Touch, Touches};
+use std::rc::Rc;
 
 /// Credits conversions of identities that come one after another, each with its events in the order of time.
 pub(crate) struct AttributionTally {
     period: Period,
-    lookback: i64,
     bounds: Option<CreditBounds>,
-    last_touch: Option<Exposure>,
+    models: Vec<Model>,
+    paths: Vec<Paths>,
+    touches: Touches,
+    found: Vec<Touch>,
     events: Vec<EventTally>,
     identity: u64,
 }
 
+/// What happened before a conversion, and what each model makes of it.
+#[derive(Debug)]
+struct Journey {
+    /// For each kind of step, the cell of the path.
+    paths: Vec<usize>,
+    /// What those are that share the credit, in order.
+    places: Vec<Place>,
+    /// For each model, the credit of each place in micros of a conversion.
+    credit: Vec<Vec<u64>>,
+}
+
 /// A conversion with what it is credited to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Outcome {
     day: usize,
     value: i64,
-    credit: Option<Place>,
+    journey: Option<Rc<Journey>>,
 }
 
 struct EventTally {
     raw: RawEvent,
     sample: Sample<Outcome>,
-    /// For each cell, the number of the last identity that was counted in it.
-    counted: [Vec<u64>; 4],
-    counted_in_total: u64,
+    people: People,
     first_day: Option<usize>,
+    revenue: Vec<u64>,
+}
+
+/// For each cell, the number of the last identity that was counted in it.
+struct People {
+    total: u64,
+    days: Vec<u64>,
+    models: Vec<[Vec<u64>; 3]>,
+    paths: Vec<Vec<u64>>,
 }
 
 impl AttributionTally {
     /// An empty tally; with bounds, what an identity contributes is cut down to them.
     pub(crate) fn new(definition: &Definition, bounds: Option<CreditBounds>) -> Self {
         let period = definition.conversion_period();
-        let limit = bounds.map_or(0, |bounds| bounds.conversions as usize);
-        let cells = Breakdown::OF_ATTRIBUTION.map(|by| by.cells(period.days(), &definition.dimensions));
-        let event = |_| EventTally {
-            raw: RawEvent {
-                total: Credits::default(),
-                cells: cells.map(|cells| vec![Credits::default(); cells]),
-                new_people: vec![0; period.days()],
-            },
-            sample: Sample::new(limit),
-            counted: cells.map(|cells| vec![0; cells]),
-            counted_in_total: 0,
-            first_day: None,
-        };
+        let paths: Vec<Paths> = definition.credit.paths.iter().map(|steps| Paths::new(*steps, definition)).collect();
+        let event = |_| EventTally::new(period.days(), definition, &paths, bounds);
         Self {
             period,
-            lookback: definition.lookback(),
             bounds,
-            last_touch: None,
+            models: definition.credit.models.clone(),
+            touches: Touches::new(&definition.credit, definition.lookback_days),
+            found: Vec::new(),
             events: definition.events.iter().map(event).collect(),
+            paths,
             identity: 0,
         }
     }
@@ -67,7 +82,7 @@ impl AttributionTally {
     /// Starts with another identity.
     pub(crate) fn begin(&mut self, key: u64) {
         self.identity += 1;
-        self.last_touch = None;
+        self.touches.clear();
         for event in &mut self.events {
             event.sample.begin(key);
             event.first_day = None;
@@ -75,11 +90,8 @@ impl AttributionTally {
     }
 
     /// Takes an exposure of the identity, before the conversions at the same instant.
-    pub(crate) fn touch(&mut self, exposure: Exposure) {
-        let rank = |touch: &Exposure| (touch.time, touch.kind, touch.place);
-        if self.last_touch.is_none_or(|last| rank(&exposure) > rank(&last)) {
-            self.last_touch = Some(exposure);
-        }
+    pub(crate) fn touch(&mut self, exposure: &Exposure) {
+        self.touches.add(exposure);
     }
 
     /// Takes a conversion of the identity.
@@ -87,14 +99,31 @@ impl AttributionTally {
         let Some(day) = self.period.day_of(conversion.time) else {
             return;
         };
-        let recent = |touch: &Exposure| conversion.time - touch.time <= self.lookback;
-        let credit = self.last_touch.filter(recent).map(|touch| touch.place);
+        let outcome = Outcome { day, value: conversion.value, journey: self.journey(conversion.time).map(Rc::new) };
         for (number, event) in self.events.iter_mut().enumerate() {
             if conversion.events & 1 << number != 0 {
-                let outcome = Outcome { day, value: conversion.value, credit };
-                event.take(outcome, self.bounds, self.identity);
+                event.take(&outcome, self.bounds, self.identity);
             }
         }
+    }
+
+    /// What led to a conversion at this instant; none where nothing did.
+    fn journey(&mut self, time: i64) -> Option<Journey> {
+        self.touches.before(time, &mut self.found);
+        let paths = self.paths.iter().map(|paths| paths.cell(&self.found)).collect::<Option<_>>()?;
+        self.touches.retain_best(&mut self.found);
+        if self.found.is_empty() {
+            return None;
+        }
+        let times: Vec<i64> = self.found.iter().map(|touch| touch.time).collect();
+        let mut weights = Vec::with_capacity(times.len());
+        let credit = self.models.iter().map(|model| {
+            let mut credit = Vec::with_capacity(times.len());
+            model.credit(&times, &mut weights, &mut credit);
+            credit
+        });
+        let credit = credit.collect();
+        Some(Journey { paths, places: self.found.iter().map(|touch| touch.place).collect(), credit })
     }
 
     /// Ends the identity.
@@ -112,62 +141,105 @@ impl AttributionTally {
 }
 
 impl EventTally {
-    fn take(&mut self, outcome: Outcome, bounds: Option<CreditBounds>, identity: u64) {
+    fn new(days: usize, definition: &Definition, paths: &[Paths], bounds: Option<CreditBounds>) -> Self {
+        let of_credit = Breakdown::OF_CREDIT.map(|by| by.cells(days, &definition.dimensions));
+        let models = || definition.credit.models.iter();
+        Self {
+            raw: RawEvent {
+                total: Conversions::default(),
+                days: vec![Conversions::default(); days],
+                models: models().map(|_| of_credit.map(|cells| vec![Credit::default(); cells])).collect(),
+                paths: paths.iter().map(|paths| vec![AfterPath::default(); paths.cells()]).collect(),
+                new_people: vec![0; days],
+            },
+            sample: Sample::new(bounds.map_or(0, |bounds| bounds.conversions as usize)),
+            people: People {
+                total: 0,
+                days: vec![0; days],
+                models: models().map(|_| of_credit.map(|cells| vec![0; cells])).collect(),
+                paths: paths.iter().map(|paths| vec![0; paths.cells()]).collect(),
+            },
+            first_day: None,
+            revenue: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, outcome: &Outcome, bounds: Option<CreditBounds>, identity: u64) {
         let Some(bounds) = bounds else {
             self.count_in_total(outcome, identity);
             self.count_credit(outcome, identity);
             return;
         };
         let value = outcome.value.clamp(-bounds.value_micros, bounds.value_micros);
-        let bounded = Outcome { value, ..outcome };
+        let bounded = Outcome { value, ..outcome.clone() };
         if bounds.totals_too {
             self.sample.offer(bounded);
             return;
         }
         self.count_in_total(outcome, identity);
-        if bounded.credit.is_some() {
+        if bounded.journey.is_some() {
             self.sample.offer(bounded);
         }
     }
 
     fn end(&mut self, totals: bool, identity: u64) {
-        for place in 0..self.sample.kept().len() {
-            let outcome = self.sample.kept()[place];
+        let sampled = self.sample.take();
+        for outcome in &sampled {
             if totals {
                 self.count_in_total(outcome, identity);
             }
             self.count_credit(outcome, identity);
         }
+        self.sample.give_back(sampled);
         if let Some(day) = self.first_day {
             self.raw.new_people[day] += 1;
         }
     }
 
-    fn count_in_total(&mut self, outcome: Outcome, identity: u64) {
-        let total = &mut self.raw.total;
-        total.conversions += 1;
-        total.revenue += i128::from(outcome.value);
-        if self.counted_in_total != identity {
-            self.counted_in_total = identity;
-            total.people += 1;
-        }
+    fn count_in_total(&mut self, outcome: &Outcome, identity: u64) {
+        self.raw.total.add(outcome.value, is_new(&mut self.people.total, identity));
     }
 
-    fn count_credit(&mut self, outcome: Outcome, identity: u64) {
-        let Some(place) = outcome.credit else {
+    fn count_credit(&mut self, outcome: &Outcome, identity: u64) {
+        let Some(journey) = &outcome.journey else {
             return;
         };
         self.first_day = Some(self.first_day.map_or(outcome.day, |first| first.min(outcome.day)));
-        let cells = [outcome.day, place.campaign as usize, place.placement as usize, place.creative as usize];
-        for (breakdown, cell) in cells.into_iter().enumerate() {
-            let credits = &mut self.raw.cells[breakdown][cell];
-            credits.conversions += 1;
-            credits.revenue += i128::from(outcome.value);
-            let counted = &mut self.counted[breakdown][cell];
-            if *counted != identity {
-                *counted = identity;
-                credits.people += 1;
+        self.raw.days[outcome.day].add(outcome.value, is_new(&mut self.people.days[outcome.day], identity));
+        for (number, path) in journey.paths.iter().enumerate() {
+            let cell = &mut self.raw.paths[number][*path];
+            cell.conversions += 1;
+            cell.people += is_new(&mut self.people.paths[number][*path], identity);
+        }
+        for (model, credit) in journey.credit.iter().enumerate() {
+            // The parts of a refund are negative, as it is.
+            apportion(outcome.value.unsigned_abs(), credit, &mut self.revenue);
+            let sign = i128::from(outcome.value.signum());
+            for ((place, credit), revenue) in journey.places.iter().zip(credit).zip(&self.revenue) {
+                if *credit == 0 {
+                    continue;
+                }
+                let cells = [place.campaign, place.placement, place.creative].map(|cell| cell as usize);
+                for (breakdown, cell) in cells.into_iter().enumerate() {
+                    let counted = &mut self.raw.models[model][breakdown][cell];
+                    counted.conversions += credit.cast_signed();
+                    counted.revenue += sign * i128::from(*revenue);
+                    counted.people += is_new(&mut self.people.models[model][breakdown][cell], identity);
+                }
             }
         }
     }
+}
+
+impl Conversions {
+    fn add(&mut self, value: i64, people: i64) {
+        self.conversions += 1;
+        self.revenue += i128::from(value);
+        self.people += people;
+    }
+}
+
+/// 1 for an identity that was not counted before, 0 for one that was.
+fn is_new(counted: &mut u64, identity: u64) -> i64 {
+    i64::from(std::mem::replace(counted, identity) != identity)
 }

@@ -2,6 +2,7 @@
 
 use super::MeasureFault;
 use super::condition::Condition;
+use super::credit::CreditRules;
 use super::instant::{DAY, midnight};
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -137,8 +138,11 @@ pub struct Definition {
     pub dimensions: Dimensions,
     /// Up to three conversion events; none for a campaign summary without attribution.
     pub events: Vec<ConversionEvent>,
-    /// A conversion is credited to an exposure at most this many times 24 hours before it.
+    /// A conversion is credited to exposures at most this many times 24 hours before it.
     pub lookback_days: u32,
+    /// How they share the credit. Reports of version 1 had none: last touch.
+    #[serde(default)]
+    pub credit: CreditRules,
 }
 
 impl Definition {
@@ -146,11 +150,6 @@ impl Definition {
     #[must_use]
     pub fn conversion_period(&self) -> Period {
         self.period.extended(self.lookback_days)
-    }
-
-    /// The lookback in microseconds.
-    pub(crate) fn lookback(&self) -> i64 {
-        i64::from(self.lookback_days) * DAY
     }
 
     /// Refuses what cannot be counted, or not in bounded memory.
@@ -192,7 +191,7 @@ impl Definition {
         if !self.events.is_empty() && !(1..=LONGEST_LOOKBACK_DAYS).contains(&self.lookback_days) {
             return refused("the lookback must be between 1 and 90 days");
         }
-        Ok(())
+        if self.events.is_empty() { Ok(()) } else { self.credit.check(self.lookback_days, campaigns.len()) }
     }
 }
 
@@ -211,6 +210,7 @@ mod tests {
             dimensions: Dimensions { campaigns: vec!["spring".into()], ..Dimensions::default() },
             events: vec![],
             lookback_days: 0,
+            credit: CreditRules::default(),
         }
     }
 
@@ -250,6 +250,7 @@ mod tests {
         let early = Period { first: day(1999, 12, 31), last: day(2000, 3, 1) };
         let twice = vec!["hashed_email".into(), "hashed_email".into()];
         let many = Dimensions { placements: vec![String::new(); 1_001], ..definition().dimensions };
+        let no_model = CreditRules { models: vec![], ..CreditRules::default() };
         for wrong in [
             Definition { period: reversed, ..definition() },
             Definition { period: long, ..definition() },
@@ -260,7 +261,8 @@ mod tests {
             Definition { dimensions: many, ..definition() },
             Definition { events: vec![event.clone(); 4], lookback_days: 7, ..definition() },
             Definition { events: vec![event.clone()], lookback_days: 0, ..definition() },
-            Definition { events: vec![event], lookback_days: 91, ..definition() },
+            Definition { events: vec![event.clone()], lookback_days: 91, ..definition() },
+            Definition { events: vec![event], lookback_days: 7, credit: no_model, ..definition() },
         ] {
             assert!(matches!(wrong.check(), Err(MeasureFault::Definition { .. })), "{wrong:?}");
         }

@@ -5,6 +5,9 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
 /// Microseconds in a day.
 pub(crate) const DAY: i64 = 86_400 * 1_000_000;
 
+/// Microseconds in an hour.
+pub(crate) const HOUR: i64 = DAY / 24;
+
 /// Midnight of 2000-01-01: events before it are not believed.
 const EARLIEST: i64 = 10_957 * DAY;
 

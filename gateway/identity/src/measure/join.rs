@@ -46,7 +46,7 @@ pub(crate) fn join(
             while exposures.time_of(key)?.is_some_and(|exposed| exposed <= time) {
                 if let Some(exposure) = exposures.take()? {
                     summary.take(exposure);
-                    attribution.touch(exposure);
+                    attribution.touch(&exposure);
                 }
             }
             if let Some(conversion) = conversions.take()? {

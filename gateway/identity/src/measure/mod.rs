@@ -1,12 +1,14 @@
-//! Measuring campaigns: exposures and conversions from files, campaign summary, last-touch attribution.
+//! Measuring campaigns: exposures and conversions from files, campaign summary, attribution by several models.
 //!
 //! [`load_exposures`] and [`load_conversions`] turn a CSV file into files sorted by identity and time, one for each
 //! match key. [`measure`] reads those of both sides in one pass and gives a [`Report`] that may be released: figures
 //! from the other side's data are bounded per identity and carry noise (see [`protection`]), and figures about too few
 //! people are withheld.
 
+mod apportion;
 mod attribution;
 mod condition;
+mod credit;
 mod decimal;
 mod definition;
 mod event;
@@ -15,6 +17,7 @@ mod instant;
 mod join;
 mod load;
 mod noise;
+mod path;
 mod protect;
 pub mod protection;
 mod raw;
@@ -27,8 +30,10 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod threshold;
+mod touches;
 
 pub use condition::{Condition, Field, Test};
+pub use credit::{CreditRules, KindLookback, LONGEST_HALF_LIFE_HOURS, MOST_MODELS, Model, Steps};
 pub use decimal::MICROS;
 pub use definition::{
     Combine, ConversionEvent, Definition, Dimensions, LONGEST_LOOKBACK_DAYS, LONGEST_PERIOD_DAYS, MOST_CONDITIONS,
@@ -41,10 +46,12 @@ pub use load::{
     LoadedExposures, LoadedKey, load_conversions, load_exposures,
 };
 pub use noise::{DiscreteLaplace, Noise};
+pub use path::{LONGEST_PATH, MOST_CAMPAIGNS_OF_PATHS};
 pub use protection::{Bounds, Counts, Protection, Query, Share, Whose};
 pub use raw::Breakdown;
 pub use report::{
-    Attribution, Conversions, CumulativeReach, DayConversions, DayMetrics, DimensionConversions, DimensionMetrics,
-    DimensionTable, EventReport, Figure, FrequencyReach, Metrics, REPORT_VERSION, Report, Summary,
+    Attribution, Conversions, Credit, CumulativeReach, DayConversions, DayMetrics, DimensionConversions,
+    DimensionMetrics, DimensionTable, EventReport, Figure, FrequencyReach, Metrics, ModelReport, PathConversions,
+    PathReport, REPORT_VERSION, Report, Summary,
 };
 pub use run::{Sources, measure};

@@ -24,13 +24,28 @@
 //! | impressions by X | viewable and other exposures by X: each of B is in one of the cells | B |
 //! | cost by X | cost by X: each of B exposures adds 0 to C to one cell | B·C |
 //! | reach by X | identities by X: each is in at most B of n cells | min(B, n) |
-//! | conversions by X | credited conversions by X: each of K is in one cell | K |
-//! | revenue by X | credited revenue by X: each of K conversions adds -V to V to one cell | K·V |
+//! | conversions by day | credited conversions by day: each of K is in one cell | K |
+//! | revenue by day | credited revenue by day: each of K conversions adds -V to V to one cell | K·V |
+//! | credit by X | micros of conversions that a model credits by X: each of K adds a million in all | K·10⁶ |
+//! | revenue by X | revenue that a model credits by X: each of K conversions adds -V to V in all, of one sign | K·V |
+//! | paths | credited conversions by the path before them: each of K is in one cell | K |
 //! | all conversions, all revenue | one number each, only where conversions are the other side's | K, K·V |
+//!
+//! Parts of a conversion change nothing in these bounds. Neighbours differ in all events of one identity on the other
+//! side. Its conversions are sampled down to K each with the credit that each model gives to its touches; what it adds to
+//! the cells of a model is the sum of those K vectors, whatever is in them. A model's credit of one conversion is not
+//! negative and adds up to exactly a million micros, so that its L1 norm is a million, over however many cells it is
+//! spread; the norm of a sum is at most the sum of the norms, K·10⁶. The value of a conversion, clamped to V, is shared
+//! out in proportion in whole micros of one sign that add up to it: L1 norm at most V, in all K·V. Without its events the
+//! identity adds nothing: a conversion without a touch, or touches without a conversion, credit nobody. And it is credited
+//! from its own touches only, so that it changes what no other identity adds. (Were other identities' credit, or a total
+//! over identities, in the shares, none of this would hold.) Models are further vectors, each with an ε of its own.
 //!
 //! Which cells there are depends on the definition of the report only, never on the other side's data.
 
 use super::MeasureFault;
+use super::credit::Steps;
+use super::decimal::MICROS;
 use super::definition::{Definition, ValueRule};
 use super::raw::Breakdown;
 use serde::{Deserialize, Serialize};
@@ -116,10 +131,16 @@ pub enum Query {
     Reach(Breakdown),
     /// Cost.
     Cost(Breakdown),
-    /// Credited conversions of an event, by its number.
+    /// Credited conversions of an event, by its number. In reports of version 1 by every breakdown, since then by day.
     Conversions(usize, Breakdown),
-    /// Credited revenue of an event, by its number.
+    /// Credited revenue of an event, by its number. In reports of version 1 by every breakdown, since then by day.
     Revenue(usize, Breakdown),
+    /// What a model credits of an event's conversions, in micros of a conversion, by the numbers of event and model.
+    Credit(usize, usize, Breakdown),
+    /// What a model credits of an event's revenue, by the numbers of event and model.
+    CreditedRevenue(usize, usize, Breakdown),
+    /// Paths to the credited conversions of an event, by its number.
+    Paths(usize, Steps),
     /// All conversions of an event.
     AllConversions(usize),
     /// All revenue of an event.
@@ -167,7 +188,11 @@ impl Protection {
             Query::Frequency | Query::NewlyReached | Query::Impressions(_) | Query::Reach(_) | Query::Cost(_) => {
                 self.exposure_bounds().is_some()
             }
-            Query::Conversions(..) | Query::Revenue(..) => self.credit_bounds().is_some(),
+            Query::Conversions(..)
+            | Query::Revenue(..)
+            | Query::Credit(..)
+            | Query::CreditedRevenue(..)
+            | Query::Paths(..) => self.credit_bounds().is_some(),
             Query::AllConversions(_) | Query::AllRevenue(_) => {
                 self.credit_bounds().is_some_and(|bounds| bounds.totals_too)
             }
@@ -200,7 +225,8 @@ impl Protection {
     ///
     /// With an attribution that needs noise, and a summary that does too, each gets half; events share the attribution's
     /// half equally. Within each the parts are fixed: frequency and newly reached 2 each, then for every breakdown
-    /// impressions 3, reach 2 and cost 1; conversions 2, revenue 1, for every breakdown and for all.
+    /// impressions 3, reach 2 and cost 1; conversions 2, revenue 1, by day, for every breakdown of every model and for
+    /// all; paths 2 over each kind of step.
     #[must_use]
     pub fn shares(&self, definition: &Definition) -> Vec<Share> {
         let Some((epsilon, bounds)) = self.noise() else {
@@ -215,9 +241,7 @@ impl Protection {
         if self.credit_bounds().is_some() {
             let events = definition.events.iter().enumerate();
             groups.extend(
-                events.map(|(number, event)| {
-                    event_queries(number, event.value, bounds, self.conversions == Whose::Theirs)
-                }),
+                events.map(|(number, _)| event_queries(number, definition, bounds, self.conversions == Whose::Theirs)),
             );
             let each = 1.0 / definition.events.len().max(1) as f64;
             halves.resize(groups.len(), each);
@@ -251,20 +275,30 @@ fn summary_queries(definition: &Definition, bounds: Bounds) -> Vec<(Query, f64, 
     queries
 }
 
-fn event_queries(event: usize, value: ValueRule, bounds: Bounds, totals: bool) -> Vec<(Query, f64, i64)> {
+fn event_queries(event: usize, definition: &Definition, bounds: Bounds, totals: bool) -> Vec<(Query, f64, i64)> {
     let conversions = i64::from(bounds.conversions);
     let revenue = conversions * bounds.value_micros;
-    let mut queries = Vec::new();
-    for by in Breakdown::OF_ATTRIBUTION {
-        queries.push((Query::Conversions(event, by), 2.0, conversions));
-        queries.push((Query::Revenue(event, by), 1.0, revenue));
+    let mut queries = vec![
+        (Query::Conversions(event, Breakdown::Day), 2.0, conversions),
+        (Query::Revenue(event, Breakdown::Day), 1.0, revenue),
+    ];
+    for model in 0..definition.credit.models.len() {
+        for by in Breakdown::OF_CREDIT {
+            queries.push((Query::Credit(event, model, by), 2.0, conversions * MICROS));
+            queries.push((Query::CreditedRevenue(event, model, by), 1.0, revenue));
+        }
     }
+    let paths = definition.credit.paths.iter();
+    queries.extend(paths.map(|steps| (Query::Paths(event, *steps), 2.0, conversions)));
     if totals {
         queries.push((Query::AllConversions(event), 2.0, conversions));
         queries.push((Query::AllRevenue(event), 1.0, revenue));
     }
-    if value == ValueRule::Count {
-        queries.retain(|(query, ..)| !matches!(query, Query::Revenue(..) | Query::AllRevenue(_)));
+    if definition.events[event].value == ValueRule::Count {
+        let money = |query: &Query| {
+            matches!(query, Query::Revenue(..) | Query::CreditedRevenue(..) | Query::AllRevenue(_))
+        };
+        queries.retain(|(query, ..)| !money(query));
     }
     queries
 }

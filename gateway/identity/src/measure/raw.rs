@@ -26,8 +26,8 @@ impl Breakdown {
     /// The five breakdowns of a campaign summary.
     pub const OF_SUMMARY: [Self; 5] = [Self::Day, Self::Campaign, Self::Placement, Self::Creative, Self::Kind];
 
-    /// The four breakdowns of an attribution.
-    pub const OF_ATTRIBUTION: [Self; 4] = [Self::Day, Self::Campaign, Self::Placement, Self::Creative];
+    /// The three breakdowns of the credit that a model gives.
+    pub const OF_CREDIT: [Self; 3] = [Self::Campaign, Self::Placement, Self::Creative];
 
     /// How many cells it has. Placements and creatives have one more, for the rest.
     pub(crate) fn cells(self, days: usize, dimensions: &Dimensions) -> usize {
@@ -65,10 +65,9 @@ pub(crate) struct RawSummary {
     pub(crate) newly_reached: Vec<i64>,
 }
 
-/// Counts of one cell of an attribution.
+/// Whole conversions of one cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Credits {
-    /// Conversions.
+pub(crate) struct Conversions {
     pub(crate) conversions: i64,
     /// Micros.
     pub(crate) revenue: i128,
@@ -76,13 +75,37 @@ pub(crate) struct Credits {
     pub(crate) people: i64,
 }
 
-/// Counts of one conversion event.
+/// Parts of conversions that were credited to one cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Credit {
+    /// Micros of a conversion.
+    pub(crate) conversions: i64,
+    /// Micros.
+    pub(crate) revenue: i128,
+    /// Distinct identities.
+    pub(crate) people: i64,
+}
+
+/// Conversions after one path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct AfterPath {
+    pub(crate) conversions: i64,
+    /// Distinct identities.
+    pub(crate) people: i64,
+}
+
+/// Counts of one conversion event. A conversion is credited when there is a touch before it that counts: which those are
+/// is the same for every model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawEvent {
     /// All conversions, credited or not.
-    pub(crate) total: Credits,
-    /// Credited conversions: cells of each of [`Breakdown::OF_ATTRIBUTION`].
-    pub(crate) cells: [Vec<Credits>; 4],
+    pub(crate) total: Conversions,
+    /// Credited conversions by their day.
+    pub(crate) days: Vec<Conversions>,
+    /// For each model, cells of each of [`Breakdown::OF_CREDIT`].
+    pub(crate) models: Vec<[Vec<Credit>; 3]>,
+    /// For each kind of step that was asked for, a cell for each path.
+    pub(crate) paths: Vec<Vec<AfterPath>>,
     /// Identities by the day of their first credited conversion.
     pub(crate) new_people: Vec<i64>,
 }

@@ -9,6 +9,10 @@ pub(crate) struct Partition {
     pub(crate) variance: f64,
     /// Variance of the total that the cells were made to add up to.
     total_variance: f64,
+    /// What all cells are multiples of.
+    grain: i64,
+    /// Whether cells may stay below 0 although the quantity cannot be.
+    signed: bool,
 }
 
 /// A total, and the variance of its noise.
@@ -32,7 +36,26 @@ pub(crate) enum Range {
 impl Partition {
     /// Cells with noise of this variance.
     pub(crate) fn new(cells: Vec<i64>, variance: f64) -> Self {
-        Self { cells, variance, total_variance: 0.0 }
+        Self { cells, variance, total_variance: 0.0, grain: 1, signed: false }
+    }
+
+    /// The same in a unit that is so many times smaller. The cells stay multiples of it.
+    pub(crate) fn in_parts(self, parts: i64) -> Self {
+        let cells = self.cells.into_iter().map(|cell| cell.saturating_mul(parts)).collect();
+        let variance = self.variance * (parts as f64).powi(2);
+        Self { cells, variance, grain: self.grain.saturating_mul(parts), ..self }
+    }
+
+    /// The same with cells that are not clamped at 0: of very many cells that are nearly all 0 the few others would pay
+    /// for the clamping with more than their standard error.
+    pub(crate) fn signed(self) -> Self {
+        Self { signed: true, ..self }
+    }
+
+    /// Its cells rounded to multiples of `grain` that add up to the same, which is a multiple of it.
+    pub(crate) fn rounded_to(&self, grain: i64) -> Vec<i64> {
+        let cells: Vec<f64> = self.cells.iter().map(|cell| *cell as f64).collect();
+        rounded(&cells, self.cells.iter().fold(0_i64, |sum, cell| sum.saturating_add(*cell)), grain)
     }
 
     /// Variance of one cell once the cells add up to the total: s²(1 - 1/n) + v/n².
@@ -78,7 +101,8 @@ pub(crate) fn reconcile(partitions: &mut [&mut Partition], range: Range) -> Tota
     let weights: f64 = partitions.iter().map(|partition| weight(partition)).sum();
     let weighted: f64 = partitions.iter().map(|partition| weight(partition) * partition.sum()).sum();
     let variance = 1.0 / weights;
-    let mut total = (weighted / weights).round();
+    let grain = partitions.iter().map(|partition| partition.grain).max().unwrap_or(1);
+    let mut total = (weighted / weights / grain as f64).round() * grain as f64;
     match range {
         Range::NotNegative => total = total.max(0.0),
         Range::UpTo(most) => total = total.min(most as f64).max(0.0),
@@ -86,14 +110,14 @@ pub(crate) fn reconcile(partitions: &mut [&mut Partition], range: Range) -> Tota
     }
     for partition in partitions {
         let cells: Vec<f64> = partition.cells.iter().map(|cell| *cell as f64).collect();
-        let moved: Vec<f64> = if range == Range::Any {
+        let moved: Vec<f64> = if range == Range::Any || partition.signed {
             let shift = (cells.iter().sum::<f64>() - total) / cells.len() as f64;
             cells.iter().map(|cell| cell - shift).collect()
         } else {
             let shift = simplex_shift(&cells, total);
             cells.iter().map(|cell| (cell - shift).max(0.0)).collect()
         };
-        partition.cells = rounded(&moved, total);
+        partition.cells = rounded(&moved, total as i64, partition.grain);
         partition.total_variance = variance;
     }
     Total { value: total as i64, variance }
@@ -117,15 +141,16 @@ fn simplex_shift(cells: &[f64], total: f64) -> f64 {
     shift
 }
 
-/// Rounds cells to integers by rounding their running sums, so that they still add up to the total.
-fn rounded(cells: &[f64], total: f64) -> Vec<i64> {
+/// Rounds cells to multiples of `grain` by rounding their running sums, so that they still add up to the total.
+fn rounded(cells: &[f64], total: i64, grain: i64) -> Vec<i64> {
     let last = cells.len();
     let mut sum = 0.0;
     let mut before = 0_i64;
     let mut rounded = Vec::with_capacity(last);
     for (place, cell) in cells.iter().enumerate() {
         sum += cell;
-        let here = if place + 1 == last { total as i64 } else { sum.round() as i64 };
+        let nearest = ((sum / grain as f64).round() as i64).saturating_mul(grain);
+        let here = if place + 1 == last { total } else { nearest };
         rounded.push(here.saturating_sub(before));
         before = here;
     }
@@ -172,6 +197,19 @@ mod tests {
         let mut refunds = Partition::new(vec![-30, 100, 50], 10.0);
         assert_eq!(reconcile(&mut [&mut refunds], Range::Any).value, 120);
         assert_eq!(refunds.cells, [-30, 100, 50]);
+    }
+
+    #[test]
+    fn parts_and_wholes_agree() {
+        let mut days = Partition::new(vec![3, 5], 1.0).in_parts(10);
+        let mut shares = Partition::new(vec![41, 26, 14], 10.0);
+        let mut paths = Partition::new(vec![-4, 12], 4.0).in_parts(10).signed();
+        // 80 with variance 200, 81 with 30, 80 with 800.
+        let total = reconcile(&mut [&mut days, &mut shares, &mut paths], Range::NotNegative);
+        assert_eq!(total.value, 80);
+        assert_eq!((days.cells.as_slice(), paths.cells.as_slice()), (&[30, 50][..], &[-40, 120][..]));
+        assert_eq!(shares.cells.iter().sum::<i64>(), 80);
+        assert_eq!(shares.rounded_to(10), [40, 30, 10]);
     }
 
     proptest! {

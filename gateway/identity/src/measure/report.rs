@@ -1,5 +1,6 @@
 //! What a report says. It is stored as it is and never computed again.
 
+use super::credit::{Model, Steps};
 use super::definition::Definition;
 use super::protection::{Protection, Share};
 use super::raw::Breakdown;
@@ -7,7 +8,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 /// The form in which reports are stored, for whoever reads one of an older version.
-pub const REPORT_VERSION: u32 = 1;
+///
+/// Version 1 had last touch only: its events have neither models nor paths, its definition no rules of credit.
+pub const REPORT_VERSION: u32 = 2;
 
 /// One released number.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -133,6 +136,48 @@ pub struct DimensionConversions {
     pub credited: Conversions,
 }
 
+/// What a model credits to one value of a dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Credit {
+    /// The value; none for all exposures whose value is not listed.
+    pub value: Option<String>,
+    /// In micros of a conversion.
+    pub conversions: Figure<i64>,
+    /// In micros; not measured for an event that only counts.
+    pub revenue: Figure<i64>,
+}
+
+/// What a model credits. The figures of each breakdown add up to the credited conversions and their revenue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// The model.
+    pub model: Model,
+    /// By campaign.
+    pub by_campaign: Vec<Credit>,
+    /// By placement.
+    pub by_placement: Vec<Credit>,
+    /// By creative.
+    pub by_creative: Vec<Credit>,
+}
+
+/// Credited conversions after one path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathConversions {
+    /// One to five kinds or campaigns, the last one nearest to the conversion. Five stand for longer paths as well.
+    pub steps: Vec<String>,
+    /// How many.
+    pub conversions: Figure<i64>,
+}
+
+/// Credited conversions by the touches before them, all that were within the lookback of their kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathReport {
+    /// What the steps are.
+    pub over: Steps,
+    /// Those that can be shown, the most frequent first. All together, shown or not, are the credited conversions.
+    pub paths: Vec<PathConversions>,
+}
+
 /// The attribution of one conversion event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventReport {
@@ -146,18 +191,25 @@ pub struct EventReport {
     pub by_day: Vec<DayConversions>,
     /// Credited conversions from the first day to each day.
     pub cumulative: Vec<DayConversions>,
-    /// By campaign.
+    /// By campaign, as the first model credits them, rounded to whole conversions that still add up.
     pub by_campaign: Vec<DimensionConversions>,
-    /// By placement.
+    /// By placement, in the same way.
     pub by_placement: Vec<DimensionConversions>,
-    /// By creative.
+    /// By creative, in the same way.
     pub by_creative: Vec<DimensionConversions>,
+    /// What each model of the definition credits, in its order.
+    #[serde(default)]
+    pub models: Vec<ModelReport>,
+    /// The paths that the definition asks for, in its order.
+    #[serde(default)]
+    pub paths: Vec<PathReport>,
 }
 
-/// Last-touch attribution.
+/// The attribution of a report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attribution {
-    /// A conversion is credited to an exposure at most this many times 24 hours before it.
+    /// A conversion is credited to exposures at most this many times 24 hours before it; the definition may say less for
+    /// a kind of exposure.
     pub lookback_days: u32,
     /// Each conversion event.
     pub per_event: Vec<EventReport>,

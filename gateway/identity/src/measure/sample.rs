@@ -44,6 +44,16 @@ impl<T> Sample<T> {
         &self.kept
     }
 
+    /// What was kept, to be given back.
+    pub(crate) fn take(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Gets back what was taken, for its room.
+    pub(crate) fn give_back(&mut self, kept: Vec<T>) {
+        self.kept = kept;
+    }
+
     /// SplitMix64 (Steele, Lea and Flood 2014), started from the identity's key.
     fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -45,6 +45,12 @@ impl Gate {
         if people && self.enough(count) { count.released() } else { Figure::BelowThreshold }
     }
 
+    /// A count of parts, so many of which make one, where the cell has enough people.
+    pub(crate) fn parts(self, people: bool, count: Estimate, parts: i64) -> Figure<i64> {
+        let enough = count.value >= self.threshold.saturating_mul(parts) && count.is_clear();
+        if people && enough { count.released() } else { Figure::BelowThreshold }
+    }
+
     /// An amount of money, where the cell has enough people; `None` is not measured.
     pub(crate) fn money(self, people: bool, amount: Option<Estimate>) -> Figure<i64> {
         match amount {
@@ -91,6 +97,16 @@ mod tests {
             assert_eq!(gate.count(true, estimate), expected, "{count} {error}");
             assert_eq!(gate.count(false, estimate), Figure::BelowThreshold);
         }
+    }
+
+    #[test]
+    fn parts_need_the_threshold_in_wholes() {
+        let gate = Gate::new(1_000);
+        for (parts, released) in [(9_999, false), (10_000, true)] {
+            let expected = if released { value(parts, 0.0) } else { Figure::BelowThreshold };
+            assert_eq!(gate.parts(true, Estimate { value: parts, variance: 0.0 }, 10), expected);
+        }
+        assert_eq!(gate.parts(false, Estimate { value: 10_000, variance: 0.0 }, 10), Figure::BelowThreshold);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) fn protect(
     let mut per_event = Vec::new();
     for (number, (event, asked)) in raw.events.iter().zip(&definition.events).enumerate() {
         let revenue = asked.value == ValueRule::SumOfValue;
-        let answered = EventAnswers::ask(event, number, revenue, &mut answers)?;
+        let answered = EventAnswers::ask(event, number, revenue, definition, &mut answers)?;
         per_event.push(answered.report(&asked.name, definition, gate));
     }
     let attribution =

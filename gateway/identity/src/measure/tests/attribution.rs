@@ -3,7 +3,7 @@
 use super::world::{EXACT, World, conversion, definition, exposure, quarter};
 use crate::measure::event::{Conversion, Exposure, Kind, Place};
 use crate::measure::instant::DAY;
-use crate::measure::raw::{Credits, RawEvent};
+use crate::measure::raw::{Conversions, Credit, RawEvent};
 
 fn purchases(exposures: &[Exposure], conversions: &[Conversion]) -> RawEvent {
     let world = World { exposures: exposures.to_vec(), conversions: conversions.to_vec() };
@@ -15,7 +15,7 @@ fn in_campaign(exposure: Exposure, campaign: u32) -> Exposure {
 }
 
 fn conversions_by_campaign(event: &RawEvent) -> Vec<i64> {
-    event.cells[1].iter().map(|cell| cell.conversions).collect()
+    event.models[0][0].iter().map(|cell| cell.conversions / 1_000_000).collect()
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_last_exposure_gets_the_credit() {
 fn a_conversion_before_every_exposure_gets_none() {
     let event = purchases(&[exposure(1, quarter(4))], &[conversion(1, quarter(4) - 1)]);
     assert_eq!(conversions_by_campaign(&event), [0, 0]);
-    assert_eq!(event.total, Credits { conversions: 1, revenue: 1_000_000, people: 1 });
+    assert_eq!(event.total, Conversions { conversions: 1, revenue: 1_000_000, people: 1 });
     assert_eq!(event.new_people.iter().sum::<i64>(), 0);
 }
 
@@ -41,7 +41,7 @@ fn the_same_instant_is_in_time() {
 fn the_lookback_is_exact_to_the_microsecond() {
     let seen = quarter(4);
     let lookback = 2 * DAY;
-    let credited = |time| purchases(&[exposure(1, seen)], &[conversion(1, time)]).cells[1][0].conversions;
+    let credited = |time| purchases(&[exposure(1, seen)], &[conversion(1, time)]).days.iter().map(|day| day.conversions).sum::<i64>();
     assert_eq!(credited(seen + lookback), 1);
     assert_eq!(credited(seen + lookback + 1), 0);
 }
@@ -83,12 +83,12 @@ fn conversions_count_from_the_first_day_until_the_lookback_has_passed() {
     // The period has 5 days, the lookback 2: quarter 28 is the first that is too late.
     let event = purchases(&exposures, &[-1, 0, 27, 28].map(|time| conversion(1, quarter(time))));
     assert_eq!(event.total.conversions, 2);
-    assert_eq!(event.cells[0].iter().map(|cell| cell.conversions).collect::<Vec<_>>(), [1, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(event.days.iter().map(|cell| cell.conversions).collect::<Vec<_>>(), [1, 0, 0, 0, 0, 0, 1]);
 }
 
 #[test]
 fn refunds_reduce_revenue() {
     let refund = Conversion { value: -2_500_000, ..conversion(1, quarter(2)) };
     let event = purchases(&[exposure(1, quarter(0))], &[conversion(1, quarter(1)), refund]);
-    assert_eq!(event.cells[1][0], Credits { conversions: 2, revenue: -1_500_000, people: 1 });
+    assert_eq!(event.models[0][0][0], Credit { conversions: 2_000_000, revenue: -1_500_000, people: 1 });
 }

@@ -1,6 +1,6 @@
 //! What one identity of the other side can change in a report.
 
-use super::world::{World, definition, protected, worlds};
+use super::world::{World, definition, five_models, protected, rules, worlds};
 use crate::measure::MeasureFault;
 use crate::measure::definition::Definition;
 use crate::measure::noise::Noise;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::measure::attribution::AttributionTally;
+use crate::measure::credit::{CreditRules, KindLookback, Model, Steps};
 use crate::measure::definition::{Combine, ConversionEvent, Definition, Dimensions, Period, ValueRule};
 use crate::measure::event::{Conversion, Exposure, Kind, Ordered, Place};
 use crate::measure::instant::{DAY, midnight};
@@ -55,7 +56,43 @@ pub(super) fn definition() -> Definition {
         },
         events: vec![event("Purchases", ValueRule::SumOfValue), event("Visits", ValueRule::Count)],
         lookback_days: 2,
+        credit: CreditRules::default(),
     }
+}
+
+/// The same with five models and paths, and rules about kinds.
+pub(super) fn five_models() -> Definition {
+    let credit = CreditRules {
+        models: vec![
+            Model::LastTouch,
+            Model::FirstTouch,
+            Model::Linear,
+            Model::TimeDecay { half_life_hours: 18 },
+            Model::PositionBased { first_percent: 50, last_percent: 20 },
+        ],
+        lookbacks: vec![KindLookback { kind: Kind::View, days: 1 }],
+        priority: vec![Kind::Click, Kind::EngagedView],
+        paths: vec![Steps::Kinds, Steps::Campaigns],
+    };
+    Definition { credit, ..definition() }
+}
+
+/// Any rules for five models.
+pub(super) fn rules() -> impl Strategy<Value = CreditRules> {
+    let lookbacks = prop::collection::vec(prop::option::of(1_u32..3), 3);
+    let priority = prop::sample::subsequence(Kind::ALL.to_vec(), 0..=3).prop_shuffle();
+    (lookbacks, priority, 1_u32..72, 0_u32..=100, any::<u64>()).prop_map(
+        |(lookbacks, priority, half_life_hours, first_percent, seed)| {
+            let last_percent = (seed % u64::from(101 - first_percent)) as u32;
+            let mut rules = five_models().credit;
+            rules.models[3] = Model::TimeDecay { half_life_hours };
+            rules.models[4] = Model::PositionBased { first_percent, last_percent };
+            rules.models.rotate_left((seed % 5) as usize);
+            let lookback = |(kind, days): (Kind, Option<u32>)| days.map(|days| KindLookback { kind, days });
+            let lookbacks = Kind::ALL.into_iter().zip(lookbacks).filter_map(lookback).collect();
+            CreditRules { lookbacks, priority, ..rules }
+        },
+    )
 }
 
 #[derive(Debug, Clone)]
