@@ -8,6 +8,7 @@ pub mod account;
 pub mod activation;
 pub mod agency;
 pub mod api_key;
+pub mod attribution;
 pub mod audience;
 pub mod audit_chain;
 pub mod connect_code;

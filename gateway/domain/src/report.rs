@@ -2,6 +2,7 @@
 
 use crate::{
     AccountId, CampaignId, Code, EventDataSetId, ProjectId, Refusal, ReportId, Timestamp,
+    attribution::{self, CreditRules},
     event_data::{EventColumns, EventDataSet, EventDataStatus},
     project::Campaign,
     refusal::text,
@@ -24,6 +25,9 @@ pub enum ReportKind {
         events: Vec<String>,
         /// 1 to 90.
         lookback_days: u32,
+        /// How credit is shared. Reports of before there were models had last touch.
+        #[serde(default)]
+        credit: CreditRules,
     },
 }
 
@@ -121,18 +125,16 @@ pub fn schedule(
     if (new.until - new.from).num_days() >= LONGEST_DAYS {
         return Err(Refusal::invalid("until", format!("At most {LONGEST_DAYS} days.")));
     }
-    if let ReportKind::Attribution { events, lookback_days, .. } = &new.kind {
-        if !(1..=90).contains(lookback_days) {
-            return Err(Refusal::invalid("report.attribution.lookbackDays", "Between 1 and 90 days."));
-        }
-        if events.is_empty() || events.len() > 3 {
-            return Err(Refusal::invalid("report.attribution.events", "Between one and three conversion events."));
-        }
-    }
     new.campaigns.sort_unstable();
     new.campaigns.dedup();
     if new.campaigns.is_empty() || new.campaigns.len() > 20 {
         return Err(Refusal::invalid("campaignIds", "Between 1 and 20 campaigns."));
+    }
+    if let ReportKind::Attribution { events, lookback_days, credit, .. } = &new.kind {
+        attribution::check(credit, *lookback_days, new.campaigns.len())?;
+        if events.is_empty() || events.len() > 3 {
+            return Err(Refusal::invalid("report.attribution.events", "Between one and three conversion events."));
+        }
     }
     let earliest = earliest(&new.kind, new.until);
     let run_on = new.run_on.unwrap_or_else(|| earliest.max(now.date_naive()));
@@ -330,6 +332,7 @@ mod tests {
             conversions: EventDataSetId::new(),
             events: vec!["Purchase".into()],
             lookback_days: 14,
+            credit: CreditRules::default(),
         };
         assert_eq!(earliest(&kind, day("2026-10-31")), day("2026-11-15"));
         assert_eq!(earliest(&ReportKind::CampaignSummary, day("2026-10-31")), day("2026-11-01"));
@@ -412,6 +415,7 @@ mod tests {
             conversions: loaded.id,
             events: events.iter().map(|e| (*e).to_owned()).collect(),
             lookback_days: 7,
+            credit: CreditRules::default(),
         };
         let check = |events: &[&str], set: Option<&EventDataSet>| {
             attributable(&asking(events), account, project, set).map_err(|r| r.code)

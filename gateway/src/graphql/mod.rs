@@ -7,6 +7,7 @@ mod activation;
 mod agency;
 pub mod answer;
 mod api_key;
+mod attribution;
 mod audience;
 mod audience_access;
 mod audit;

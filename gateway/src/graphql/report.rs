@@ -3,6 +3,7 @@
 use crate::{
     graphql::{
         access::{authorise, change, creation, gateway, loaders, project_of},
+        attribution::{Asked, AttributionModelInput, CreditSettings, Engagement, EngagementLookback, PathSteps},
         campaign::Campaign,
         cost::list_size,
         event_data_set::measurable,
@@ -60,8 +61,10 @@ pub struct AttributionSettings {
     conversions_id: ID,
     /// Names of its conversion events.
     events: Vec<String>,
-    /// A conversion is credited to an exposure at most this many times 24 hours before it.
+    /// A conversion is credited to exposures at most this many times 24 hours before it.
     lookback_days: u32,
+    /// How they share the credit.
+    credit: CreditSettings,
 }
 
 /// A report of one account. It runs on its day and is frozen from then on; reading it spends nothing.
@@ -100,10 +103,11 @@ impl Report {
     async fn attribution_settings(&self) -> Option<AttributionSettings> {
         match &self.0.kind {
             DomainKind::CampaignSummary => None,
-            DomainKind::Attribution { conversions, events, lookback_days } => Some(AttributionSettings {
+            DomainKind::Attribution { conversions, events, lookback_days, credit } => Some(AttributionSettings {
                 conversions_id: global(*conversions),
                 events: events.clone(),
                 lookback_days: *lookback_days,
+                credit: credit.into(),
             }),
         }
     }
@@ -221,15 +225,25 @@ pub async fn privacy_budget(ctx: &Context<'_>, pair: [AccountId; 2]) -> Result<P
     })
 }
 
-/// Asks for an attribution: last touch, with a lookback.
+/// Asks for an attribution.
 #[derive(InputObject)]
 struct AttributionInput {
     /// The account's event data set with the conversions.
     conversions_id: ID,
     /// Names of its conversion events: between one and three.
     events: Vec<String>,
-    /// Between 1 and 90: a conversion is credited to an exposure at most this many times 24 hours before it.
+    /// Between 1 and 90: a conversion is credited to exposures at most this many times 24 hours before it.
     lookback_days: u32,
+    /// How they share the credit: between one and five models, each of which is computed. Last touch unless it is said. Where
+    /// figures carry noise, each more makes them less exact.
+    models: Option<Vec<AttributionModelInput>>,
+    /// Kinds of exposure with a shorter lookback.
+    engagement_lookbacks: Option<Vec<EngagementLookback>>,
+    /// Kinds of exposure, the best first: only exposures of the best kind within its lookback share a credit. Those that are
+    /// not named come after them, as one. All kinds share unless it is said.
+    engagement_priority: Option<Vec<Engagement>>,
+    /// The paths to conversions that are counted; none unless it is said.
+    paths: Option<Vec<PathSteps>>,
 }
 
 /// What a report is about.
@@ -252,6 +266,13 @@ impl ReportInput {
                 conversions: local(&input.conversions_id, "report.attribution.conversionsId")?,
                 events: input.events,
                 lookback_days: input.lookback_days,
+                credit: Asked {
+                    models: input.models,
+                    lookbacks: input.engagement_lookbacks,
+                    priority: input.engagement_priority,
+                    paths: input.paths,
+                }
+                .rules()?,
             }),
         }
     }

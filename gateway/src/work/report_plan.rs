@@ -3,6 +3,7 @@
 
 use entente_domain::{
     AccountId, Timestamp,
+    attribution::{self, AttributionModel, Engagement, EngagementLookback, PathSteps},
     conversion_event::{self, Match, Operator},
     event_data::{EventColumns, EventDataKind, EventDataSet, EventDataStatus},
     project::Campaign,
@@ -10,8 +11,8 @@ use entente_domain::{
     settings::{Counts, Settings},
 };
 use entente_identity::measure::{
-    self, Bounds, Combine, Condition, ConversionEvent, Definition, Dimensions, Field, Period, Protection, Test,
-    ValueRule, Whose,
+    self, Bounds, Combine, Condition, ConversionEvent, CreditRules, Definition, Dimensions, Field, Kind, KindLookback,
+    Model, Period, Protection, Steps, Test, ValueRule, Whose,
 };
 
 /// A load that takes longer than this is no longer waited for.
@@ -72,16 +73,17 @@ pub fn plan(with: &Ingredients<'_>) -> Result<Plan, String> {
             found
         }
     };
+    let (lookback_days, credit) = match &report.kind {
+        ReportKind::CampaignSummary => (0, CreditRules::default()),
+        ReportKind::Attribution { lookback_days, credit, .. } => (*lookback_days, credit_rules(credit)),
+    };
     let definition = Definition {
         period: Period { first: report.from, last: report.until },
         match_keys: settings.match_keys.iter().map(|k| k.name()).collect(),
         dimensions: dimensions(campaigns, report),
         events: conversions.as_ref().map_or_else(Vec::new, |c| events(c, report)),
-        lookback_days: match report.kind {
-            ReportKind::CampaignSummary => 0,
-            ReportKind::Attribution { lookback_days, .. } => lookback_days,
-        },
-        credit: measure::CreditRules::default(),
+        lookback_days,
+        credit,
     };
     Ok(Plan { runner, exposures, conversions, definition })
 }
@@ -140,6 +142,34 @@ fn events(conversions: &EventDataSet, report: &Report) -> Vec<ConversionEvent> {
         conditions: e.conditions.iter().map(condition).collect(),
     };
     events.iter().filter_map(named).map(event).collect()
+}
+
+fn credit_rules(rules: &attribution::CreditRules) -> CreditRules {
+    let model = |model: &AttributionModel| match *model {
+        AttributionModel::LastTouch => Model::LastTouch,
+        AttributionModel::FirstTouch => Model::FirstTouch,
+        AttributionModel::Linear => Model::Linear,
+        AttributionModel::TimeDecay { half_life_hours } => Model::TimeDecay { half_life_hours },
+        AttributionModel::PositionBased { first_percent, last_percent } => {
+            Model::PositionBased { first_percent, last_percent }
+        }
+    };
+    let kind = |engagement: Engagement| match engagement {
+        Engagement::View => Kind::View,
+        Engagement::EngagedView => Kind::EngagedView,
+        Engagement::Click => Kind::Click,
+    };
+    let lookback = |l: &EngagementLookback| KindLookback { kind: kind(l.engagement), days: l.days };
+    let steps = |steps: &PathSteps| match steps {
+        PathSteps::Engagements => Steps::Kinds,
+        PathSteps::Campaigns => Steps::Campaigns,
+    };
+    CreditRules {
+        models: rules.models.iter().map(model).collect(),
+        lookbacks: rules.lookbacks.iter().map(lookback).collect(),
+        priority: rules.priority.iter().copied().map(kind).collect(),
+        paths: rules.paths.iter().map(steps).collect(),
+    }
 }
 
 fn condition(condition: &conversion_event::Condition) -> Condition {

@@ -96,6 +96,7 @@ impl World {
                 conversions: data_sets[2].id,
                 events: vec!["Large purchase".into()],
                 lookback_days: 14,
+                credit: attribution::CreditRules::default(),
             },
             campaigns: vec![campaigns[1].id, campaigns[0].id],
             from: day(1),
@@ -155,6 +156,39 @@ fn an_attribution_reads_the_runners_exposures_and_the_viewers_conversions() {
         event.conditions,
         [Condition { field: Field::Attribute("items".into()), test: Test::Greater(2_500_000) }]
     );
+}
+
+#[test]
+fn credit_is_shared_as_the_report_asks() {
+    let mut world = World::new();
+    let asked = attribution::CreditRules {
+        models: vec![
+            AttributionModel::LastTouch,
+            AttributionModel::FirstTouch,
+            AttributionModel::Linear,
+            AttributionModel::TimeDecay { half_life_hours: 24 },
+            AttributionModel::PositionBased { first_percent: 30, last_percent: 50 },
+        ],
+        lookbacks: vec![EngagementLookback { engagement: Engagement::View, days: 3 }],
+        priority: vec![Engagement::Click, Engagement::EngagedView],
+        paths: vec![PathSteps::Campaigns, PathSteps::Engagements],
+    };
+    assert_eq!(plan(&world.with()).unwrap().definition.credit, CreditRules::default());
+    let ReportKind::Attribution { credit, .. } = &mut world.report.kind else { panic!("an attribution") };
+    *credit = asked;
+    let expected = CreditRules {
+        models: vec![
+            Model::LastTouch,
+            Model::FirstTouch,
+            Model::Linear,
+            Model::TimeDecay { half_life_hours: 24 },
+            Model::PositionBased { first_percent: 30, last_percent: 50 },
+        ],
+        lookbacks: vec![KindLookback { kind: Kind::View, days: 3 }],
+        priority: vec![Kind::Click, Kind::EngagedView],
+        paths: vec![Steps::Campaigns, Steps::Kinds],
+    };
+    assert_eq!(plan(&world.with()).unwrap().definition.credit, expected);
 }
 
 #[test]
