@@ -86,9 +86,7 @@ impl Model {
             Self::TimeDecay { half_life_hours } if !(1..=LONGEST_HALF_LIFE_HOURS).contains(&half_life_hours) => {
                 refused("a half-life must be between 1 and 2,160 hours")
             }
-            Self::PositionBased { first_percent, last_percent }
-                if first_percent.saturating_add(last_percent) > 100 =>
-            {
+            Self::PositionBased { first_percent, last_percent } if first_percent.saturating_add(last_percent) > 100 => {
                 refused("the shares of the first and the last touch must be at most 100 percent together")
             }
             _ => Ok(()),

@@ -295,9 +295,8 @@ fn event_queries(event: usize, definition: &Definition, bounds: Bounds, totals: 
         queries.push((Query::AllRevenue(event), 1.0, revenue));
     }
     if definition.events[event].value == ValueRule::Count {
-        let money = |query: &Query| {
-            matches!(query, Query::Revenue(..) | Query::CreditedRevenue(..) | Query::AllRevenue(_))
-        };
+        let money =
+            |query: &Query| matches!(query, Query::Revenue(..) | Query::CreditedRevenue(..) | Query::AllRevenue(_));
         queries.retain(|(query, ..)| !money(query));
     }
     queries

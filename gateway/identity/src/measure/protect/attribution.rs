@@ -139,8 +139,7 @@ impl<'a> EventAnswers<'a> {
         };
         let rounded = conversions[by].rounded_to(MICROS);
         let row = |(number, value): (usize, Option<String>)| {
-            let variance = conversions[by].cell_variance();
-            let conversions = in_wholes(Estimate { value: rounded[number], variance });
+            let conversions = in_wholes(Estimate { value: rounded[number], ..cell(&conversions[by], number) });
             let revenue = self.revenue.as_ref().map(|revenue| cell(&revenue.models[0][by], number));
             DimensionConversions { value, credited: figures(gate, raw[by][number].people, conversions, revenue) }
         };
@@ -153,11 +152,7 @@ impl<'a> EventAnswers<'a> {
             let conversions = cell(&self.conversions.models[model][by], number);
             let enough = enough(gate, self.raw.models[model][by][number].people, in_wholes(conversions));
             let revenue = self.revenue.as_ref().map(|revenue| cell(&revenue.models[model][by], number));
-            Credit {
-                value,
-                conversions: gate.parts(enough, conversions, MICROS),
-                revenue: gate.money(enough, revenue),
-            }
+            Credit { value, conversions: gate.parts(enough, conversions, MICROS), revenue: gate.money(enough, revenue) }
         };
         values(Breakdown::OF_CREDIT[by], definition).into_iter().enumerate().map(row).collect()
     }
@@ -172,10 +167,9 @@ impl<'a> EventAnswers<'a> {
             let conversions = in_wholes(cell(cells, path));
             let enough = enough(gate, self.raw.paths[number][path].people, conversions);
             let conversions = gate.count(enough, conversions);
-            conversions.value().map(|_| PathConversions {
-                steps: of.steps(path).into_iter().map(name).collect(),
-                conversions,
-            })
+            conversions
+                .value()
+                .map(|_| PathConversions { steps: of.steps(path).into_iter().map(name).collect(), conversions })
         };
         let mut paths: Vec<PathConversions> = (0..of.cells()).filter_map(row).collect();
         // Of those that are as frequent the shorter first: that is the order of their cells.

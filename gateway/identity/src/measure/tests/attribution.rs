@@ -41,7 +41,9 @@ fn the_same_instant_is_in_time() {
 fn the_lookback_is_exact_to_the_microsecond() {
     let seen = quarter(4);
     let lookback = 2 * DAY;
-    let credited = |time| purchases(&[exposure(1, seen)], &[conversion(1, time)]).days.iter().map(|day| day.conversions).sum::<i64>();
+    let credited = |time| {
+        purchases(&[exposure(1, seen)], &[conversion(1, time)]).days.iter().map(|day| day.conversions).sum::<i64>()
+    };
     assert_eq!(credited(seen + lookback), 1);
     assert_eq!(credited(seen + lookback + 1), 0);
 }

@@ -65,9 +65,7 @@ fn touches<'a>(world: &'a World, definition: &Definition, conversion: &Conversio
         .exposures
         .iter()
         .filter(|exposure| exposure.key == conversion.key && definition.period.day_of(exposure.time).is_some())
-        .filter(|exposure| {
-            (conversion.time - lookback(exposure.kind)..=conversion.time).contains(&exposure.time)
-        })
+        .filter(|exposure| (conversion.time - lookback(exposure.kind)..=conversion.time).contains(&exposure.time))
         .collect();
     touches.sort_by_key(|exposure| (exposure.time, exposure.kind, exposure.place));
     touches
