@@ -3,10 +3,12 @@
 //! A conversion is credited to the identity's exposures at or before it, within the lookback of their kind; each model
 //! shares the credit among them in its way.
 
+use super::MeasureFault;
 use super::apportion::apportion;
 use super::credit::Model;
 use super::definition::{Definition, Period};
 use super::event::{Conversion, Exposure, Place};
+use super::join::Attributing;
 use super::path::Paths;
 use super::protection::CreditBounds;
 use super::raw::{AfterPath, Breakdown, Conversions, Credit, RawEvent};
@@ -79,34 +81,6 @@ impl AttributionTally {
         }
     }
 
-    /// Starts with another identity.
-    pub(crate) fn begin(&mut self, key: u64) {
-        self.identity += 1;
-        self.touches.clear();
-        for event in &mut self.events {
-            event.sample.begin(key);
-            event.first_day = None;
-        }
-    }
-
-    /// Takes an exposure of the identity, before the conversions at the same instant.
-    pub(crate) fn touch(&mut self, exposure: &Exposure) {
-        self.touches.add(exposure);
-    }
-
-    /// Takes a conversion of the identity.
-    pub(crate) fn convert(&mut self, conversion: Conversion) {
-        let Some(day) = self.period.day_of(conversion.time) else {
-            return;
-        };
-        let outcome = Outcome { day, value: conversion.value, journey: self.journey(conversion.time).map(Rc::new) };
-        for (number, event) in self.events.iter_mut().enumerate() {
-            if conversion.events & 1 << number != 0 {
-                event.take(&outcome, self.bounds, self.identity);
-            }
-        }
-    }
-
     /// What led to a conversion at this instant; none where nothing did.
     fn journey(&mut self, time: i64) -> Option<Journey> {
         self.touches.before(time, &mut self.found);
@@ -126,17 +100,47 @@ impl AttributionTally {
         Some(Journey { paths, places: self.found.iter().map(|touch| touch.place).collect(), credit })
     }
 
-    /// Ends the identity.
-    pub(crate) fn end(&mut self) {
+    /// The counts, an entry for each conversion event.
+    pub(crate) fn finish(self) -> Vec<RawEvent> {
+        self.events.into_iter().map(|event| event.raw).collect()
+    }
+}
+
+impl Attributing for AttributionTally {
+    fn begin(&mut self, key: u64) -> Result<(), MeasureFault> {
+        self.identity += 1;
+        self.touches.clear();
+        for event in &mut self.events {
+            event.sample.begin(key);
+            event.first_day = None;
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self, exposure: &Exposure) -> Result<(), MeasureFault> {
+        self.touches.add(exposure);
+        Ok(())
+    }
+
+    fn convert(&mut self, conversion: &Conversion) -> Result<(), MeasureFault> {
+        let Some(day) = self.period.day_of(conversion.time) else {
+            return Ok(());
+        };
+        let outcome = Outcome { day, value: conversion.value, journey: self.journey(conversion.time).map(Rc::new) };
+        for (number, event) in self.events.iter_mut().enumerate() {
+            if conversion.events & 1 << number != 0 {
+                event.take(&outcome, self.bounds, self.identity);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), MeasureFault> {
         let totals = self.bounds.is_some_and(|bounds| bounds.totals_too);
         for event in &mut self.events {
             event.end(totals, self.identity);
         }
-    }
-
-    /// The counts, an entry for each conversion event.
-    pub(crate) fn finish(self) -> Vec<RawEvent> {
-        self.events.into_iter().map(|event| event.raw).collect()
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use super::credit::CreditRules;
 use super::instant::{DAY, midnight};
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The most days a report may cover.
 pub const LONGEST_PERIOD_DAYS: u32 = 400;
@@ -47,6 +48,12 @@ impl Period {
     fn extended(self, days: u32) -> Self {
         let last = self.last.checked_add_days(Days::new(u64::from(days)));
         Self { first: self.first, last: last.unwrap_or(self.last) }
+    }
+
+    /// From its first microsecond to the first after it.
+    pub(crate) fn instants(&self) -> Range<i64> {
+        let first = midnight(self.first);
+        first..first + self.days() as i64 * DAY
     }
 
     /// The day of an instant, counted from 0; none outside the period.

@@ -1,14 +1,28 @@
 //! Walking through exposures and conversions, both sorted by identity and time, in one pass.
 
 use super::MeasureFault;
-use super::attribution::AttributionTally;
 use super::definition::Period;
 use super::event::{Conversion, Exposure, Ordered};
 use super::summary::SummaryTally;
-use std::iter::Peekable;
 
 /// How many identities are counted between two looks at whether to stop.
 const IDENTITIES_BETWEEN_CHECKS: u32 = 4_096;
+
+/// What conversions are told to, identity after identity: first the identity, then its touches and conversions in the order
+/// of time, then that it is over. Of identities that have no conversion it is told nothing.
+pub(crate) trait Attributing {
+    /// Starts with another identity.
+    fn begin(&mut self, key: u64) -> Result<(), MeasureFault>;
+
+    /// Takes an exposure of the identity, before the conversions at the same instant.
+    fn touch(&mut self, exposure: &Exposure) -> Result<(), MeasureFault>;
+
+    /// Takes a conversion of the identity.
+    fn convert(&mut self, conversion: &Conversion) -> Result<(), MeasureFault>;
+
+    /// Ends the identity.
+    fn end(&mut self) -> Result<(), MeasureFault>;
+}
 
 /// Counts the events of one match key.
 ///
@@ -18,19 +32,20 @@ pub(crate) fn join(
     conversions: impl Iterator<Item = Result<Conversion, MeasureFault>>,
     period: Period,
     summary: &mut SummaryTally,
-    attribution: &mut AttributionTally,
+    attribution: &mut impl Attributing,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(), MeasureFault> {
+    let days = period.instants();
     let in_period = |exposure: &Result<Exposure, MeasureFault>| {
-        exposure.as_ref().map_or(true, |exposure| period.day_of(exposure.time).is_some())
+        exposure.as_ref().map_or(true, |exposure| days.contains(&exposure.time))
     };
-    let mut exposures = Ahead::new(exposures.filter(in_period));
-    let mut conversions = Ahead::new(conversions);
+    let mut exposures = Ahead::new(exposures.filter(in_period))?;
+    let mut conversions = Ahead::new(conversions)?;
     let mut until_check = 0;
     loop {
-        let key = match (exposures.order()?, conversions.order()?) {
-            (Some((one, _)), Some((other, _))) => one.min(other),
-            (Some((key, _)), None) | (None, Some((key, _))) => key,
+        let key = match (exposures.key(), conversions.key()) {
+            (Some(one), Some(other)) => one.min(other),
+            (Some(key), None) | (None, Some(key)) => key,
             (None, None) => return Ok(()),
         };
         if until_check == 0 {
@@ -41,95 +56,113 @@ pub(crate) fn join(
         }
         until_check -= 1;
         summary.begin(key);
-        attribution.begin(key);
-        while let Some(time) = conversions.time_of(key)? {
-            while exposures.time_of(key)?.is_some_and(|exposed| exposed <= time) {
-                if let Some(exposure) = exposures.take()? {
-                    summary.take(exposure);
-                    attribution.touch(&exposure);
+        if conversions.key() == Some(key) {
+            attribution.begin(key)?;
+            while let Some(conversion) = conversions.take_of(key)? {
+                while let Some(exposure) = exposures.take_until(key, conversion.time)? {
+                    summary.take(&exposure);
+                    attribution.touch(&exposure)?;
                 }
+                attribution.convert(&conversion)?;
             }
-            if let Some(conversion) = conversions.take()? {
-                attribution.convert(conversion);
-            }
+            attribution.end()?;
         }
-        while exposures.time_of(key)?.is_some() {
-            if let Some(exposure) = exposures.take()? {
-                summary.take(exposure);
-            }
+        while let Some(exposure) = exposures.take_of(key)? {
+            summary.take(&exposure);
         }
         summary.end();
-        attribution.end();
     }
 }
 
 /// A sorted stream whose next event can be looked at; refuses one that is not sorted.
-struct Ahead<I: Iterator> {
-    events: Peekable<I>,
-    last: (u64, i64),
+struct Ahead<T, I> {
+    events: I,
+    next: Option<T>,
 }
 
-impl<T: Ordered, I: Iterator<Item = Result<T, MeasureFault>>> Ahead<I> {
-    fn new(events: I) -> Self {
-        Self { events: events.peekable(), last: (0, i64::MIN) }
+impl<T: Ordered, I: Iterator<Item = Result<T, MeasureFault>>> Ahead<T, I> {
+    fn new(mut events: I) -> Result<Self, MeasureFault> {
+        let next = events.next().transpose()?;
+        Ok(Self { events, next })
     }
 
-    /// Identity and time of the next event.
-    fn order(&mut self) -> Result<Option<(u64, i64)>, MeasureFault> {
-        match self.events.peek() {
-            Some(Ok(event)) => Ok(Some(event.order())),
-            Some(Err(_)) => self.take().map(|_| None),
-            None => Ok(None),
+    /// The identity of the next event.
+    fn key(&self) -> Option<u64> {
+        self.next.as_ref().map(|next| next.order().0)
+    }
+
+    /// The next event if it is one of this identity.
+    fn take_of(&mut self, key: u64) -> Result<Option<T>, MeasureFault> {
+        self.take_until(key, i64::MAX)
+    }
+
+    /// The next event if it is one of this identity, at this instant at the latest.
+    #[inline]
+    fn take_until(&mut self, key: u64, time: i64) -> Result<Option<T>, MeasureFault> {
+        match &self.next {
+            Some(next) if next.order().0 == key && next.order().1 <= time => self.take(),
+            _ => Ok(None),
         }
     }
 
-    /// The time of the next event if it is one of this identity.
-    fn time_of(&mut self, key: u64) -> Result<Option<i64>, MeasureFault> {
-        Ok(self.order()?.filter(|(next, _)| *next == key).map(|(_, time)| time))
-    }
-
+    #[inline]
     fn take(&mut self) -> Result<Option<T>, MeasureFault> {
-        let Some(event) = self.events.next().transpose()? else {
-            return Ok(None);
-        };
-        if event.order() < self.last {
+        let next = self.events.next().transpose()?;
+        if let (Some(taken), Some(next)) = (&self.next, &next)
+            && next.order() < taken.order()
+        {
             return Err(MeasureFault::Damaged { reason: "events are not sorted" });
         }
-        self.last = event.order();
-        Ok(Some(event))
+        Ok(std::mem::replace(&mut self.next, next))
     }
 }
 
 /// Several sorted streams as one.
-pub(crate) struct Merged<I: Iterator> {
-    streams: Vec<Peekable<I>>,
+pub(crate) struct Merged<T, I> {
+    /// Those that have an event left, with it.
+    streams: Vec<(T, I)>,
+    /// The stream where there is one only.
+    only: Option<I>,
 }
 
-impl<I: Iterator> Merged<I> {
+impl<T: Ordered, I: Iterator<Item = Result<T, MeasureFault>>> Merged<T, I> {
     /// Merges streams; at a tie those given first come first.
-    pub(crate) fn new(streams: impl IntoIterator<Item = I>) -> Self {
-        Self { streams: streams.into_iter().map(Iterator::peekable).collect() }
+    pub(crate) fn new(streams: Vec<I>) -> Result<Self, MeasureFault> {
+        let mut merged = Self { streams: Vec::new(), only: None };
+        let many = streams.len() > 1;
+        for mut stream in streams {
+            if !many {
+                merged.only = Some(stream);
+            } else if let Some(first) = stream.next().transpose()? {
+                merged.streams.push((first, stream));
+            }
+        }
+        Ok(merged)
+    }
+
+    fn least(&mut self) -> Option<Result<T, MeasureFault>> {
+        let order = |(number, (event, _)): (usize, &(T, I))| (event.order(), number);
+        let (_, number) = self.streams.iter().enumerate().map(order).min()?;
+        let (event, stream) = &mut self.streams[number];
+        match stream.next() {
+            Some(Ok(next)) => Some(Ok(std::mem::replace(event, next))),
+            Some(Err(fault)) => {
+                self.streams.clear();
+                Some(Err(fault))
+            }
+            None => Some(Ok(self.streams.remove(number).0)),
+        }
     }
 }
 
-impl<T: Ordered, I: Iterator<Item = Result<T, MeasureFault>>> Iterator for Merged<I> {
+impl<T: Ordered, I: Iterator<Item = Result<T, MeasureFault>>> Iterator for Merged<T, I> {
     type Item = Result<T, MeasureFault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let mut least: Option<(usize, (u64, i64))> = None;
-        for (number, stream) in self.streams.iter_mut().enumerate() {
-            match stream.peek() {
-                Some(Ok(event)) => {
-                    let order = event.order();
-                    if least.is_none_or(|(_, least)| order < least) {
-                        least = Some((number, order));
-                    }
-                }
-                Some(Err(_)) => return stream.next(),
-                None => {}
-            }
+        match &mut self.only {
+            Some(only) => only.next(),
+            None => self.least(),
         }
-        let (number, _) = least?;
-        self.streams[number].next()
     }
 }

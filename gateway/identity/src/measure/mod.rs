@@ -14,12 +14,15 @@ mod definition;
 mod event;
 mod fault;
 mod instant;
+mod interval;
 mod join;
+mod journeys;
 mod load;
 mod noise;
 mod path;
 mod protect;
 pub mod protection;
+mod rates;
 mod raw;
 mod reconcile;
 mod report;
@@ -41,6 +44,7 @@ pub use definition::{
 };
 pub use event::Kind;
 pub use fault::MeasureFault;
+pub use interval::Interval;
 pub use load::{
     ConversionPlan, EventFault, EventFaults, ExposurePlan, ListedEventFault, Load, LoadFault, LoadedConversions,
     LoadedExposures, LoadedKey, load_conversions, load_exposures,
@@ -54,4 +58,4 @@ pub use report::{
     DimensionMetrics, DimensionTable, EventReport, Figure, FrequencyReach, Metrics, ModelReport, PathConversions,
     PathReport, REPORT_VERSION, Report, Summary,
 };
-pub use run::{Sources, measure};
+pub use run::{Gathered, Sources, Stopped, gather, measure};

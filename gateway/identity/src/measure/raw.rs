@@ -116,3 +116,52 @@ pub(crate) struct Raw {
     pub(crate) summary: RawSummary,
     pub(crate) events: Vec<RawEvent>,
 }
+
+impl Raw {
+    /// Adds counts of other identities, made by the same definition.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.summary.add(&other.summary);
+        for (event, other) in self.events.iter_mut().zip(&other.events) {
+            event.add(other);
+        }
+    }
+}
+
+impl RawSummary {
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (cell, other) in self.cells.iter_mut().flatten().zip(other.cells.iter().flatten()) {
+            cell.viewable += other.viewable;
+            cell.other += other.other;
+            cell.cost += other.cost;
+            cell.people += other.people;
+        }
+        add(&mut self.frequency, &other.frequency);
+        add(&mut self.newly_reached, &other.newly_reached);
+    }
+}
+
+impl RawEvent {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let days = self.days.iter_mut().chain([&mut self.total]);
+        for (day, other) in days.zip(other.days.iter().chain([&other.total])) {
+            day.conversions += other.conversions;
+            day.revenue += other.revenue;
+            day.people += other.people;
+        }
+        let cells = self.models.iter_mut().flatten().flatten();
+        for (cell, other) in cells.zip(other.models.iter().flatten().flatten()) {
+            cell.conversions += other.conversions;
+            cell.revenue += other.revenue;
+            cell.people += other.people;
+        }
+        for (path, other) in self.paths.iter_mut().flatten().zip(other.paths.iter().flatten()) {
+            path.conversions += other.conversions;
+            path.people += other.people;
+        }
+        add(&mut self.new_people, &other.new_people);
+    }
+}
+
+fn add(counts: &mut [i64], others: &[i64]) {
+    counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
+}

@@ -9,6 +9,8 @@ pub(crate) struct Partition {
     pub(crate) variance: f64,
     /// Variance of the total that the cells were made to add up to.
     total_variance: f64,
+    /// By how much clamping other cells at 0 moved each cell, beyond what made them add up to the total.
+    displaced: Vec<f64>,
     /// What all cells are multiples of.
     grain: i64,
     /// Whether cells may stay below 0 although the quantity cannot be.
@@ -36,7 +38,7 @@ pub(crate) enum Range {
 impl Partition {
     /// Cells with noise of this variance.
     pub(crate) fn new(cells: Vec<i64>, variance: f64) -> Self {
-        Self { cells, variance, total_variance: 0.0, grain: 1, signed: false }
+        Self { cells, variance, total_variance: 0.0, displaced: Vec::new(), grain: 1, signed: false }
     }
 
     /// The same in a unit that is so many times smaller. The cells stay multiples of it.
@@ -58,17 +60,21 @@ impl Partition {
         rounded(&cells, self.cells.iter().fold(0_i64, |sum, cell| sum.saturating_add(*cell)), grain)
     }
 
-    /// Variance of one cell once the cells add up to the total: s²(1 - 1/n) + v/n².
-    pub(crate) fn cell_variance(&self) -> f64 {
+    /// Variance of one cell once the cells add up to the total: s²(1 - 1/n) + v/n². To it comes the square of what
+    /// clamping displaced the cell by, so that it is the mean square of its whole error.
+    pub(crate) fn cell_variance(&self, cell: usize) -> f64 {
         let cells = self.cells.len() as f64;
-        self.variance * (1.0 - 1.0 / cells) + self.total_variance / (cells * cells)
+        let displaced = self.displaced.get(cell).copied().unwrap_or_default();
+        self.variance * (1.0 - 1.0 / cells) + self.total_variance / (cells * cells) + displaced * displaced
     }
 
-    /// Variance of the sum of the first `count` cells: s²·k(n - k)/n + v·(k/n)². (What is left of the noise once its sum
-    /// is known is uncorrelated with the total.)
+    /// Variance of the sum of the first `count` cells: s²·k(n - k)/n + v·(k/n)², and the square of what clamping displaced
+    /// it by. (What is left of the noise once its sum is known is uncorrelated with the total.)
     pub(crate) fn prefix_variance(&self, count: usize) -> f64 {
+        let displaced: f64 = self.displaced.iter().take(count).sum();
         let (cells, count) = (self.cells.len() as f64, count as f64);
-        self.variance * count * (cells - count) / cells + self.total_variance * (count / cells).powi(2)
+        let of_sum = self.variance * count * (cells - count) / cells;
+        of_sum + self.total_variance * (count / cells).powi(2) + displaced * displaced
     }
 
     /// Running sums.
@@ -110,13 +116,14 @@ pub(crate) fn reconcile(partitions: &mut [&mut Partition], range: Range) -> Tota
     }
     for partition in partitions {
         let cells: Vec<f64> = partition.cells.iter().map(|cell| *cell as f64).collect();
-        let moved: Vec<f64> = if range == Range::Any || partition.signed {
-            let shift = (cells.iter().sum::<f64>() - total) / cells.len() as f64;
-            cells.iter().map(|cell| cell - shift).collect()
-        } else {
+        let shift = (cells.iter().sum::<f64>() - total) / cells.len() as f64;
+        let mut moved: Vec<f64> = cells.iter().map(|cell| cell - shift).collect();
+        if range != Range::Any && !partition.signed {
             let shift = simplex_shift(&cells, total);
-            cells.iter().map(|cell| (cell - shift).max(0.0)).collect()
-        };
+            let clamped: Vec<f64> = cells.iter().map(|cell| (cell - shift).max(0.0)).collect();
+            partition.displaced = clamped.iter().zip(&moved).map(|(clamped, moved)| clamped - moved).collect();
+            moved = clamped;
+        }
         partition.cells = rounded(&moved, total as i64, partition.grain);
         partition.total_variance = variance;
     }
@@ -181,7 +188,7 @@ mod tests {
         assert!((total.variance - 200.0).abs() < 1e-9);
         assert_eq!(three.cells.iter().sum::<i64>(), 320);
         assert_eq!(one.cells, [320]);
-        assert!((one.cell_variance() - 200.0).abs() < 1e-9);
+        assert!((one.cell_variance(0) - 200.0).abs() < 1e-9);
         assert!((three.prefix_variance(3) - 200.0).abs() < 1e-9);
     }
 
@@ -191,6 +198,10 @@ mod tests {
         let total = reconcile(&mut [&mut cells], Range::NotNegative);
         assert_eq!(total.value, 120);
         assert_eq!(cells.cells, [0, 85, 35]);
+        // 10·(2/3) + 30/9, and the 30 of the first that the two others paid.
+        assert!((cells.cell_variance(1) - (10.0 + 15.0 * 15.0)).abs() < 1e-9);
+        assert!((cells.prefix_variance(1) - (10.0 + 30.0 * 30.0)).abs() < 1e-9);
+        assert!((cells.prefix_variance(3) - 30.0).abs() < 1e-9);
         let mut capped = Partition::new(vec![-30, 100, 50], 10.0);
         assert_eq!(reconcile(&mut [&mut capped], Range::UpTo(90)).value, 90);
         assert_eq!(capped.cells, [0, 70, 20]);

@@ -20,7 +20,8 @@ pub enum Figure<T> {
     Value {
         /// The number. Money is in micros.
         value: T,
-        /// Square root of the variance of the noise. Clamping at 0 and rounding are not accounted for.
+        /// Square root of the variance of the noise. Where cells of the same breakdown were clamped at 0, what this one
+        /// paid for it is in it as well.
         standard_error: f64,
     },
     /// It concerns too few people, or is less than three standard errors.

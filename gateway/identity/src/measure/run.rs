@@ -2,17 +2,20 @@
 
 use super::MeasureFault;
 use super::attribution::AttributionTally;
+use super::credit::CreditRules;
 use super::definition::Definition;
-use super::join::{Merged, join};
+use super::join::{Attributing, Merged, join};
+use super::journeys::{JourneyWriter, Journeys};
 use super::noise::Noise;
 use super::protect::protect;
 use super::protection::Protection;
-use super::raw::Raw;
+use super::raw::{Raw, RawEvent, RawSummary};
 use super::report::Report;
-use super::stored::{self, ConversionFile, ExposureFile};
+use super::stored::{self, ConversionFile, ExposureFile, KeyRange, key_ranges};
 use super::summary::SummaryTally;
+use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Directories that [`super::load_exposures`] and [`super::load_conversions`] made, of one side each. All were loaded
 /// under one [`crate::IndexSecret`].
@@ -25,13 +28,17 @@ pub struct Sources {
     pub conversions: Vec<PathBuf>,
 }
 
+/// The most parts that are counted at a time. Each reads a part of every file.
+const MOST_PARTS: usize = 8;
+
+/// Whether to stop, asked now and then on several threads. It must not be told how far the report has come, for that would
+/// tell how much data the other side has.
+pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// Makes a report: counts, in one pass and in bounded memory, then protects.
 ///
 /// Making it again draws other noise and spends the budget again: reserve what it will spend before, store the report
 /// before anybody sees it, and never make it twice.
-///
-/// `stopped` is asked now and then. It must not be told how far the report has come, for that would tell how much data
-/// the other side has.
 ///
 /// # Errors
 /// When the definition cannot be computed, a file cannot be read, or `stopped` says so. No figure is released then.
@@ -40,11 +47,16 @@ pub fn measure(
     definition: &Definition,
     protection: Protection,
     noise: &mut dyn Noise,
-    stopped: &dyn Fn() -> bool,
+    stopped: Stopped<'_>,
 ) -> Result<Report, MeasureFault> {
-    let definition = Definition { dimensions: definition.dimensions.sorted(), ..definition.clone() };
+    let definition = sorted(definition);
     let raw = count(sources, &definition, protection, stopped)?;
     protect(&raw, &definition, protection, noise)
+}
+
+/// A definition whose values are in the order of their cells.
+fn sorted(definition: &Definition) -> Definition {
+    Definition { dimensions: definition.dimensions.sorted(), ..definition.clone() }
 }
 
 /// Counts what a definition with sorted dimensions asks for, each identity within the bounds of `protection`.
@@ -52,29 +64,147 @@ pub(crate) fn count(
     sources: &Sources,
     definition: &Definition,
     protection: Protection,
-    stopped: &dyn Fn() -> bool,
+    stopped: Stopped<'_>,
 ) -> Result<Raw, MeasureFault> {
-    definition.check()?;
-    protection.check()?;
-    let mut summary = SummaryTally::new(definition, protection.exposure_bounds());
-    let mut attribution = AttributionTally::new(definition, protection.credit_bounds());
-    for key in &definition.match_keys {
-        let key =
-            KeyName::new(key.clone()).map_err(|_| MeasureFault::Definition { reason: "not a name of a match key" })?;
-        let exposures = sources.exposures.iter().filter_map(|directory| {
-            stored::open(&stored::exposures_path(directory, &key), |file| {
-                ExposureFile::open(file, &definition.dimensions)
-            })
-        });
-        let conversions = sources.conversions.iter().filter(|_| !definition.events.is_empty());
-        let conversions = conversions.filter_map(|directory| {
-            stored::open(&stored::conversions_path(directory, &key), |file| {
-                ConversionFile::open(file, &definition.events)
-            })
-        });
-        let exposures = Merged::new(exposures.collect::<Result<Vec<_>, _>>()?);
-        let conversions = Merged::new(conversions.collect::<Result<Vec<_>, _>>()?);
-        join(exposures, conversions, definition.period, &mut summary, &mut attribution, stopped)?;
+    let files = Files::of(sources, definition, protection)?;
+    let mut all: Option<Raw> = None;
+    let count = |range| -> Result<Raw, MeasureFault> {
+        let mut attribution = AttributionTally::new(definition, protection.credit_bounds());
+        let summary = files.read(range, protection, &mut attribution, stopped)?;
+        Ok(Raw { summary, events: attribution.finish() })
+    };
+    let add = |part: Raw| {
+        match &mut all {
+            Some(all) => all.add(&part),
+            None => all = Some(part),
+        }
+        Ok(())
+    };
+    let parts = all_threads().min(MOST_PARTS);
+    in_order(parts, key_ranges(parts), count, add)?;
+    all.ok_or(MeasureFault::Stopped)
+}
+
+/// The files of a report, and what is counted of them.
+struct Files<'a> {
+    sources: &'a Sources,
+    definition: &'a Definition,
+    keys: Vec<KeyName>,
+}
+
+impl<'a> Files<'a> {
+    fn of(sources: &'a Sources, definition: &'a Definition, protection: Protection) -> Result<Self, MeasureFault> {
+        definition.check()?;
+        protection.check()?;
+        let key = |key: &String| {
+            KeyName::new(key.clone()).map_err(|_| MeasureFault::Definition { reason: "not a name of a match key" })
+        };
+        let keys = definition.match_keys.iter().map(key).collect::<Result<_, _>>()?;
+        Ok(Self { sources, definition, keys })
     }
-    Ok(Raw { summary: summary.finish(), events: attribution.finish() })
+
+    /// Counts the exposures of some identities, and tells of their conversions.
+    fn read(
+        &self,
+        range: KeyRange,
+        protection: Protection,
+        attribution: &mut impl Attributing,
+        stopped: Stopped<'_>,
+    ) -> Result<RawSummary, MeasureFault> {
+        let Self { sources, definition, .. } = self;
+        let mut summary = SummaryTally::new(definition, protection.exposure_bounds());
+        for key in &self.keys {
+            let exposures = sources.exposures.iter().filter_map(|directory| {
+                stored::open(&stored::exposures_path(directory, key), |file| {
+                    ExposureFile::open(file, &definition.dimensions, range.clone())
+                })
+            });
+            let conversions = sources.conversions.iter().filter(|_| !definition.events.is_empty());
+            let conversions = conversions.filter_map(|directory| {
+                stored::open(&stored::conversions_path(directory, key), |file| {
+                    ConversionFile::open(file, &definition.events, range.clone())
+                })
+            });
+            let exposures = Merged::new(exposures.collect::<Result<_, _>>()?)?;
+            let conversions = Merged::new(conversions.collect::<Result<_, _>>()?)?;
+            join(exposures, conversions, definition.period, &mut summary, attribution, stopped)?;
+        }
+        Ok(summary.finish())
+    }
+}
+
+/// What a report is made of when its conversions may be credited in several ways: its exposures are counted, and the events
+/// of those who converted are set aside, so that no other way has to read all events again.
+#[derive(Debug)]
+pub struct Gathered {
+    definition: Definition,
+    protection: Protection,
+    summary: RawSummary,
+    journeys: Vec<Journeys>,
+}
+
+/// Reads what a definition asks for. What is set aside goes into unnamed files below `scratch`, an existing directory;
+/// it is as long as the exposures of those who converted, at 22 bytes each.
+///
+/// # Errors
+/// As for [`measure`].
+pub fn gather(
+    sources: &Sources,
+    definition: &Definition,
+    protection: Protection,
+    scratch: &Path,
+    stopped: Stopped<'_>,
+) -> Result<Gathered, MeasureFault> {
+    let definition = sorted(definition);
+    let files = Files::of(sources, &definition, protection)?;
+    let (mut all, mut journeys): (Option<RawSummary>, _) = (None, Vec::new());
+    let read = |range| -> Result<_, MeasureFault> {
+        let mut writer = JourneyWriter::new(scratch)?;
+        let summary = files.read(range, protection, &mut writer, stopped)?;
+        Ok((summary, writer.finish()?))
+    };
+    let add = |(summary, written)| {
+        journeys.push(written);
+        match &mut all {
+            Some(all) => all.add(&summary),
+            None => all = Some(summary),
+        }
+        Ok(())
+    };
+    let parts = all_threads().min(MOST_PARTS);
+    in_order(parts, key_ranges(parts), read, add)?;
+    let summary = all.ok_or(MeasureFault::Stopped)?;
+    Ok(Gathered { definition, protection, summary, journeys })
+}
+
+impl Gathered {
+    /// Makes the report with these rules instead of those of the definition. Each one that is made spends the budget.
+    ///
+    /// # Errors
+    /// As for [`measure`].
+    pub fn report(
+        &self,
+        credit: CreditRules,
+        noise: &mut dyn Noise,
+        stopped: Stopped<'_>,
+    ) -> Result<Report, MeasureFault> {
+        let definition = Definition { credit, ..self.definition.clone() };
+        definition.check()?;
+        let mut raw = Raw { summary: self.summary.clone(), events: Vec::new() };
+        let tell = |journeys: &Journeys| -> Result<_, MeasureFault> {
+            let mut attribution = AttributionTally::new(&definition, self.protection.credit_bounds());
+            journeys.tell(&mut attribution, stopped)?;
+            Ok(attribution.finish())
+        };
+        let add = |part: Vec<RawEvent>| {
+            if raw.events.is_empty() {
+                raw.events = part;
+            } else {
+                raw.events.iter_mut().zip(&part).for_each(|(event, other)| event.add(other));
+            }
+            Ok(())
+        };
+        in_order(self.journeys.len(), self.journeys.iter(), tell, add)?;
+        protect(&raw, &definition, self.protection, noise)
+    }
 }

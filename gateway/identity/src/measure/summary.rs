@@ -50,9 +50,10 @@ impl SummaryTally {
     }
 
     /// Takes an exposure of the identity.
-    pub(crate) fn take(&mut self, exposure: Exposure) {
+    #[inline]
+    pub(crate) fn take(&mut self, exposure: &Exposure) {
         if self.bounds.is_some() {
-            self.sample.offer(exposure);
+            self.sample.offer(*exposure);
         } else {
             self.count(exposure);
         }
@@ -62,7 +63,7 @@ impl SummaryTally {
     pub(crate) fn end(&mut self) {
         for place in 0..self.sample.kept().len() {
             let exposure = self.sample.kept()[place];
-            self.count(exposure);
+            self.count(&exposure);
         }
         if let Some(first_day) = self.first_day {
             let last = self.raw.frequency.len();
@@ -76,7 +77,7 @@ impl SummaryTally {
         self.raw
     }
 
-    fn count(&mut self, exposure: Exposure) {
+    fn count(&mut self, exposure: &Exposure) {
         let Some(day) = self.period.day_of(exposure.time) else {
             return;
         };

@@ -59,23 +59,6 @@ impl Gate {
             Some(_) => Figure::BelowThreshold,
         }
     }
-
-    /// The quotient of two released figures, its error to first order.
-    pub(crate) fn ratio(self, above: Figure<i64>, below: Figure<i64>) -> Figure<f64> {
-        let (
-            Figure::Value { value: above, standard_error: above_error },
-            Figure::Value { value: below, standard_error: below_error },
-        ) = (above, below)
-        else {
-            return Figure::BelowThreshold;
-        };
-        if above <= 0 || below <= 0 {
-            return Figure::BelowThreshold;
-        }
-        let (above, below) = (above as f64, below as f64);
-        let value = above / below;
-        Figure::Value { value, standard_error: value * (above_error / above).hypot(below_error / below) }
-    }
 }
 
 #[cfg(test)]
@@ -117,14 +100,5 @@ mod tests {
         assert_eq!(gate.money(true, amount(29)), Figure::BelowThreshold);
         assert_eq!(gate.money(false, amount(1_000_000)), Figure::BelowThreshold);
         assert_eq!(gate.money(true, None), Figure::NotMeasured);
-    }
-
-    #[test]
-    fn a_ratio_needs_both() {
-        let gate = Gate::new(1);
-        let expected = Figure::Value { value: 2.0, standard_error: 2.0 * 0.05 };
-        assert_eq!(gate.ratio(value(2_000, 60.0), value(1_000, 40.0)), expected);
-        assert_eq!(gate.ratio(Figure::BelowThreshold, value(1_000, 0.0)), Figure::BelowThreshold);
-        assert_eq!(gate.ratio(value(2_000, 0.0), Figure::BelowThreshold), Figure::BelowThreshold);
     }
 }

@@ -139,7 +139,7 @@ fn values_are_read_and_stored_in_order() {
 
     let file = File::open(exposures_path(&directory.path().join("out"), &key("hashed_email"))).unwrap();
     let stored: Vec<Exposure> =
-        ExposureFile::open(file, &loaded.dimensions).unwrap().collect::<Result<_, _>>().unwrap();
+        ExposureFile::open(file, &loaded.dimensions, 0..=u64::MAX).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(stored.is_sorted_by_key(Ordered::order));
     let click = stored.iter().find(|exposure| exposure.kind == Kind::Click).unwrap();
     assert_eq!((click.cost, click.viewable, click.place.campaign, click.place.placement), (250_000, true, 1, 0));
@@ -155,7 +155,7 @@ fn only_chosen_campaigns_are_read() {
     exposures(csv.as_bytes(), &exposure_plan(), directory.path()).unwrap();
     let file = File::open(exposures_path(&directory.path().join("out"), &key("hashed_email"))).unwrap();
     let dimensions = Dimensions { campaigns: vec!["spring".into()], ..Dimensions::default() };
-    assert_eq!(ExposureFile::open(file, &dimensions).unwrap().count(), 0);
+    assert_eq!(ExposureFile::open(file, &dimensions, 0..=u64::MAX).unwrap().count(), 0);
 }
 
 /// Values of the stored conversions of a type, sorted; with or without repeats.
@@ -169,7 +169,8 @@ fn stored_values(directory: &Path, kind: &str, deduplicate: bool) -> Vec<i64> {
         conditions: vec![],
     };
     let file = File::open(conversions_path(&directory.join("out"), &key("hashed_email"))).unwrap();
-    let stored: Vec<Conversion> = ConversionFile::open(file, &[event]).unwrap().collect::<Result<_, _>>().unwrap();
+    let stored: Vec<Conversion> =
+        ConversionFile::open(file, &[event], 0..=u64::MAX).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(stored.is_sorted_by_key(Ordered::order));
     let mut values: Vec<i64> = stored.iter().map(|conversion| conversion.value / 1_000_000).collect();
     values.sort_unstable();

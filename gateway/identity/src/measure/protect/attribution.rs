@@ -139,8 +139,7 @@ impl<'a> EventAnswers<'a> {
         };
         let rounded = conversions[by].rounded_to(MICROS);
         let row = |(number, value): (usize, Option<String>)| {
-            let variance = conversions[by].cell_variance();
-            let conversions = in_wholes(Estimate { value: rounded[number], variance });
+            let conversions = in_wholes(Estimate { value: rounded[number], ..cell(&conversions[by], number) });
             let revenue = self.revenue.as_ref().map(|revenue| cell(&revenue.models[0][by], number));
             DimensionConversions { value, credited: figures(gate, raw[by][number].people, conversions, revenue) }
         };

@@ -47,7 +47,7 @@ pub(crate) fn protect(
         version: REPORT_VERSION,
         definition: definition.clone(),
         protection,
-        summary: Summary { average_frequency: gate.ratio(total.impressions, total.reach), total },
+        summary: Summary { average_frequency: total.frequency(), total },
         over_time: summary.over_time(definition, gate),
         frequency: summary.frequency(gate),
         by_dimension: summary.by_dimension(definition, gate),
@@ -83,7 +83,7 @@ fn micros(amount: i128) -> i64 {
 }
 
 fn cell(partition: &Partition, cell: usize) -> Estimate {
-    Estimate { value: partition.cells[cell], variance: partition.cell_variance() }
+    Estimate { value: partition.cells[cell], variance: partition.cell_variance(cell) }
 }
 
 fn prefix(partition: &Partition, sums: &[i64], cell: usize) -> Estimate {

@@ -1,6 +1,6 @@
 //! Stored conversions.
 
-use super::{Batches, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
+use super::{Batches, KeyRange, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
 use crate::measure::MeasureFault;
 use crate::measure::condition;
 use crate::measure::definition::ConversionEvent;
@@ -112,9 +112,9 @@ struct Batch {
 }
 
 impl ConversionFile {
-    /// Opens a file.
-    pub(crate) fn open(file: File, events: &[ConversionEvent]) -> Result<Self, MeasureFault> {
-        Ok(Self { batches: Batches::open(file)?, batch: None, events: events.to_vec() })
+    /// Opens a file, for the identities of a range.
+    pub(crate) fn open(file: File, events: &[ConversionEvent], range: KeyRange) -> Result<Self, MeasureFault> {
+        Ok(Self { batches: Batches::open(file, range)?, batch: None, events: events.to_vec() })
     }
 
     fn load(&self, batch: &RecordBatch) -> Result<Batch, MeasureFault> {

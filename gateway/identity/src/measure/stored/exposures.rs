@@ -1,6 +1,6 @@
 //! Stored exposures.
 
-use super::{Batches, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
+use super::{Batches, KeyRange, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
 use crate::measure::MeasureFault;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::{Exposure, Kind, Place};
@@ -119,10 +119,10 @@ fn numbered(values: &[String]) -> HashMap<String, u32> {
 }
 
 impl ExposureFile {
-    /// Opens a file; `dimensions` are sorted.
-    pub(crate) fn open(file: File, dimensions: &Dimensions) -> Result<Self, MeasureFault> {
+    /// Opens a file, for the identities of a range; `dimensions` are sorted.
+    pub(crate) fn open(file: File, dimensions: &Dimensions, range: KeyRange) -> Result<Self, MeasureFault> {
         Ok(Self {
-            batches: Batches::open(file)?,
+            batches: Batches::open(file, range)?,
             batch: None,
             campaigns: numbered(&dimensions.campaigns),
             placements: numbered(&dimensions.placements),

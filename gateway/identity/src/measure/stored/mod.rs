@@ -17,8 +17,11 @@ use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
 use std::fs::File;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,20 +65,63 @@ fn schema(further: impl IntoIterator<Item = Field>) -> SchemaRef {
     Arc::new(Schema::new(first.into_iter().chain(further).collect::<Vec<_>>()))
 }
 
-/// The record batches of a stored file.
+/// The record batches of a stored file, as far as they are about identities of a range.
 struct Batches {
     reader: ParquetRecordBatchReader,
+    range: KeyRange,
+    last: u64,
+}
+
+/// Identities from the first to the last, both included.
+pub(crate) type KeyRange = RangeInclusive<u64>;
+
+/// All identities as so many ranges of the same length: keys are hashes, so that there are about as many in each.
+pub(crate) fn key_ranges(count: usize) -> impl Iterator<Item = KeyRange> + Send {
+    let count = count.max(1) as u128;
+    let start = move |number: u128| (number << 64) / count;
+    (0..count).map(move |number| start(number) as u64..=(start(number + 1) - 1) as u64)
 }
 
 impl Batches {
-    fn open(file: File) -> Result<Self, MeasureFault> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build()?;
-        Ok(Self { reader })
+    fn open(file: File, range: KeyRange) -> Result<Self, MeasureFault> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        let groups = builder.metadata().row_groups().iter().enumerate();
+        let groups = groups.filter(|(_, group)| overlap(group, &range)).map(|(number, _)| number).collect();
+        let reader = builder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
+        Ok(Self { reader, range, last: 0 })
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, MeasureFault> {
-        Ok(self.reader.next().transpose()?)
+        while let Some(batch) = self.reader.next().transpose()? {
+            let keys = keys(&batch)?;
+            let keys = keys.values();
+            let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+                continue;
+            };
+            if *first < self.last || !keys.is_sorted() {
+                return Err(MeasureFault::Damaged { reason: "events are not sorted" });
+            }
+            self.last = *last;
+            let start = keys.partition_point(|key| key < self.range.start());
+            let end = keys.partition_point(|key| key <= self.range.end());
+            if start < end {
+                return Ok(Some(batch.slice(start, end - start)));
+            }
+            if start < keys.len() {
+                return Ok(None);
+            }
+        }
+        Ok(None)
     }
+}
+
+/// Whether a row group may have identities of a range.
+fn overlap(group: &RowGroupMetaData, range: &KeyRange) -> bool {
+    let Some(Statistics::Int64(keys)) = group.column(0).statistics() else {
+        return true;
+    };
+    let [least, most] = [keys.min_opt(), keys.max_opt()].map(|key| key.map(|key| key.cast_unsigned()));
+    least.is_none_or(|least| least <= *range.end()) && most.is_none_or(|most| most >= *range.start())
 }
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, MeasureFault> {
@@ -118,5 +164,20 @@ impl Texts {
     /// What becomes of each distinct value.
     fn map<T>(&self, each: impl Fn(&str) -> T) -> Vec<T> {
         (0..self.values.len()).map(|number| each(self.values.value(number))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_every_identity_once() {
+        for count in 1..10 {
+            let ranges: Vec<KeyRange> = key_ranges(count).collect();
+            assert_eq!((ranges.len(), ranges.first().map(|range| *range.start())), (count, Some(0)));
+            assert_eq!(ranges.last().map(|range| *range.end()), Some(u64::MAX));
+            assert!(ranges.windows(2).all(|pair| pair[0].end() + 1 == *pair[1].start()));
+        }
     }
 }

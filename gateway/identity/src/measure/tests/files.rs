@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::world::{EXACT, World, definition, worlds};
+use super::world::{EXACT, World, definition, rules, worlds};
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
 use crate::measure::definition::{Definition, Dimensions};
 use crate::measure::load::{ConversionPlan, ExposurePlan, load_conversions, load_exposures};
 use crate::measure::noise::DiscreteLaplace;
 use crate::measure::protect::protect;
-use crate::measure::run::{Sources, measure};
+use crate::measure::run::{Sources, gather, measure};
 use crate::measure::{MICROS, MeasureFault};
 use crate::normalise::{Form, Take};
 use crate::source::{Control, Mapping};
@@ -146,6 +146,19 @@ proptest! {
         let raw = world.count(&definition, EXACT);
         let expected = protect(&raw, &definition, EXACT, &mut DiscreteLaplace).unwrap();
         prop_assert_eq!(report, expected);
+    }
+
+    #[test]
+    fn what_was_gathered_gives_the_report_of_any_rules(world in worlds(), one in rules(), other in rules()) {
+        let directory = tempfile::tempdir().unwrap();
+        let sources = load(&world, 1 << 20, directory.path());
+        let definition = with_conditions(definition());
+        let gathered = gather(&sources, &definition, EXACT, directory.path(), &|| false).unwrap();
+        for credit in [one, other] {
+            let report = gathered.report(credit.clone(), &mut DiscreteLaplace, &|| false).unwrap();
+            let definition = Definition { credit, ..definition.clone() };
+            prop_assert_eq!(report, measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap());
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::world::{EXACT, World, conversion, definition, exposure, protected, quarter};
+use super::world::{EXACT, World, conversion, definition, exposure, five_models, protected, quarter};
 use crate::measure::definition::Definition;
 use crate::measure::event::{Conversion, Exposure, Place};
 use crate::measure::noise::DiscreteLaplace;
@@ -189,4 +189,80 @@ fn own_conversions_are_exact_beside_the_other_sides_exposures() {
     assert!(
         matches!(purchases(&report).credited.conversions, Figure::Value { standard_error, .. } if standard_error > 0.0)
     );
+}
+
+/// Half of the crowd in one placement, the other half in two others; 297 that are listed had nobody.
+fn sparse() -> (Raw, Definition, Protection) {
+    let mut definition = five_models();
+    definition.credit.priority.clear();
+    definition.credit.lookbacks.clear();
+    let placements = (0..300).map(|number| format!("{number:03}"));
+    definition.dimensions.placements = placements.collect();
+    let mut world = crowd(60_000);
+    for exposure in &mut world.exposures {
+        exposure.place.placement = [7, 7, 100, 299][(exposure.key % 4) as usize];
+    }
+    let protection = Protection { threshold: 1_000, ..both_sides() };
+    (world.count(&definition, protection), definition, protection)
+}
+
+/// Every figure of an attribution but quotients, in a fixed order.
+fn credited(report: &Report) -> Vec<Figure<i64>> {
+    let mut all = all_figures(report);
+    for event in report.attribution.iter().flat_map(|attribution| &attribution.per_event) {
+        for model in &event.models {
+            let rows = [&model.by_campaign, &model.by_placement, &model.by_creative].into_iter().flatten();
+            all.extend(rows.flat_map(|row| [row.conversions, row.revenue]));
+        }
+    }
+    all
+}
+
+#[test]
+fn intervals_hold_the_truth_as_often_as_stated() {
+    let (raw, definition, protection) = sparse();
+    let truth = credited(&release(&raw, &definition, Protection { counts: Counts::Exact, threshold: 0, ..protection }));
+    let runs = 400;
+    let (mut shown, mut held) = (vec![0_u32; truth.len()], vec![0_u32; truth.len()]);
+    for _ in 0..runs {
+        let report = release(&raw, &definition, protection);
+        for (place, figure) in credited(&report).iter().enumerate() {
+            if let (Some(interval), Some(truth)) = (figure.interval(), truth[place].value()) {
+                shown[place] += 1;
+                held[place] += u32::from((interval.low..=interval.high).contains(&truth));
+            }
+        }
+    }
+    // Those that are always shown: of others only draws that were too high are, at times.
+    let always: Vec<usize> = (0..truth.len()).filter(|place| shown[*place] == runs).collect();
+    assert!(always.len() > 100, "{}", always.len());
+    for place in &always {
+        // Nineteen of twenty, less 4.5 standard deviations.
+        assert!(held[*place] >= 360, "figure {place}: {} of {runs}", held[*place]);
+    }
+    let all: u32 = always.iter().map(|place| held[*place]).sum();
+    let share = f64::from(all) / f64::from(runs) / always.len() as f64;
+    assert!((0.95..0.99).contains(&share), "{share}");
+}
+
+#[test]
+fn models_and_paths_agree_with_the_credited_conversions() {
+    let (raw, definition, protection) = sparse();
+    let open = Protection { threshold: 0, counts: protection.counts, ..protection };
+    for protection in [open, Protection { counts: Counts::Exact, ..open }] {
+        let report = release(&raw, &definition, protection);
+        let event = purchases(&report);
+        let total = event.credited.conversions.value().unwrap();
+        assert_eq!(event.models.len(), 5);
+        for model in &event.models {
+            let shown: Vec<i64> = model.by_campaign.iter().filter_map(|row| row.conversions.value()).collect();
+            assert_eq!(shown.iter().sum::<i64>(), total * 1_000_000, "{:?}", model.model);
+            let revenue: i64 = model.by_campaign.iter().filter_map(|row| row.revenue.value()).sum();
+            assert_eq!(Some(revenue), event.credited.revenue.value(), "{:?}", model.model);
+        }
+        assert_eq!(parts(event.by_campaign.iter().map(|row| &row.credited.conversions)), total);
+        let of_kinds: i64 = event.paths[0].paths.iter().filter_map(|path| path.conversions.value()).sum();
+        // Of a noisy report those are left out that do not stand out from their noise.
+        assert!(of_kinds > total * 9 / 10 && of_kinds < total * 11 / 10, "{of_kinds} of {total}");
+    }
 }
