@@ -30,6 +30,17 @@ pub enum AudienceStatus {
     Failed,
 }
 
+impl AudienceStatus {
+    fn of(refreshed_at: Option<Timestamp>, failed: bool, now: Timestamp) -> Self {
+        match refreshed_at {
+            None if failed => Self::Failed,
+            None => Self::Pending,
+            Some(at) if now - at >= TimeDelta::days(EXPIRES_AFTER_DAYS) => Self::Expired,
+            Some(_) => Self::Active,
+        }
+    }
+}
+
 /// Who may see an audience by name, besides its own account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind", content = "connections")]
@@ -110,12 +121,7 @@ pub struct Audience {
 impl Audience {
     /// Where it is at a moment.
     pub fn status(&self, now: Timestamp) -> AudienceStatus {
-        match self.refreshed_at {
-            None if self.failed => AudienceStatus::Failed,
-            None => AudienceStatus::Pending,
-            Some(at) if now - at >= TimeDelta::days(EXPIRES_AFTER_DAYS) => AudienceStatus::Expired,
-            Some(_) => AudienceStatus::Active,
-        }
+        AudienceStatus::of(self.refreshed_at, self.failed, now)
     }
 
     /// When it expires unless it is refreshed; `None` before its first refresh.
@@ -131,6 +137,52 @@ impl Audience {
     /// Identities over all match keys. A person with two keys counts as two identities.
     pub fn identity_count(&self) -> u64 {
         self.identities.values().sum()
+    }
+}
+
+/// An audience as those see it who may see it by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartnerAudience {
+    /// Its id.
+    pub id: AudienceId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// What its owner says of it.
+    pub description: String,
+    /// What it is about.
+    pub categories: Vec<String>,
+    /// Whether its identity count is shown.
+    pub shows_identity_count: bool,
+    /// Identities over all match keys.
+    pub identity_count: u64,
+    /// Whether its refresh failed before it was ever active.
+    pub failed: bool,
+    /// When its identities were last replaced.
+    pub refreshed_at: Option<Timestamp>,
+}
+
+impl PartnerAudience {
+    /// Where it is at a moment.
+    pub fn status(&self, now: Timestamp) -> AudienceStatus {
+        AudienceStatus::of(self.refreshed_at, self.failed, now)
+    }
+}
+
+impl From<Audience> for PartnerAudience {
+    fn from(audience: Audience) -> Self {
+        Self {
+            identity_count: audience.identity_count(),
+            id: audience.id,
+            account: audience.account,
+            name: audience.name,
+            description: audience.description,
+            categories: audience.categories,
+            shows_identity_count: audience.visibility.identity_count,
+            failed: audience.failed,
+            refreshed_at: audience.refreshed_at,
+        }
     }
 }
 

@@ -177,7 +177,7 @@ pub struct AudienceOverlap {
 impl AudienceOverlap {
     fn of(rated: Rated, rules: Rules) -> Self {
         Self {
-            audience: PartnerAudience(rated.audience),
+            audience: PartnerAudience(rated.audience.into()),
             answer: OverlapAnswer::of(rated.answer, rules),
             index: rated.index,
             index_band: rated.index.map(|i| release::band(i).into()),

@@ -13,7 +13,7 @@ use entente_domain::{
     EventDataSetId, JobId, ProjectId, ReportId, SentAudienceId, Timestamp, UploadId, UserId,
     account::Account,
     activation::{Activation, Destination, SentAudience},
-    audience::Audience,
+    audience::{Audience, PartnerAudience},
     connection::Connection,
     crosswalk::Crosswalk,
     data_connection::DataConnection,
@@ -127,7 +127,7 @@ pub struct Loaders {
     /// Audiences by id.
     pub audiences: By<AudienceId, Audience>,
     /// The first audiences that accounts made public, so many of each.
-    pub public_audiences: By<(AccountId, Nested), Page<Audience>>,
+    pub public_audiences: By<(AccountId, Nested), Page<PartnerAudience>>,
     /// The first audiences of data connections.
     pub audiences_of_data_connections: By<DataConnectionId, Page<Audience>>,
     /// Uploads by id.

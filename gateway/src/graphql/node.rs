@@ -24,8 +24,8 @@ use async_graphql::{Context, ID, Interface, Object, Result};
 use entente_domain::{
     AccountId, ActivationId, AudienceId, ConnectionId, CrosswalkId, DataConnectionId, DestinationId, EventDataSetId,
     EventWebhookId, JobId, ProjectId, Refusal, ReportId, SentAudienceId, UploadId, access::Act,
-    activation::SentAudience as SentAudienceRow, connection::Connection as ConnectionRow,
 };
+use entente_store::{Owned, OwnedKind};
 
 /// An object with a global id.
 #[derive(Clone, Interface)]
@@ -72,7 +72,7 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// The object with a global id; null when there is none that the viewer may see.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>> {
-        find(ctx, &id).await
+        Ok(find(ctx, &[id]).await?.pop().flatten())
     }
 
     /// The objects with these global ids, at most 100, in their order; null for those that the viewer may not see.
@@ -85,88 +85,94 @@ impl NodeQuery {
         if ids.len() > MOST {
             return Err(refused(Refusal::invalid("ids", format!("At most {MOST} ids."))));
         }
-        futures::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+        find(ctx, &ids).await
     }
 }
 
-async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
-    viewer(ctx)?;
-    let Some((type_name, uuid)) = parse(id) else { return Ok(None) };
-    let loaders = loaders(ctx);
-    match type_name.as_str() {
-        AccountId::TYPE => {
-            let id = AccountId(uuid);
-            if !may_read(ctx, id)? {
-                return Ok(None);
-            }
-            Ok(load(&loaders.accounts, id).await?.map(|a| Node::Account(Account(a))))
+/// What a global id names.
+enum Named {
+    Account(AccountId),
+    Other(Owned),
+}
+
+fn named(id: &ID) -> Option<Named> {
+    let (type_name, uuid) = parse(id)?;
+    let kind = match type_name.as_str() {
+        AccountId::TYPE => return Some(Named::Account(AccountId(uuid))),
+        ActivationId::TYPE => OwnedKind::Activation,
+        AudienceId::TYPE => OwnedKind::Audience,
+        ConnectionId::TYPE => OwnedKind::Connection,
+        CrosswalkId::TYPE => OwnedKind::Crosswalk,
+        DataConnectionId::TYPE => OwnedKind::DataConnection,
+        DestinationId::TYPE => OwnedKind::Destination,
+        EventDataSetId::TYPE => OwnedKind::EventDataSet,
+        EventWebhookId::TYPE => OwnedKind::EventWebhook,
+        JobId::TYPE => OwnedKind::Job,
+        ProjectId::TYPE => OwnedKind::Project,
+        ReportId::TYPE => OwnedKind::Report,
+        SentAudienceId::TYPE => OwnedKind::SentAudience,
+        UploadId::TYPE => OwnedKind::Upload,
+        _ => return None,
+    };
+    Some(Named::Other(Owned { kind, id: uuid }))
+}
+
+/// Only of objects that are of the viewer's accounts more is read than that.
+async fn find(ctx: &Context<'_>, ids: &[ID]) -> Result<Vec<Option<Node>>> {
+    let accounts = viewer(ctx)?.memberships.iter().map(|(account, _)| *account).collect();
+    let named: Vec<_> = ids.iter().map(named).collect();
+    let others = named.iter().filter_map(|n| if let Some(Named::Other(object)) = n { Some(*object) } else { None });
+    let own = gateway(ctx).store().owned(others.collect(), accounts).await.map_err(fault)?;
+    futures::future::try_join_all(named.into_iter().map(async |named| match named {
+        Some(Named::Account(id)) if may_read(ctx, id)? => {
+            Ok(load(&loaders(ctx).accounts, id).await?.map(|a| Node::Account(Account(a))))
         }
-        ConnectionId::TYPE => {
-            let found = load(&loaders.connections, ConnectionId(uuid)).await?;
-            Ok(found.filter(|c| is_a_side(ctx, c)).map(|c| Node::Connection(Connection(c))))
-        }
-        ProjectId::TYPE => {
-            let found = load(&loaders.projects_with_connections, ProjectId(uuid)).await?;
-            Ok(found.filter(|(_, c)| is_a_side(ctx, c)).map(|found| Node::Project(found.into())))
-        }
-        UploadId::TYPE => {
-            let upload = load(&loaders.uploads, UploadId(uuid)).await?;
-            Ok(upload.filter(|u| may_read(ctx, u.account).unwrap_or(false)).map(|u| Node::Upload(Upload(u))))
-        }
-        DataConnectionId::TYPE => {
-            let found = load(&loaders.data_connections, DataConnectionId(uuid)).await?;
-            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
-            Ok(found.map(|d| Node::DataConnection(DataConnection(d))))
-        }
-        CrosswalkId::TYPE => {
-            let found = load(&loaders.crosswalks, CrosswalkId(uuid)).await?;
-            let found = found.filter(|c| may_read(ctx, c.account).unwrap_or(false));
-            Ok(found.map(|c| Node::Crosswalk(Crosswalk(c))))
-        }
-        AudienceId::TYPE => {
-            let audience = load(&loaders.audiences, AudienceId(uuid)).await?;
-            Ok(audience.filter(|a| may_read(ctx, a.account).unwrap_or(false)).map(|a| Node::Audience(Audience(a))))
-        }
-        EventDataSetId::TYPE => {
-            let found = load(&loaders.event_data_sets, EventDataSetId(uuid)).await?;
-            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
-            Ok(found.map(|d| Node::EventDataSet(EventDataSet(d))))
-        }
-        EventWebhookId::TYPE => {
-            let id = EventWebhookId(uuid);
-            let found = gateway(ctx).store().event_webhooks_by_ids(&[id]).await.map_err(fault)?.remove(&id);
-            let may =
-                |account| authorise_id(ctx, account, Act::ManageAccount).is_ok_and(|authorised| authorised.is_ok());
-            Ok(found.filter(|w| may(w.account)).map(|w| Node::EventWebhook(EventWebhook(w))))
-        }
-        ReportId::TYPE => {
-            let report = load(&loaders.reports, ReportId(uuid)).await?;
-            Ok(report.filter(|r| may_read(ctx, r.account).unwrap_or(false)).map(|r| Node::Report(Report(r))))
-        }
-        DestinationId::TYPE => {
-            let found = load(&loaders.destinations, DestinationId(uuid)).await?;
-            let found = found.filter(|d| may_read(ctx, d.account).unwrap_or(false));
-            Ok(found.map(|d| Node::Destination(Destination(d))))
-        }
-        SentAudienceId::TYPE => {
-            let found = load(&loaders.sent_audiences, SentAudienceId(uuid)).await?;
-            let is_a_side =
-                |s: &SentAudienceRow| [s.sender, s.receiver].iter().any(|a| may_read(ctx, *a).unwrap_or(false));
-            Ok(found.filter(is_a_side).map(|s| Node::SentAudience(SentAudience(s))))
-        }
-        ActivationId::TYPE => {
-            let found = load(&loaders.activations, ActivationId(uuid)).await?;
-            let found = found.filter(|a| may_read(ctx, a.account).unwrap_or(false));
-            Ok(found.map(|a| Node::Activation(Activation(a))))
-        }
-        JobId::TYPE => {
-            let job = gateway(ctx).store().job(JobId(uuid)).await.map_err(fault)?;
-            Ok(job.filter(|j| may_read(ctx, j.account).unwrap_or(false)).map(|j| Node::Job(Job(j))))
-        }
+        Some(Named::Other(object)) if own.contains(&object) => read(ctx, object).await,
         _ => Ok(None),
-    }
+    }))
+    .await
 }
 
-fn is_a_side(ctx: &Context<'_>, connection: &ConnectionRow) -> bool {
-    [connection.owner, connection.recipient].iter().any(|a| may_read(ctx, *a).unwrap_or(false))
+/// Reads an object of the viewer's.
+async fn read(ctx: &Context<'_>, Owned { kind, id }: Owned) -> Result<Option<Node>> {
+    let loaders = loaders(ctx);
+    Ok(match kind {
+        OwnedKind::Activation => {
+            load(&loaders.activations, ActivationId(id)).await?.map(|a| Node::Activation(Activation(a)))
+        }
+        OwnedKind::Audience => load(&loaders.audiences, AudienceId(id)).await?.map(|a| Node::Audience(Audience(a))),
+        OwnedKind::Connection => {
+            load(&loaders.connections, ConnectionId(id)).await?.map(|c| Node::Connection(Connection(c)))
+        }
+        OwnedKind::Crosswalk => {
+            load(&loaders.crosswalks, CrosswalkId(id)).await?.map(|c| Node::Crosswalk(Crosswalk(c)))
+        }
+        OwnedKind::DataConnection => {
+            let found = load(&loaders.data_connections, DataConnectionId(id)).await?;
+            found.map(|d| Node::DataConnection(DataConnection(d)))
+        }
+        OwnedKind::Destination => {
+            load(&loaders.destinations, DestinationId(id)).await?.map(|d| Node::Destination(Destination(d)))
+        }
+        OwnedKind::EventDataSet => {
+            load(&loaders.event_data_sets, EventDataSetId(id)).await?.map(|d| Node::EventDataSet(EventDataSet(d)))
+        }
+        OwnedKind::EventWebhook => event_webhook(ctx, EventWebhookId(id)).await?,
+        OwnedKind::Job => gateway(ctx).store().job(JobId(id)).await.map_err(fault)?.map(|job| Node::Job(Job(job))),
+        OwnedKind::Project => {
+            load(&loaders.projects_with_connections, ProjectId(id)).await?.map(|found| Node::Project(found.into()))
+        }
+        OwnedKind::Report => load(&loaders.reports, ReportId(id)).await?.map(|r| Node::Report(Report(r))),
+        OwnedKind::SentAudience => {
+            load(&loaders.sent_audiences, SentAudienceId(id)).await?.map(|s| Node::SentAudience(SentAudience(s)))
+        }
+        OwnedKind::Upload => load(&loaders.uploads, UploadId(id)).await?.map(|u| Node::Upload(Upload(u))),
+    })
+}
+
+/// Event webhooks are not for every member.
+async fn event_webhook(ctx: &Context<'_>, id: EventWebhookId) -> Result<Option<Node>> {
+    let found = gateway(ctx).store().event_webhooks_by_ids(&[id]).await.map_err(fault)?.remove(&id);
+    let may = |account| authorise_id(ctx, account, Act::ManageAccount).is_ok_and(|authorised| authorised.is_ok());
+    Ok(found.filter(|webhook| may(webhook.account)).map(|webhook| Node::EventWebhook(EventWebhook(webhook))))
 }

@@ -11,7 +11,10 @@ use crate::graphql::{
     scalar::SafeInt,
 };
 use async_graphql::{Context, ID, Object, Result};
-use entente_domain::{audience::Audience as Row, release};
+use entente_domain::{
+    audience::{AudienceStatus as Status, PartnerAudience as Row},
+    release,
+};
 
 /// An audience of another account, which made it public or named a connection for it.
 #[derive(Clone)]
@@ -55,9 +58,9 @@ impl PartnerAudience {
 
     /// Its identities, to three significant digits; null when its owner does not show it, or below the threshold.
     async fn identity_count(&self, ctx: &Context<'_>) -> Option<SafeInt> {
-        if !self.0.visibility.identity_count || !self.0.is_active(now()) {
+        if !self.0.shows_identity_count || self.0.status(now()) != Status::Active {
             return None;
         }
-        release::shown_size(self.0.identity_count(), gateway(ctx).settings.threshold).map(SafeInt)
+        release::shown_size(self.0.identity_count, gateway(ctx).settings.threshold).map(SafeInt)
     }
 }

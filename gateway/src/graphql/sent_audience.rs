@@ -114,7 +114,7 @@ impl SentAudience {
         let audiences = self.0.within.iter().map(|id| load(&loaders(ctx).audiences, *id));
         let found = futures::future::try_join_all(audiences).await?;
         let is_seen = |a: &entente_domain::audience::Audience| discover::is_visible(a, self.0.connection, now());
-        Ok(found.into_iter().flatten().filter(is_seen).map(PartnerAudience).collect())
+        Ok(found.into_iter().flatten().filter(is_seen).map(|audience| PartnerAudience(audience.into())).collect())
     }
 
     /// The match keys by which it is matched.

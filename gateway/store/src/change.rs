@@ -26,14 +26,6 @@ pub struct Change {
     pub now: Timestamp,
 }
 
-impl Change {
-    /// Whether it may know of what belongs to these accounts. What belongs to others reads like what is not there and takes no
-    /// longer, so this is looked at before anything is locked and before more is looked up.
-    pub fn may_know(&self, owners: &[AccountId]) -> bool {
-        self.account.is_none_or(|account| owners.contains(&account))
-    }
-}
-
 /// What a rule decided: the new state, and what follows from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome<T> {

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    crosswalks, destinations, idempotency, jobs,
+    crosswalks, destinations, idempotency, jobs, ownership,
     paging::page,
     schema::{activations, sent_audiences as sent_rows},
     sent_audiences,
@@ -97,10 +97,9 @@ pub async fn create(
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
-    sent_audiences::known(conn, change, sent).await?.ok_or_else(sent_not_found)?;
-    destinations::known(conn, change, destination)
-        .await?
-        .ok_or_else(|| Refusal::not_found("destination").at("destinationId"))?;
+    let destination_not_found = || Refusal::not_found("destination").at("destinationId");
+    ownership::require(conn, change, sent, sent_not_found).await?;
+    ownership::require(conn, change, destination, destination_not_found).await?;
     lock(conn, "sent_audiences", &sent.to_string()).await?;
     lock(conn, "destinations", &destination.to_string()).await?;
     let activations = of_sent_audiences(conn, vec![sent]).await?.remove(&sent).unwrap_or_default();
@@ -159,8 +158,7 @@ pub async fn delete(
 
 async fn for_change(conn: &mut Conn, change: &Change, id: ActivationId) -> Result<Activation, Stop> {
     let not_found = || Refusal::not_found("activation");
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    present.filter(|a| change.may_know(&[a.account])).ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "activations", &id.to_string()).await?;
     Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }

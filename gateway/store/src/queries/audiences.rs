@@ -15,7 +15,13 @@ use diesel::{dsl::count_star, prelude::*};
 use diesel_async::RunQueryDsl;
 use entente_domain::{
     AccountId, AudienceId, Code, ConnectionId, DataConnectionId, Refusal, Timestamp,
-    audience::{Audience, AudienceStatus, ConnectionAccess, EXPIRES_AFTER_DAYS, of_one},
+    audience::{
+        Audience, AudienceStatus, ConnectionAccess, EXPIRES_AFTER_DAYS, MetadataVisibility, PartnerAudience, of_one,
+    },
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -99,6 +105,64 @@ impl TryFrom<AudienceRow> for Audience {
             updated_at: row.updated_at,
             updated_by: row.updated_by,
         })
+    }
+}
+
+/// The columns that others see: lists of them are long.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audiences)]
+struct PartnerAudienceRow {
+    id: String,
+    account_id: String,
+    name: String,
+    description: String,
+    categories: String,
+    visibility: String,
+    failed: bool,
+    identities: String,
+    refreshed_at: Option<Timestamp>,
+}
+
+impl TryFrom<PartnerAudienceRow> for PartnerAudience {
+    type Error = StoreError;
+
+    fn try_from(row: PartnerAudienceRow) -> Read<Self> {
+        let visibility: MetadataVisibility = columns::from_json(&row.visibility, "visibility")?;
+        let Total(identity_count) = columns::from_json(&row.identities, "identities")?;
+        Ok(Self {
+            id: columns::id(&row.id)?,
+            account: columns::id(&row.account_id)?,
+            name: row.name,
+            description: row.description,
+            categories: columns::from_json(&row.categories, "categories")?,
+            shows_identity_count: visibility.identity_count,
+            identity_count,
+            failed: row.failed,
+            refreshed_at: row.refreshed_at,
+        })
+    }
+}
+
+/// The sum of the numbers of a JSON object.
+struct Total(u64);
+
+impl<'de> Deserialize<'de> for Total {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Adding;
+        impl<'de> Visitor<'de> for Adding {
+            type Value = Total;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an object of numbers")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut numbers: A) -> Result<Total, A::Error> {
+                let mut total = 0_u64;
+                while let Some((_, number)) = numbers.next_entry::<IgnoredAny, u64>()? {
+                    total = total.saturating_add(number);
+                }
+                Ok(Total(total))
+            }
+        }
+        deserializer.deserialize_map(Adding)
     }
 }
 
@@ -337,43 +401,38 @@ pub async fn counts_of_data_connections(
     Ok(counts)
 }
 
-/// The newest audiences of each account, and how many there are if that is asked for: at most two statements. With
-/// `public_only`, those that are public and active.
-pub async fn newest_of_accounts(
+/// The newest public and active audiences of each account, and how many there are if that is asked for: at most two
+/// statements.
+pub async fn newest_public_of_accounts(
     conn: &mut Conn,
     accounts: Vec<AccountId>,
-    public_only: bool,
     now: Timestamp,
     count: usize,
     counted: bool,
-) -> Read<HashMap<AccountId, Page<Audience>>> {
+) -> Read<HashMap<AccountId, Page<PartnerAudience>>> {
     let ids = columns::texts(&accounts);
-    let totals = if counted { counts_of_accounts(conn, ids.clone(), public_only, now).await? } else { HashMap::new() };
-    let mut newest = newest_of_each(AudienceRow::as_select(), "audiences", "account_id", ids, count);
-    if public_only {
-        newest = newest.only("access_kind = 'PUBLIC' AND refreshed_at > ", active_since(now));
-    }
-    let rows: Vec<AudienceRow> = newest.load(conn).await?;
-    let items = rows.into_iter().map(Audience::try_from).collect::<Read<Vec<_>>>()?;
-    let items = items.into_iter().map(|a| (a.account, Cursor(a.id.to_string()), a));
+    let totals = if counted { public_counts(conn, ids.clone(), now).await? } else { HashMap::new() };
+    let rows: Vec<PartnerAudienceRow> =
+        newest_of_each(PartnerAudienceRow::as_select(), "audiences", "account_id", ids, count)
+            .only("access_kind = 'PUBLIC' AND refreshed_at > ", active_since(now))
+            .load(conn)
+            .await?;
+    let item = |row: PartnerAudienceRow| {
+        let cursor = Cursor(row.id.clone());
+        PartnerAudience::try_from(row).map(|audience| (audience.account, cursor, audience))
+    };
+    let items = rows.into_iter().map(item).collect::<Read<Vec<_>>>()?;
     Ok(first_pages(accounts, items, &totals, count))
 }
 
-async fn counts_of_accounts(
-    conn: &mut Conn,
-    ids: Vec<String>,
-    public_only: bool,
-    now: Timestamp,
-) -> Read<HashMap<AccountId, i64>> {
-    let mut totals = audiences::table
+async fn public_counts(conn: &mut Conn, ids: Vec<String>, now: Timestamp) -> Read<HashMap<AccountId, i64>> {
+    let totals: Vec<(String, i64)> = audiences::table
         .filter(audiences::account_id.eq_any(ids))
+        .filter(audiences::access_kind.eq(PUBLIC).and(audiences::refreshed_at.gt(active_since(now))))
         .group_by(audiences::account_id)
         .select((audiences::account_id, count_star()))
-        .into_boxed::<Db>();
-    if public_only {
-        totals = totals.filter(audiences::access_kind.eq(PUBLIC).and(audiences::refreshed_at.gt(active_since(now))));
-    }
-    let totals: Vec<(String, i64)> = totals.load(conn).await?;
+        .load(conn)
+        .await?;
     totals.into_iter().map(|(id, n)| Ok((columns::id(&id)?, n))).collect()
 }
 

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, cascade,
     change::{swapped, unless_taken},
-    deletions, idempotency,
+    deletions, idempotency, ownership,
     paging::page,
     schema::connections,
 };
@@ -156,8 +156,7 @@ pub async fn change(
 
 /// Loads a connection to change it, or what belongs to it.
 pub async fn for_change(conn: &mut Conn, change: &Change, id: ConnectionId) -> Result<LoadedConnection, Stop> {
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    present.filter(|c| change.may_know(&[c.owner, c.recipient])).ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     held(conn, id).await
 }
 

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, audience_sizes, cascade,
     change::swapped,
-    generations, idempotency, jobs,
+    generations, idempotency, jobs, ownership,
     paging::page,
     refreshes,
     schema::crosswalks,
@@ -179,7 +179,8 @@ pub async fn fail(conn: &mut Conn, change: &Change, id: CrosswalkId, end: Refres
 /// Loads a crosswalk to change it. Its account is locked: generations belong to all of it.
 async fn for_change(conn: &mut Conn, change: &Change, id: CrosswalkId) -> Result<Crosswalk, Stop> {
     let not_found = || Refusal::not_found("crosswalk");
-    let present = by_ids(conn, vec![id]).await?.remove(&id).filter(|c| change.may_know(&[c.account]));
+    ownership::require(conn, change, id, not_found).await?;
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
     let owner = present.ok_or_else(not_found)?.account;
     lock(conn, "accounts", &owner.to_string()).await?;
     Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)

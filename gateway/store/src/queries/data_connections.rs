@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, audiences, cascade,
     change::swapped,
-    data_sources, deletions, idempotency, jobs,
+    data_sources, deletions, idempotency, jobs, ownership,
     paging::page,
     refreshes,
     schema::{data_connections, runs},
@@ -152,7 +152,8 @@ pub async fn delete(
 
 /// Loads a data connection to change it. Its account is locked: audiences, slots and generations belong to all of it.
 pub async fn for_change(conn: &mut Conn, change: &Change, id: DataConnectionId) -> Result<LoadedDataConnection, Stop> {
-    let present = by_ids(conn, vec![id]).await?.remove(&id).filter(|d| change.may_know(&[d.account]));
+    ownership::require(conn, change, id, not_found).await?;
+    let present = by_ids(conn, vec![id]).await?.remove(&id);
     held(conn, present.ok_or_else(not_found)?).await
 }
 

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, accounts, activations, cascade,
     change::{swapped, unless_taken},
-    consents, idempotency,
+    consents, idempotency, ownership,
     paging::page,
     schema::destinations,
 };
@@ -100,7 +100,7 @@ pub async fn change(
     rule: impl FnOnce(&LoadedDestination) -> Result<Outcome<Destination>, Refusal> + Send,
 ) -> Changed<Destination> {
     let not_found = || Refusal::not_found("destination");
-    known(conn, change, id).await?.ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "destinations", &id.to_string()).await?;
     let destination = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let account = accounts::one(conn, destination.account).await?.ok_or_else(not_found)?;
@@ -150,19 +150,13 @@ pub async fn delete(
     rule: impl FnOnce(&Destination) -> Result<Outcome<()>, Refusal> + Send,
 ) -> Changed<()> {
     let not_found = || Refusal::not_found("destination");
-    known(conn, change, id).await?.ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "destinations", &id.to_string()).await?;
     let present = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let outcome = rule(&present)?;
     cascade::destination_deleted(conn, id, change.now).await?;
     diesel::delete(destinations::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))
-}
-
-/// A destination, when it is of the change's account.
-pub async fn known(conn: &mut Conn, change: &Change, id: DestinationId) -> Read<Option<Destination>> {
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    Ok(present.filter(|destination| change.may_know(&[destination.account])))
 }
 
 /// Destinations by id.

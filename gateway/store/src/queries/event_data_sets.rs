@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    idempotency, jobs,
+    idempotency, jobs, ownership,
     paging::page,
     projects, refreshes,
     schema::event_data_sets,
@@ -136,8 +136,7 @@ pub async fn delete(
 
 async fn for_change(conn: &mut Conn, change: &Change, id: EventDataSetId) -> Result<EventDataSet, Stop> {
     let not_found = || Refusal::not_found("event data set");
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    present.filter(|e| change.may_know(&[e.account])).ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "event_data_sets", &id.to_string()).await?;
     Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }

@@ -146,9 +146,8 @@ pub async fn rotate(
     secret_sealed: Vec<u8>,
     rule: impl FnOnce(&EventWebhook) -> Result<Outcome<Option<Timestamp>>, Refusal> + Send,
 ) -> Changed<EventWebhook> {
-    lock(conn, "event_webhooks", &id.to_string()).await?;
-    let found = with_secrets(conn, id).await?.filter(|(webhook, _)| webhook.account == account);
-    let (webhook, present) = found.ok_or_else(|| Refusal::not_found("event webhook"))?;
+    locked(conn, account, id).await?;
+    let (webhook, present) = with_secrets(conn, id).await?.ok_or_else(|| Refusal::not_found("event webhook"))?;
     let outcome = rule(&webhook)?;
     let until = outcome.value;
     let rotated = EventWebhook {

@@ -40,6 +40,7 @@ pub mod late_rejections;
 pub mod lease;
 pub mod members;
 pub mod opt_outs;
+pub mod ownership;
 mod paging;
 pub mod projects;
 pub mod publication;

@@ -5,7 +5,7 @@ use super::{
     Changed, Done, Read, cascade,
     change::swapped,
     connections::{self, ConnectionRow},
-    deletions, idempotency,
+    deletions, idempotency, ownership,
     paging::{first_pages, newest_of_each, page},
     schema::{connections as connection_rows, projects},
 };
@@ -120,9 +120,8 @@ pub async fn delete(
 /// two transactions never wait for each other.
 pub async fn for_change(conn: &mut Conn, change: &Change, id: ProjectId) -> Result<LoadedProject, Stop> {
     let not_found = || Refusal::not_found("project");
-    let present = with_connections(conn, vec![id]).await?.remove(&id);
-    let present = present.filter(|(_, connection)| change.may_know(&[connection.owner, connection.recipient]));
-    let (_, connection) = present.ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
+    let (_, connection) = with_connections(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     lock(conn, "connections", &connection.id.to_string()).await?;
     Ok(loaded(conn, id).await?.ok_or_else(not_found)?)
 }

@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, budgets, campaigns,
     change::swapped,
-    credits, idempotency, jobs,
+    credits, idempotency, jobs, ownership,
     paging::page,
     projects,
     schema::reports,
@@ -192,8 +192,7 @@ async fn pay(conn: &mut Conn, id: ReportId, inputs: u64, now: Timestamp) -> Resu
 
 async fn for_change(conn: &mut Conn, change: &Change, id: ReportId) -> Result<LoadedReport, Stop> {
     let not_found = || Refusal::not_found("report");
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    present.filter(|r| change.may_know(&[r.account])).ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "reports", &id.to_string()).await?;
     Ok(loaded(conn, id).await?.ok_or_else(not_found)?)
 }

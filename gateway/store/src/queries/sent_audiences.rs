@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read, audiences, cascade,
     change::swapped,
-    idempotency,
+    idempotency, ownership,
     paging::page,
     projects,
     schema::sent_audiences,
@@ -129,7 +129,7 @@ pub async fn change(
     rule: impl FnOnce(&SentAudience) -> Result<Outcome<SentAudience>, Refusal> + Send,
 ) -> Changed<SentAudience> {
     let not_found = || Refusal::not_found("sent audience");
-    known(conn, change, id).await?.ok_or_else(not_found)?;
+    ownership::require(conn, change, id, not_found).await?;
     lock(conn, "sent_audiences", &id.to_string()).await?;
     let loaded = by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?;
     let outcome = rule(&loaded)?;
@@ -139,12 +139,6 @@ pub async fn change(
         cascade::sends_revoked(conn, vec![id.to_string()], change.now).await?;
     }
     Ok(Done::now(outcome))
-}
-
-/// A sent audience, when the change is of one of its sides.
-pub async fn known(conn: &mut Conn, change: &Change, id: SentAudienceId) -> Read<Option<SentAudience>> {
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    Ok(present.filter(|sent| change.may_know(&[sent.sender, sent.receiver])))
 }
 
 /// Sent audiences by id.

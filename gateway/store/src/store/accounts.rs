@@ -2,8 +2,8 @@
 
 use super::{Answer, Store, change, read};
 use crate::{
-    AccountSecrets, Change, Created, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedDeletion, Outcome, Page,
-    PageRequest, Picture, Rule, Standing, StoreError,
+    AccountSecrets, Change, Created, DeletedAccount, DirectoryFilter, LoadedAccount, LoadedDeletion, Outcome, Owned,
+    Page, PageRequest, Picture, Rule, Standing, StoreError,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
@@ -11,9 +11,15 @@ use entente_domain::{
     account::Account,
     deletion::{Deletion, Target},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl Store {
+    /// Those of some objects that are of these accounts. Whether others' objects exist is not told by the time it takes.
+    #[boxed]
+    pub async fn owned(&self, objects: Vec<Owned>, accounts: Vec<AccountId>) -> Result<HashSet<Owned>, StoreError> {
+        read!(self, |conn| queries::ownership::owned(conn, objects, accounts))
+    }
+
     /// Creates an account; its first ADMIN is `admin`. An idempotency key belongs to the actor here.
     #[boxed]
     pub async fn create_account(

@@ -3,7 +3,10 @@
 use super::{Answer, Store, change, read};
 use crate::{AudienceFilter, Change, Page, PageRequest, Rule, StoreError};
 use async_recursion::async_recursion as boxed;
-use entente_domain::{AccountId, AudienceId, DataConnectionId, Timestamp, audience::Audience};
+use entente_domain::{
+    AccountId, AudienceId, DataConnectionId, Timestamp,
+    audience::{Audience, PartnerAudience},
+};
 use std::collections::HashMap;
 
 impl Store {
@@ -79,20 +82,8 @@ impl Store {
         read!(self, |conn| queries::audiences::counts_of_data_connections(conn, ids))
     }
 
-    /// The first page, newest first, of each account's audiences; two statements for all of them.
-    #[boxed]
-    pub async fn newest_audiences_of_accounts(
-        &self,
-        accounts: &[AccountId],
-        now: Timestamp,
-        count: usize,
-        counted: bool,
-    ) -> Result<HashMap<AccountId, Page<Audience>>, StoreError> {
-        let accounts = accounts.to_vec();
-        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, false, now, count, counted))
-    }
-
-    /// The same of those that are public and active, for the directory.
+    /// The first page, newest first, of each account's public and active audiences, as others see them; at most two
+    /// statements for all of them.
     #[boxed]
     pub async fn newest_public_audiences_of_accounts(
         &self,
@@ -100,9 +91,9 @@ impl Store {
         now: Timestamp,
         count: usize,
         counted: bool,
-    ) -> Result<HashMap<AccountId, Page<Audience>>, StoreError> {
+    ) -> Result<HashMap<AccountId, Page<PartnerAudience>>, StoreError> {
         let accounts = accounts.to_vec();
-        read!(self, |conn| queries::audiences::newest_of_accounts(conn, accounts, true, now, count, counted))
+        read!(self, |conn| queries::audiences::newest_public_of_accounts(conn, accounts, now, count, counted))
     }
 
     /// The first page, newest first, of each data connection's audiences; two statements for all of them.
