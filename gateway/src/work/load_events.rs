@@ -16,7 +16,10 @@ use entente_domain::{
     event::{AccountEventKind, NewEvent, Subject},
     event_data::{self, EventDataSet, EventDataStatus},
 };
-use entente_identity::measure::{Load, LoadFault, load_conversions, load_exposures};
+use entente_identity::{
+    measure::{Load, LoadFault, load_conversions, load_exposures},
+    source::Csv,
+};
 use entente_store::{NewJob, NewRowFault, Outcome, RefreshEnd, RowsRead, SourceId};
 use serde_json::{Value, json};
 use std::{io, path::Path, sync::Arc};
@@ -113,10 +116,10 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<
         let mut tell = progress::of_file(said, stop, total_bytes);
         let loaded = match plan {
             EventPlan::Exposures(plan) => {
-                load_exposures(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
+                load_exposures(Csv::One(&mut opened.reader), &plan, &secret, &scratch, &out, &mut tell)?.load
             }
             EventPlan::Conversions(plan) => {
-                load_conversions(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
+                load_conversions(Csv::One(&mut opened.reader), &plan, &secret, &scratch, &out, &mut tell)?.load
             }
         };
         Ok::<_, LoadFault>(loaded)
@@ -294,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (secret, out) = (IndexSecret::new([7; 16]), folder.path().join("events"));
         let mut go_on = |_| Control::Continue;
-        load_exposures(&mut file.as_bytes(), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
+        load_exposures(Csv::One(&mut file.as_bytes()), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
     }
 
     #[test]
