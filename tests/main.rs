@@ -40,6 +40,7 @@ mod limits;
 mod measuring;
 mod members;
 mod observability;
+mod opt_out_sources;
 mod opt_outs;
 mod people;
 mod permissions;

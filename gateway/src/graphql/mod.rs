@@ -39,6 +39,7 @@ mod match_key;
 mod member;
 mod node;
 mod opt_out;
+mod opt_out_source;
 pub mod page;
 mod partner_audience;
 pub mod picture;
@@ -114,6 +115,7 @@ pub struct SourcingMutation(
     data_source::DataSourceMutation,
     drift::DriftMutation,
     opt_out::OptOutMutation,
+    opt_out_source::OptOutSourceMutation,
     crosswalk::CrosswalkMutation,
 );
 

@@ -1,7 +1,7 @@
 //! Loading exposures and conversions: an upload is read into stored events, which count from the transaction on that
 //! says so. Safe to run again after a crash at any point.
 
-use super::{Ended, Fault, Task, progress, refresh::upload_of};
+use super::{Ended, Fault, Task, attempt::upload_of, progress};
 use crate::{
     background,
     gateway::Gateway,
