@@ -27,3 +27,6 @@ CREATE TABLE opt_out_sources (
     shape TEXT,
     made BIGINT
 );
+
+-- The audit log by what it is about, in the order of its pages.
+CREATE INDEX audit_by_subject ON audit (account_id, subject_id, id);
