@@ -396,6 +396,7 @@ mod tests {
             account,
             project,
             name: "Orders".into(),
+            source_type: None,
             fields: vec![],
             columns: EventColumns::Conversions(columns),
             delimiter: ',',

@@ -28,5 +28,8 @@ CREATE TABLE opt_out_sources (
     made INTEGER
 );
 
+-- The type of the source that events were loaded from; null for an upload.
+ALTER TABLE event_data_sets ADD COLUMN source_type TEXT;
+
 -- The audit log by what it is about, in the order of its pages.
 CREATE INDEX audit_by_subject ON audit (account_id, subject_id, id);
