@@ -329,7 +329,7 @@ on_both_databases! {
         let place = tempfile::tempdir().unwrap();
         let mut gateway = gateway_over(kind, place.path()).await;
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
-        luma.source(customers(0..20_000, Form::Hashed, people::luma), Form::Hashed).await;
+        luma.source(customers(0..24_000, Form::Hashed, people::luma), Form::Hashed).await;
         fs::write(place.path().join("0.csv"), addresses(0..4_000)).unwrap();
         luma.set_opt_out_source(&folder(place.path()), "REPLACE").await;
         let mut random = StdRng::seed_from_u64(23);
@@ -349,7 +349,7 @@ on_both_databases! {
             gateway.pass(Duration::from_secs(60));
             assert_eq!(luma.job(&job).await["state"], "DONE");
             assert_eq!(listed(&luma.opt_outs_loaded(round as usize + 1).await), next);
-            luma.sizes_once("Running", 10_000 - 2_000 * (round as usize + 1)).await;
+            luma.sizes_once("Running", 12_000 - 2_000 * (round as usize + 1)).await;
         }
     }
 }
