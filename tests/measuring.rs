@@ -3,6 +3,12 @@
 use crate::{people::Form, stories::Party};
 use serde_json::{Value, json};
 
+pub const LOAD_EXPOSURES: &str = "mutation($input: LoadExposuresInput!) { loadExposures(input: $input) {
+    eventDataSet { id } userErrors { code field message } } }";
+
+pub const LOAD_CONVERSIONS: &str = "mutation($input: LoadConversionsInput!) { loadConversions(input: $input) {
+    eventDataSet { id } userErrors { code field message } } }";
+
 const FIGURE: &str = "{ state value standardError }";
 
 impl Party {
@@ -17,33 +23,33 @@ impl Party {
         self.client.mutate(document, input).await["campaign"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Loads exposures; how many rows they have.
-    pub async fn load_exposures(&self, project: &str, csv: String, form: Form) -> u64 {
-        let upload = self.upload(csv).await;
-        let document = "mutation($input: LoadExposuresInput!) { loadExposures(input: $input) {
-            eventDataSet { id } userErrors { code field message } } }";
+    /// What is sent to load exposures, but for where they are.
+    pub fn exposures(&self, project: &str, form: Form) -> Value {
         let (column, transformation) = identity(form);
-        let input = json!({
-            "accountId": self.account, "projectId": project, "name": "Exposures", "uploadId": upload,
+        json!({
+            "accountId": self.account, "projectId": project, "name": "Exposures",
             "fields": [{ "column": column, "matchKey": { "kind": "HASHED_EMAIL" }, "transformation": transformation }],
             "columns": {
                 "time": "time", "campaign": "campaign_id", "placement": "placement", "creative": "creative",
                 "cost": "cost", "viewable": "viewable", "kind": "kind",
             },
             "consentAcknowledged": true,
-        });
-        let payload = self.client.mutate(document, input).await;
+        })
+    }
+
+    /// Loads exposures; how many rows they have.
+    pub async fn load_exposures(&self, project: &str, csv: String, form: Form) -> u64 {
+        let mut input = self.exposures(project, form);
+        input["uploadId"] = json!(self.upload(csv).await);
+        let payload = self.client.mutate(LOAD_EXPOSURES, input).await;
         let set = self.loaded(payload["eventDataSet"]["id"].as_str().unwrap()).await;
         set["rows"].as_u64().unwrap()
     }
 
-    /// Loads conversions with one event, purchases of shoes or shirts; the data set's id.
-    pub async fn load_conversions(&self, project: &str, csv: String) -> String {
-        let upload = self.upload(csv).await;
-        let document = "mutation($input: LoadConversionsInput!) { loadConversions(input: $input) {
-            eventDataSet { id } userErrors { code field message } } }";
-        let input = json!({
-            "accountId": self.account, "projectId": project, "name": "Conversions", "uploadId": upload,
+    /// What is sent to load conversions with one event, purchases of shoes or shirts, but for where they are.
+    pub fn conversions(&self, project: &str) -> Value {
+        json!({
+            "accountId": self.account, "projectId": project, "name": "Conversions",
             "fields": [
                 { "column": "email", "matchKey": { "kind": "HASHED_EMAIL" }, "transformation": "NORMALISE_AND_HASH" },
             ],
@@ -53,8 +59,14 @@ impl Party {
             },
             "events": [{ "name": "Purchase", "conversionKind": "purchase", "conditions": [], "matching": "ALL" }],
             "consentAcknowledged": true,
-        });
-        let payload = self.client.mutate(document, input).await;
+        })
+    }
+
+    /// Loads conversions; the data set's id.
+    pub async fn load_conversions(&self, project: &str, csv: String) -> String {
+        let mut input = self.conversions(project);
+        input["uploadId"] = json!(self.upload(csv).await);
+        let payload = self.client.mutate(LOAD_CONVERSIONS, input).await;
         let id = payload["eventDataSet"]["id"].as_str().unwrap().to_owned();
         self.loaded(&id).await;
         id

@@ -31,7 +31,7 @@ const PROOFS: &str = "query($a: ID!) { account(id: $a) { auditLog(first: 100) { 
     optOuts { version sha256 added removed leftOut destinationId } } } } }";
 
 /// Plain addresses, as people write them.
-fn addresses(people: Range<u32>) -> String {
+pub fn addresses(people: Range<u32>) -> String {
     people.fold("email\n".to_owned(), |file, person| file + &format!(" {}\n", email(person).to_uppercase()))
 }
 
@@ -50,7 +50,7 @@ impl Party {
         payload["job"]["id"].as_str().unwrap().to_owned()
     }
 
-    async fn opt_out(&self, csv: String, mode: &str) {
+    pub async fn opt_out(&self, csv: String, mode: &str) {
         let job = self.begin_opt_outs(csv, mode).await;
         assert_eq!(self.job(&job).await["state"], "DONE");
     }
@@ -67,7 +67,7 @@ impl Party {
     }
 
     /// Identities of an audience by match key, once it has so many by e-mail.
-    async fn sizes_once(&self, audience: &str, by_email: usize) -> BTreeMap<String, u64> {
+    pub async fn sizes_once(&self, audience: &str, by_email: usize) -> BTreeMap<String, u64> {
         let query = "query($a: ID!) { account(id: $a) { audiences { nodes { name
             identityCountByMatchKey { matchKey { kind } identities } } } } }";
         let sizes = |data: &Value| -> BTreeMap<String, u64> {

@@ -28,7 +28,7 @@ const NOUNS: [(&str, &str); 26] = [
     ),
     ("Source", "sourceTypes checkSource previewSource"),
     ("Crosswalk", "createCrosswalk loadCrosswalk renameCrosswalk deleteCrosswalk"),
-    ("Opt-outs", "loadOptOuts"),
+    ("Opt-outs", "loadOptOuts setOptOutSource refreshOptOuts removeOptOutSource acceptOptOutDrift"),
     ("Audience", "updateAudiences"),
     ("Collaborator", "directory connectCodeHolder"),
     (

@@ -128,7 +128,8 @@ pub struct AccountChange {
     pub match_keys: Option<Vec<AccountMatchKey>>,
 }
 
-/// Changes an account. `keys_in_use` are those of its data connections, its crosswalks and its live connections.
+/// Changes an account. `keys_in_use` are those of its data connections, its crosswalks, its opt-outs and
+/// its live connections.
 pub fn update(
     account: &Account,
     change: AccountChange,

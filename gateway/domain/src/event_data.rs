@@ -88,6 +88,8 @@ pub struct EventDataSet {
     pub project: ProjectId,
     /// 1 to 100 characters.
     pub name: String,
+    /// The type of the source that it is loaded from; `None` for an upload.
+    pub source_type: Option<String>,
     /// Columns that hold identities.
     pub fields: Vec<FieldMapping>,
     /// The other columns.
@@ -127,6 +129,8 @@ impl EventDataSet {
 pub struct NewEventDataSet {
     /// Name.
     pub name: String,
+    /// The type of the source that it is loaded from; `None` for an upload.
+    pub source_type: Option<String>,
     /// Columns that hold identities.
     pub fields: Vec<FieldMapping>,
     /// The other columns.
@@ -166,6 +170,7 @@ pub fn create(
         account,
         project,
         name: text("name", &new.name, 1, 100)?,
+        source_type: new.source_type,
         fields,
         columns,
         delimiter: checked_delimiter(new.delimiter).map_err(outside_a_mapping)?,
@@ -348,6 +353,7 @@ mod tests {
         };
         let new = NewEventDataSet {
             name: "Spring".into(),
+            source_type: None,
             fields: vec![],
             columns: EventColumns::Exposures(columns),
             delimiter: ',',
@@ -369,6 +375,7 @@ mod tests {
         let keys = [MatchKey::of(MatchKeyKind::HashedEmail)];
         let new = |attributes: &[&str], conditions: &[(&str, Operator, &str)]| NewEventDataSet {
             name: "Orders".into(),
+            source_type: None,
             fields: vec![FieldMapping {
                 column: "email".into(),
                 match_key: keys[0].clone(),

@@ -142,7 +142,8 @@ pub fn change(
             return Err(Refusal::new(
                 crate::Code::MatchKeyInUse,
                 format!(
-                    "{} is used by a data connection, a crosswalk or a connection; it can only be added to.",
+                    "{} is used by a data connection, a crosswalk, a connection or the opt-outs: let these go first. Of \
+                     the opt-outs, take off the list what it has by this key (REMOVE), and map none to it in their source.",
                     used.name()
                 ),
             )

@@ -1,9 +1,11 @@
 //! Opt-outs: the identities that an account no longer uses, and the proof that they were left out.
 
 use crate::{
-    AccountId, DestinationId, Refusal, Timestamp,
-    data_connection::{FieldMapping, checked_delimiter, checked_fields},
+    AccountId, Code, DestinationId, Refusal, Timestamp,
+    account::Account,
+    data_connection::{AudienceSource, FieldMapping, Mapping, checked_delimiter, checked_fields},
     match_key::MatchKey,
+    schedule::Schedule,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +41,52 @@ pub fn checked(load: OptOutLoad, account_keys: &[MatchKey]) -> Result<OptOutLoad
     let at = |refusal: Refusal| refusal.at("fields");
     let fields = checked_fields(load.fields, account_keys).map_err(at)?;
     Ok(OptOutLoad { fields, delimiter, ..load })
+}
+
+/// Where the list of an account comes from by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptOutSource {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The type of the source that it is read from.
+    pub source_type: String,
+    /// When it is read by itself.
+    pub schedule: Schedule,
+    /// How what it holds changes the list, and who set that.
+    pub load: OptOutLoad,
+    /// When it was set.
+    pub set_at: Timestamp,
+}
+
+/// Sets where the list of an account comes from by itself.
+pub fn source(
+    account: &Account,
+    source_type: &str,
+    load: OptOutLoad,
+    schedule: Schedule,
+    now: Timestamp,
+) -> Result<OptOutSource, Refusal> {
+    Ok(OptOutSource {
+        account: account.id,
+        source_type: source_type.to_owned(),
+        schedule: schedule.checked(now.date_naive())?,
+        load: checked(load, &account.keys())?,
+        set_at: now,
+    })
+}
+
+/// The source of an account's list, which it has to have.
+pub fn present(source: Option<&OptOutSource>) -> Result<&OptOutSource, Refusal> {
+    let none = || Refusal::new(Code::WrongState, "The account's opt-outs come from no source: set one first.");
+    source.ok_or_else(none)
+}
+
+impl OptOutLoad {
+    /// How the file is read. All its rows are of one audience, of which only the identities count.
+    pub fn mapping(&self) -> Mapping {
+        let audience = AudienceSource::Named("opt-outs".to_owned());
+        Mapping { fields: self.fields.clone(), audience, delimiter: self.delimiter }
+    }
 }
 
 /// The list of an account. Who is on it, only its files say.
@@ -173,7 +221,7 @@ impl OptOutProof {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::{Code, MatchKeyKind, data_connection::Transformation};
+    use crate::{MatchKeyKind, data_connection::Transformation};
 
     fn load(kind: MatchKeyKind, columns: &[&str], delimiter: char) -> OptOutLoad {
         let field = |column: &&str| FieldMapping {

@@ -399,6 +399,7 @@ mod tests {
             account,
             project,
             name: "Orders".into(),
+            source_type: None,
             fields: vec![],
             columns: EventColumns::Conversions(columns),
             delimiter: ',',

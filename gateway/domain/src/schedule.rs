@@ -1,23 +1,24 @@
-//! When a data connection reads its source by itself.
+//! When a source is read by itself: that of a data connection, or of an account's opt-outs.
 
-use crate::{DataConnectionId, Refusal, Timestamp};
+use crate::{Refusal, Timestamp};
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The most days from one run to the next.
 const MOST_DAYS: u8 = 6;
 /// How far from now a last day may be: ten years.
 const LONGEST: TimeDelta = TimeDelta::days(3_660);
-/// The runs of a day begin within so many seconds from its midnight, each data connection's at a time of its own.
+/// The runs of a day begin within so many seconds from its midnight, each source's at a time of its own.
 const SPREAD: u64 = 4 * 60 * 60;
 /// Seconds.
 const DAY: i64 = 86_400;
 
-/// When a data connection reads its source. Days are UTC days, the last one included.
+/// When a source is read. Days are UTC days, the last one included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "kind")]
 pub enum Schedule {
-    /// When it is created, and then whenever somebody asks for it.
+    /// When it is set up, and then whenever somebody asks for it.
     Once,
     /// Every few days between two days.
     Recurring {
@@ -51,15 +52,15 @@ impl Schedule {
         Ok(self)
     }
 
-    /// Whether a data connection that is created on a day is read at once: before the first day it is not.
+    /// Whether a source that is set up on a day is read at once: before the first day it is not.
     pub fn begins(self, today: NaiveDate) -> bool {
         !matches!(self, Self::Recurring { from, .. } if today < from)
     }
 
-    /// When the next run begins, where the last one began at `last`, by itself or because somebody asked for it: there is
+    /// When the next run begins of what has this id, where the last one began at `last`, by itself or because somebody asked for it: there is
     /// one a day at most. That is not after `now` where a run was missed; however many were, one makes up for them, as
     /// long as the last day is not over. `None` when there is no next run.
-    pub fn next_run(self, whose: DataConnectionId, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_run(self, whose: Uuid, last: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let Self::Recurring { every_days, from, until } = self else { return None };
         if now.date_naive() > until {
             return None;
@@ -73,9 +74,9 @@ impl Schedule {
     }
 }
 
-/// How long after midnight the runs of a data connection begin: the same each day, so that every gateway says the same.
-fn spread(whose: DataConnectionId) -> TimeDelta {
-    let (_, random) = whose.0.as_u64_pair();
+/// How long after midnight the runs of a source begin: the same each day, so that every gateway says the same.
+fn spread(whose: Uuid) -> TimeDelta {
+    let (_, random) = whose.as_u64_pair();
     TimeDelta::seconds((random % SPREAD).cast_signed())
 }
 

@@ -19,9 +19,9 @@ fn every(every_days: u8, from: &str, until: &str) -> Schedule {
     Schedule::Recurring { every_days, from: day(from), until: day(until) }
 }
 
-/// A data connection whose runs begin so many seconds after midnight.
-fn beginning_at(seconds: u64) -> DataConnectionId {
-    DataConnectionId(Uuid::from_u64_pair(7, seconds))
+/// What has its runs begin so many seconds after midnight.
+fn beginning_at(seconds: u64) -> Uuid {
+    Uuid::from_u64_pair(7, seconds)
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_next_run_is_the_one_that_is_due_or_the_one_to_come() {
 #[test]
 fn runs_of_a_day_are_spread() {
     let time = |id| every(1, "03-10", "03-20").next_run(id, None, at("03-01T00:00")).unwrap() - at("03-10T00:00");
-    let times: Vec<_> = (0..1_000).map(|_| time(DataConnectionId::new()).num_minutes()).collect();
+    let times: Vec<_> = (0..1_000).map(|_| time(DataConnectionId::new().0).num_minutes()).collect();
     assert!(times.iter().all(|minutes| (0..240).contains(minutes)));
     for hour in 0..4 {
         let within = times.iter().filter(|minutes| **minutes / 60 == hour).count();
@@ -165,7 +165,7 @@ proptest! {
         let date = |days: i32| NaiveDate::from_num_days_from_ce_opt(days % 90_000_000).unwrap_or(NaiveDate::MAX);
         let time = |hours: i32| Timestamp::UNIX_EPOCH + TimeDelta::hours(hours.into());
         let schedule = Schedule::Recurring { every_days, from: date(from), until: date(until) };
-        schedule.next_run(DataConnectionId::new(), last.map(time), time(now));
+        schedule.next_run(DataConnectionId::new().0, last.map(time), time(now));
         let _ = schedule.checked(time(now).date_naive());
     }
 }

@@ -104,12 +104,12 @@ impl DataConnection {
     /// Where it reads by itself; null when files are uploaded.
     async fn source(&self) -> Option<DataSource> {
         let source_type = self.0.source_type.clone()?;
-        Some(DataSource { source_type, data_connection: self.0.id })
+        Some(DataSource { source_type, source: SourceId::DataConnection(self.0.id) })
     }
 
     /// When it reads by itself; null when it does so once, or files are uploaded.
     async fn schedule(&self) -> Option<RefreshSchedule> {
-        RefreshSchedule::of(self.0.id, self.0.schedule)
+        RefreshSchedule::of(SourceId::DataConnection(self.0.id), self.0.schedule)
     }
 
     /// How its files are read.
@@ -356,7 +356,7 @@ impl DataConnectionMutation {
         let source = match &input.source {
             Some(source) => {
                 let of_type = allow!(source.checked(gateway(ctx), account).await);
-                Some((of_type, source.sealed(gateway(ctx), id, of_type)?))
+                Some((of_type, source.sealed(gateway(ctx), SourceId::DataConnection(id), of_type)?))
             }
             None => None,
         };
@@ -438,7 +438,9 @@ impl DataConnectionMutation {
         let of_type = present.and_then(|present| present.source_type);
         let replaced = match (&input.source, of_type) {
             (None, _) => None,
-            (Some(sent), Some(of_type)) => Some(data_source::replaced(ctx, account, (id, &of_type), sent).await?),
+            (Some(sent), Some(of_type)) => {
+                Some(data_source::replaced(ctx, account, (SourceId::DataConnection(id), &of_type), sent).await?)
+            }
             (Some(_), None) => Some(Err(Refusal::invalid("source", "This data connection is read from uploads."))),
         };
         let (settings, refused) = match replaced {

@@ -1,4 +1,4 @@
-//! Sources: places that data connections read by themselves.
+//! Sources: places that are read by themselves, for data connections and for lists of opt-outs.
 
 use crate::{
     gateway::Gateway,
@@ -18,26 +18,26 @@ use crate::{
 };
 use async_graphql::{Context, ID, InputObject, Json, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
-use entente_domain::{AccountId, DataConnectionId, Refusal, access::Act, destination_settings};
+use entente_domain::{AccountId, DataConnectionId, Refusal, access::Act, destination_settings, opt_out};
 use entente_source::{
     Part, Source,
     types::{SourceType as Type, TYPES},
 };
-use entente_store::{NewSourceSettings, SourceSettings};
+use entente_store::{NewSourceSettings, SourceId, SourceSettings};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// Files that are shown of a source.
 const SHOWN: usize = 10;
 
-/// A kind of place that data connections can read.
+/// A kind of place that can be read: by data connections, and for opt-outs, exposures and conversions.
 #[derive(Clone)]
 pub struct SourceType(pub &'static Type);
 
-/// A kind of place that data connections can read.
+/// A kind of place that can be read: by data connections, and for opt-outs, exposures and conversions.
 #[Object]
 impl SourceType {
-    /// Stable; name it when a data connection is set up.
+    /// Stable; name it when a source is set up.
     async fn id(&self) -> ID {
         ID(self.0.id.to_owned())
     }
@@ -58,16 +58,16 @@ impl SourceType {
     }
 }
 
-/// Where a data connection reads by itself.
+/// Where something is read from by itself.
 #[derive(Clone)]
 pub struct DataSource {
     /// The name of its type.
     pub source_type: String,
-    /// Whose it is.
-    pub data_connection: DataConnectionId,
+    /// What is read from it.
+    pub source: SourceId,
 }
 
-/// Where a data connection reads by itself.
+/// Where something is read from by itself.
 #[Object]
 impl DataSource {
     /// What kind of place it is; null when this gateway no longer has the type.
@@ -77,7 +77,7 @@ impl DataSource {
 
     /// Its settings without secrets.
     async fn settings(&self, ctx: &Context<'_>) -> Result<Json<Value>> {
-        Ok(Json(stored(ctx, self.data_connection).await?.shown))
+        Ok(Json(stored(ctx, self.source).await?.shown))
     }
 }
 
@@ -100,13 +100,13 @@ impl DataSourceInput {
     }
 
     /// The settings as they are stored.
-    pub fn sealed(&self, gateway: &Gateway, id: DataConnectionId, of_type: &Type) -> Result<SourceSettings> {
+    pub fn sealed(&self, gateway: &Gateway, id: SourceId, of_type: &Type) -> Result<SourceSettings> {
         connected::sealed(gateway, id, of_type, &self.settings.0).map_err(fault)
     }
 }
 
-/// Settings of the source of a data connection, which has one.
-pub async fn stored(ctx: &Context<'_>, id: DataConnectionId) -> Result<SourceSettings> {
+/// Settings of a source that is set up.
+pub async fn stored(ctx: &Context<'_>, id: SourceId) -> Result<SourceSettings> {
     load(&loaders(ctx).source_settings, id).await?.ok_or_else(|| fault("a source without settings"))
 }
 
@@ -127,7 +127,8 @@ impl From<&Part> for SourceFile {
     }
 }
 
-/// Tries a source: one that is to be set up, or that of a data connection.
+/// Tries a source: one that is to be set up, that of a data connection, or that of the
+/// opt-outs.
 #[derive(InputObject)]
 struct CheckSourceInput {
     /// The account that acts.
@@ -136,9 +137,13 @@ struct CheckSourceInput {
     source: Option<DataSourceInput>,
     /// The data connection whose source is tried, where none is named.
     data_connection_id: Option<ID>,
+    /// `true`: the source of the account's opt-outs is tried.
+    #[graphql(default)]
+    of_opt_outs: bool,
 }
 
-/// Looks at the first file of a source: one that is to be set up, or that of a data connection.
+/// Looks at the first file of a source: one that is to be set up, that of a data connection, or that of the
+/// opt-outs.
 #[derive(InputObject)]
 struct PreviewSourceInput {
     /// The account that acts.
@@ -147,6 +152,9 @@ struct PreviewSourceInput {
     source: Option<DataSourceInput>,
     /// The data connection whose source is looked at, where none is named.
     data_connection_id: Option<ID>,
+    /// `true`: the source of the account's opt-outs is looked at.
+    #[graphql(default)]
+    of_opt_outs: bool,
     /// For CSV. One punctuation character or a tab; found by itself when it is left out.
     delimiter: Option<String>,
 }
@@ -185,7 +193,7 @@ impl DataSourceMutation {
         #[graphql(desc = "What to do, and for which account.")] input: CheckSourceInput,
     ) -> Result<CheckSourcePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
-        let asked = (input.source.as_ref(), input.data_connection_id.as_ref());
+        let asked = (input.source.as_ref(), input.data_connection_id.as_ref(), input.of_opt_outs);
         let source = allow!(asked_for(ctx, authorised.account, asked).await?);
         let parts = allow!(listed(&*source).await);
         let files = parts.iter().take(SHOWN).map(SourceFile::from).collect();
@@ -202,7 +210,7 @@ impl DataSourceMutation {
     ) -> Result<PreviewSourcePayload> {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let delimiter = allow!(input.delimiter.as_deref().map(previewed_delimiter).transpose());
-        let asked = (input.source.as_ref(), input.data_connection_id.as_ref());
+        let asked = (input.source.as_ref(), input.data_connection_id.as_ref(), input.of_opt_outs);
         let source = allow!(asked_for(ctx, authorised.account, asked).await?);
         let part = allow!(listed(&*source).await).swap_remove(0);
         let file = SourceFile::from(&part);
@@ -219,34 +227,47 @@ impl DataSourceMutation {
     }
 }
 
-/// The source that is asked for: one that is sent, or that of a data connection of the account.
+/// The source that is asked for: one that is sent, that of a data connection of the account, or that of its opt-outs.
 async fn asked_for(
     ctx: &Context<'_>,
     account: AccountId,
-    asked: (Option<&DataSourceInput>, Option<&ID>),
+    asked: (Option<&DataSourceInput>, Option<&ID>, bool),
 ) -> Result<Result<Arc<dyn Source>, Refusal>> {
     let gateway = gateway(ctx);
-    match asked {
-        (Some(sent), None) => Ok(connected::checked_of(gateway, account, &sent.source_type, &sent.settings.0).await),
-        (None, Some(id)) => {
-            let id = match local::<DataConnectionId>(id, "dataConnectionId") {
+    let (id, source_type, field) = match asked {
+        (Some(sent), None, false) => {
+            return Ok(connected::checked_of(gateway, account, &sent.source_type, &sent.settings.0).await);
+        }
+        (None, Some(id), false) => {
+            let field = "dataConnectionId";
+            let id = match local::<DataConnectionId>(id, field) {
                 Ok(id) => id,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let found = load(&loaders(ctx).data_connections, id).await?.filter(|found| found.account == account);
             let Some(found) = found else {
-                return Ok(Err(Refusal::not_found("data connection").at("dataConnectionId")));
+                return Ok(Err(Refusal::not_found("data connection").at(field)));
             };
-            let Some(source_type) = found.source_type.as_deref() else {
-                let message = "This data connection is read from uploads.";
-                return Ok(Err(Refusal::invalid("dataConnectionId", message)));
+            let Some(source_type) = found.source_type else {
+                return Ok(Err(Refusal::invalid(field, "This data connection is read from uploads.")));
             };
-            let settings = connected::unsealed(gateway, id, &stored(ctx, id).await?.sealed).map_err(fault)?;
-            let checked = connected::checked_of(gateway, account, source_type, &settings).await;
-            Ok(checked.map_err(|refusal| refusal.at("dataConnectionId")))
+            (SourceId::DataConnection(id), source_type, field)
         }
-        _ => Ok(Err(Refusal::invalid("source", "Send either a source or the id of a data connection."))),
-    }
+        (None, None, true) => {
+            let field = "ofOptOuts";
+            let found = load(&loaders(ctx).opt_out_sources, account).await?;
+            match opt_out::present(found.as_ref()) {
+                Ok(found) => (SourceId::OptOuts(account), found.source_type.clone(), field),
+                Err(refusal) => return Ok(Err(refusal.at(field))),
+            }
+        }
+        _ => {
+            let message = "Send one of a source, the id of a data connection, or `ofOptOuts: true`.";
+            return Ok(Err(Refusal::invalid("source", message)));
+        }
+    };
+    let settings = connected::unsealed(gateway, id, &stored(ctx, id).await?.sealed).map_err(fault)?;
+    Ok(connected::checked_of(gateway, account, &source_type, &settings).await.map_err(|refusal| refusal.at(field)))
 }
 
 /// All files of a source, at least one.
@@ -258,7 +279,7 @@ async fn listed(source: &dyn Source) -> Result<Vec<Part>, Refusal> {
 pub async fn replaced(
     ctx: &Context<'_>,
     account: AccountId,
-    (id, of_type): (DataConnectionId, &str),
+    (id, of_type): (SourceId, &str),
     sent: &DataSourceInput,
 ) -> Result<Result<NewSourceSettings, Refusal>> {
     let gateway = gateway(ctx);

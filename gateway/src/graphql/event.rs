@@ -92,6 +92,8 @@ pub enum AccountEventKind {
     OptOutsLoaded,
     /// A file of opt-outs could not be loaded; the list stays.
     OptOutsLoadFailed,
+    /// A source of opt-outs is empty, or holds far less than it did; the list stays until that is accepted.
+    OptOutsDrifted,
     /// An audience was edited.
     AudienceUpdated,
     /// A project was created.

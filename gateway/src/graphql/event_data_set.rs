@@ -5,6 +5,7 @@ use crate::{
         access::{Authorised, actor_name, authorise, change, creation, gateway, loaders},
         conversion_event::{ConversionEvent, ConversionEventInput},
         cost::{list_size, sized, slicing_by},
+        data_source::{DataSourceInput, SourceType},
         event_columns::{ConversionColumns, ExposureColumns},
         fault::{allow, fault, payload, refused},
         id::{global, local},
@@ -35,6 +36,7 @@ use entente_domain::{
     },
     settings::UseCase,
 };
+use entente_source::types::SourceType as TypeOfSource;
 use entente_store::{LoadedProject, Outcome, SourceId};
 
 /// What an event data set holds.
@@ -59,13 +61,13 @@ pub enum EventDataStatus {
     Failed,
 }
 
-/// Exposures or conversions of a project, loaded from a file. Only the account that loaded them sees them.
+/// Exposures or conversions of a project, loaded from a file or a source. Only the account that loaded them sees them.
 #[derive(Clone)]
 pub struct EventDataSet(pub Row);
 
 page!(EventDataSetPage, EventDataSetEdge, EventDataSet, "event data sets");
 
-/// Exposures or conversions of a project, loaded from a file. Only the account that loaded them sees them.
+/// Exposures or conversions of a project, loaded from a file or a source. Only the account that loaded them sees them.
 #[Object]
 impl EventDataSet {
     /// Opaque.
@@ -87,6 +89,11 @@ impl EventDataSet {
     /// What it holds.
     async fn kind(&self) -> EventDataKind {
         self.0.kind().into()
+    }
+
+    /// The kind of place that it was read from; null for an upload, and when this gateway no longer has the type.
+    async fn source_type(&self) -> Option<SourceType> {
+        self.0.source_type.as_deref().and_then(TypeOfSource::find).map(SourceType)
     }
 
     /// Columns that hold identities.
@@ -202,8 +209,11 @@ struct LoadExposuresInput {
     project_id: ID,
     /// 1 to 100 characters.
     name: String,
-    /// A complete upload that was not used yet.
-    upload_id: ID,
+    /// A complete upload that was not used yet: CSV. Either this or a source is given.
+    upload_id: Option<ID>,
+    /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
+    /// was read.
+    source: Option<DataSourceInput>,
     /// The columns that hold identities: between 1 and 40. Several may feed one match key.
     fields: Vec<FieldMappingInput>,
     /// The other columns.
@@ -226,8 +236,11 @@ struct LoadConversionsInput {
     project_id: ID,
     /// 1 to 100 characters.
     name: String,
-    /// A complete upload that was not used yet.
-    upload_id: ID,
+    /// A complete upload that was not used yet: CSV. Either this or a source is given.
+    upload_id: Option<ID>,
+    /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
+    /// was read.
+    source: Option<DataSourceInput>,
     /// The columns that hold identities: between 1 and 40. Several may feed one match key.
     fields: Vec<FieldMappingInput>,
     /// The other columns.
@@ -289,13 +302,14 @@ impl EventDataSetMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let new = NewEventDataSet {
             name: input.name,
+            source_type: None,
             fields: allow!(field_mappings(input.fields, "fields")),
             columns: EventColumns::Exposures(input.columns.into()),
             delimiter: allow!(delimiter(&input.delimiter, "delimiter")),
             events: vec![],
             consent_acknowledged: input.consent_acknowledged,
         };
-        let from = allow!(Origin::of(&input.project_id, &input.upload_id));
+        let from = allow!(Origin::of(&input.project_id, input.upload_id.as_ref(), input.source));
         let id = allow!(create(ctx, authorised, "loadExposures", input.idempotency_key, from, new).await?);
         let event_data_set = load(&loaders(ctx).event_data_sets, id).await?.map(EventDataSet);
         Ok(LoadExposuresPayload { event_data_set, user_errors: vec![] })
@@ -311,13 +325,14 @@ impl EventDataSetMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::ManageData)?);
         let new = NewEventDataSet {
             name: input.name,
+            source_type: None,
             fields: allow!(field_mappings(input.fields, "fields")),
             columns: EventColumns::Conversions(input.columns.into()),
             delimiter: allow!(delimiter(&input.delimiter, "delimiter")),
             events: input.events.into_iter().map(Into::into).collect(),
             consent_acknowledged: input.consent_acknowledged,
         };
-        let from = allow!(Origin::of(&input.project_id, &input.upload_id));
+        let from = allow!(Origin::of(&input.project_id, input.upload_id.as_ref(), input.source));
         let id = allow!(create(ctx, authorised, "loadConversions", input.idempotency_key, from, new).await?);
         let event_data_set = load(&loaders(ctx).event_data_sets, id).await?.map(EventDataSet);
         Ok(LoadConversionsPayload { event_data_set, user_errors: vec![] })
@@ -342,15 +357,21 @@ impl EventDataSetMutation {
     }
 }
 
-/// Where a data set belongs, and the file that it comes from.
+/// Where a data set belongs, and the file or the source that it comes from.
 struct Origin {
     project: ProjectId,
-    upload: UploadId,
+    upload: Option<UploadId>,
+    source: Option<DataSourceInput>,
 }
 
 impl Origin {
-    fn of(project: &ID, upload: &ID) -> Result<Self, Refusal> {
-        Ok(Self { project: local(project, "projectId")?, upload: local(upload, "uploadId")? })
+    fn of(project: &ID, upload: Option<&ID>, source: Option<DataSourceInput>) -> Result<Self, Refusal> {
+        let project = local(project, "projectId")?;
+        let upload = upload.map(|id| local::<UploadId>(id, "uploadId")).transpose()?;
+        if upload.is_some() == source.is_some() {
+            return Err(Refusal::invalid("uploadId", "Send either an upload or a source."));
+        }
+        Ok(Self { project, upload, source })
     }
 }
 
@@ -359,29 +380,39 @@ async fn create(
     authorised: Authorised,
     action: &'static str,
     idempotency_key: Option<String>,
-    from: Origin,
+    Origin { project, upload, source }: Origin,
     new: NewEventDataSet,
 ) -> Result<Result<EventDataSetId, Refusal>> {
     let change = match creation(ctx, authorised, action, idempotency_key)? {
         Ok(change) => change,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let campaigns = load(&loaders(ctx).campaigns_of_projects, from.project).await?.unwrap_or_default();
     let (id, at, account, by) = (EventDataSetId::new(), change.now, authorised.account, actor_name(&change));
+    let (source_type, settings) = match source {
+        Some(source) => match source.checked(gateway(ctx), account).await {
+            Ok(of_type) => {
+                let settings = source.sealed(gateway(ctx), SourceId::EventDataSet(id), of_type)?;
+                (Some(of_type.id.to_owned()), Some(settings))
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        },
+        None => (None, None),
+    };
+    let new = NewEventDataSet { source_type, ..new };
+    let campaigns = load(&loaders(ctx).campaigns_of_projects, project).await?.unwrap_or_default();
     let rule = move |loaded: &LoadedProject| {
         measurable(loaded)?;
         let keys = own_keys(loaded, account);
-        let data_set = event_data::create(id, (account, &keys), from.project, new, &by, at)?;
+        let data_set = event_data::create(id, (account, &keys), project, new, &by, at)?;
         let agreed = loaded.connection.settings.as_ref().map(|s| s.match_keys.as_slice()).unwrap_or_default();
         event_data::comparable(&data_set.fields, agreed)?;
         event_data::may_load(data_set.kind(), account, loaded.connection.pattern, &campaigns)?;
-        let job = load_events::job(&data_set, from.upload, at);
+        let job = load_events::job(&data_set, upload, at);
         Ok(Outcome::of(data_set).job(job))
     };
     let store = gateway(ctx).store();
-    let created =
-        store.create_event_data_set(change, id, from.project, from.upload, Box::new(rule)).await.map_err(fault)?;
-    Ok(created.map(|c| c.id))
+    let created = store.create_event_data_set(change, id, project, (upload, settings), Box::new(rule)).await;
+    Ok(created.map_err(fault)?.map(|created| created.id))
 }
 
 /// A project can be measured while its connection is active and MEASURE is one of its use cases.

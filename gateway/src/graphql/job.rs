@@ -51,7 +51,7 @@ impl Job {
     }
 
     /// Which work: `refresh`, `scheduled_refresh`, `rebuild`, `load_crosswalk`, `load_events`,
-    /// `load_opt_outs`, `deliver`, `event_webhook`, `report`, `erase`.
+    /// `load_opt_outs`, `scheduled_opt_outs`, `deliver`, `event_webhook`, `report`, `erase`.
     async fn kind(&self) -> &str {
         &self.0.kind
     }

@@ -18,7 +18,7 @@ use entente_domain::{
     crosswalk::Crosswalk,
     data_connection::DataConnection,
     event_data::EventDataSet,
-    opt_out::OptOutList,
+    opt_out::{OptOutList, OptOutSource},
     project::{Campaign, Project},
     report::Report,
     settings_draft::SettingsDraft,
@@ -136,14 +136,16 @@ pub struct Loaders {
     pub latest_refreshes: By<SourceId, Refresh>,
     /// Data connections by id.
     pub data_connections: By<DataConnectionId, DataConnection>,
-    /// Settings of sources; data connections that read uploads are missing.
-    pub source_settings: By<DataConnectionId, SourceSettings>,
-    /// When data connections are refreshed next by their schedules; those that are not are missing.
-    pub planned_refreshes: By<DataConnectionId, Timestamp>,
+    /// Settings of sources; those that there are none of are missing.
+    pub source_settings: By<SourceId, SourceSettings>,
+    /// When sources are read next by their schedules; those that are not are missing.
+    pub planned_refreshes: By<SourceId, Timestamp>,
     /// Crosswalks by id.
     pub crosswalks: By<CrosswalkId, Crosswalk>,
     /// Lists of opt-outs by account; accounts without one are missing.
     pub opt_outs: By<AccountId, OptOutList>,
+    /// Where lists of opt-outs come from by themselves, by account; those that are loaded from uploads alone are missing.
+    pub opt_out_sources: By<AccountId, OptOutSource>,
     /// Destinations by id.
     pub destinations: By<DestinationId, Destination>,
     /// Settings of destinations.
@@ -203,6 +205,7 @@ impl Loaders {
             planned_refreshes: by(store, |s, k| Box::pin(async move { s.planned_refreshes(&k).await })),
             crosswalks: by(store, |s, k| Box::pin(async move { s.crosswalks_by_ids(&k).await })),
             opt_outs: by(store, |s, k| Box::pin(async move { s.opt_outs_of_accounts(&k).await })),
+            opt_out_sources: by(store, |s, k| Box::pin(async move { s.opt_out_sources(&k).await })),
             destinations: by(store, |s, k| Box::pin(async move { s.destinations_by_ids(&k).await })),
             destination_settings: by(store, |s, k| Box::pin(async move { s.destination_settings(&k).await })),
             sent_audiences: by(store, |s, k| Box::pin(async move { s.sent_audiences_by_ids(&k).await })),

@@ -40,6 +40,7 @@ mod match_key;
 mod member;
 mod node;
 mod opt_out;
+mod opt_out_source;
 pub mod page;
 mod partner_audience;
 pub mod picture;
@@ -115,6 +116,7 @@ pub struct SourcingMutation(
     data_source::DataSourceMutation,
     drift::DriftMutation,
     opt_out::OptOutMutation,
+    opt_out_source::OptOutSourceMutation,
     crosswalk::CrosswalkMutation,
 );
 

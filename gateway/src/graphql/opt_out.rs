@@ -9,6 +9,7 @@ use crate::{
         id::{global, local},
         job::Job,
         loaders::load,
+        opt_out_source::OptOutSource,
         page,
         refresh::{Refresh, RefreshPage},
         scalar::SafeInt,
@@ -68,7 +69,13 @@ impl OptOuts {
         self.list.iter().flat_map(|list| MatchKeyCount::all(&list.identities)).collect()
     }
 
-    /// The SHA-256 of the file that was loaded last, in hexadecimal, as `sha256sum` says it; null before the first load.
+    /// Where it comes from by itself; null where it is loaded from uploads alone.
+    async fn source(&self, ctx: &Context<'_>) -> Result<Option<OptOutSource>> {
+        Ok(load(&loaders(ctx).opt_out_sources, self.account).await?.map(OptOutSource))
+    }
+
+    /// The SHA-256 of what was loaded last, in hexadecimal, as `sha256sum` says it of the file; of a source, of all its files
+    /// one after the other, by name, with the compression of each taken off. Null before the first load.
     async fn sha256(&self) -> Option<&str> {
         self.list.as_ref().map(|list| list.sha256.as_str())
     }
@@ -113,7 +120,7 @@ impl OptOuts {
 pub struct OptOutProof {
     /// The version of the account's own list that was loaded or kept to.
     version: SafeInt,
-    /// The SHA-256 of the file that it was loaded from last, in hexadecimal.
+    /// The SHA-256 of what it was loaded from last, in hexadecimal.
     sha256: String,
     /// Identities that a load put on the list; null for a delivery.
     added: Option<SafeInt>,

@@ -75,7 +75,7 @@ impl Refresh {
         self.0.drifts.iter().map(Drift::from).collect()
     }
 
-    /// The job that takes what there is, once `acceptDrift` said so; null before.
+    /// The job that takes what there is, once `acceptDrift` or `acceptOptOutDrift` said so; null before.
     async fn accepted_by_job_id(&self) -> Option<ID> {
         self.0.accepted_by.map(global)
     }

@@ -1,30 +1,31 @@
-//! When a data connection reads its source by itself.
+//! When a source is read by itself: that of a data connection, or of the opt-outs.
 
 use crate::graphql::{access::loaders, loaders::load, scalar::Date};
 use async_graphql::{Context, InputObject, Object, OneofObject, Result};
 use chrono::{DateTime, NaiveDate, Utc};
-use entente_domain::{DataConnectionId, Refusal, schedule::Schedule};
+use entente_domain::{Refusal, schedule::Schedule};
+use entente_store::SourceId;
 
-/// When a data connection reads its source by itself. Days are UTC days.
+/// When a source is read by itself. Days are UTC days.
 #[derive(Clone)]
 pub struct RefreshSchedule {
-    data_connection: DataConnectionId,
+    source: SourceId,
     every_days: u8,
     from: NaiveDate,
     until: NaiveDate,
 }
 
 impl RefreshSchedule {
-    /// That of a data connection, unless it reads once.
-    pub fn of(data_connection: DataConnectionId, schedule: Schedule) -> Option<Self> {
+    /// That of a source, unless it is read once.
+    pub fn of(source: SourceId, schedule: Schedule) -> Option<Self> {
         match schedule {
             Schedule::Once => None,
-            Schedule::Recurring { every_days, from, until } => Some(Self { data_connection, every_days, from, until }),
+            Schedule::Recurring { every_days, from, until } => Some(Self { source, every_days, from, until }),
         }
     }
 }
 
-/// When a data connection reads its source by itself. Days are UTC days.
+/// When a source is read by itself. Days are UTC days.
 #[Object]
 impl RefreshSchedule {
     /// Days from one run to the next.
@@ -44,7 +45,7 @@ impl RefreshSchedule {
 
     /// When the next run begins; null when there is none.
     async fn next_run_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>> {
-        load(&loaders(ctx).planned_refreshes, self.data_connection).await
+        load(&loaders(ctx).planned_refreshes, self.source).await
     }
 }
 
@@ -53,17 +54,17 @@ impl RefreshSchedule {
 pub struct RecurringRefreshInput {
     /// Days from one run to the next: 1 to 6.
     every_days: i32,
-    /// The first UTC day. A run begins in its first hours, each data connection's at a time of its own; one that was missed is
+    /// The first UTC day. A run begins in its first hours, each source's at a time of its own; one that was missed is
     /// made up for.
     from: Date,
     /// The last UTC day; that day is included.
     until: Date,
 }
 
-/// Says when a data connection reads its source by itself.
+/// Says when a source is read by itself.
 #[derive(Clone, Copy, OneofObject)]
 pub enum RefreshScheduleInput {
-    /// `true`: once, when it is created, and then whenever it is asked for.
+    /// `true`: once, when it is set up, and then whenever it is asked for.
     Once(bool),
     /// Every few days between two days.
     Recurring(RecurringRefreshInput),

@@ -1,7 +1,7 @@
 //! What is sealed is sealed for a purpose: a text that names what it is and whose, authenticated with it, so that nobody who
 //! writes to the database can put one secret in the place of another.
 
-use entente_domain::{AccountId, ConsentId, DataConnectionId, DeliveryId, DestinationId, EventWebhookId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, EventWebhookId, UploadId};
 use entente_store::Sealed;
 
 /// The purpose of a lasting secret of the gateway.
@@ -29,9 +29,9 @@ pub fn of_destination_settings(destination: DestinationId) -> String {
     format!("destination {destination}")
 }
 
-/// The purpose of the settings of a data connection's source.
-pub fn of_source_settings(data_connection: DataConnectionId) -> String {
-    format!("source of data connection {data_connection}")
+/// The purpose of the settings of a source, by the id of what is read from it. Data connections were the first of these.
+pub fn of_source_settings(id: &str) -> String {
+    format!("source of data connection {id}")
 }
 
 /// The purpose of what a plugin keeps of a delivery.
@@ -60,7 +60,7 @@ pub fn of(sealed: &Sealed) -> String {
         Sealed::CoinSecret(account) => coin_purpose(*account),
         Sealed::UploadKey(upload) => of_upload_key(*upload),
         Sealed::DestinationSettings(destination) => of_destination_settings(*destination),
-        Sealed::SourceSettings(data_connection) => of_source_settings(*data_connection),
+        Sealed::SourceSettings(id) => of_source_settings(id),
         Sealed::DeliveryState(delivery) => of_delivery_state(*delivery),
         Sealed::Consent(consent) => of_consent(*consent),
         Sealed::EventWebhookSecret(webhook) => of_event_webhook_secret(*webhook),

@@ -1,4 +1,4 @@
-//! Sources that data connections read by themselves: opened with an account's settings, and with what the operator
+//! Sources that are read from by themselves: opened with an account's settings, and with what the operator
 //! allows it.
 
 use crate::{
@@ -6,9 +6,9 @@ use crate::{
     gateway::Gateway,
     secrets::{SecretsError, purpose::of_source_settings},
 };
-use entente_domain::{AccountId, Code, DataConnectionId, Refusal, destination_settings};
+use entente_domain::{AccountId, Code, Refusal, destination_settings};
 use entente_source::{Operator, Part, Source, SourceError, types::SourceType};
-use entente_store::SourceSettings;
+use entente_store::{SourceId, SourceSettings};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use zeroize::Zeroizing;
@@ -91,18 +91,18 @@ pub async fn listed(source: &dyn Source, patience: Duration) -> Result<Vec<Part>
 /// Settings as they are stored.
 pub fn sealed(
     gateway: &Gateway,
-    id: DataConnectionId,
+    id: SourceId,
     source_type: &SourceType,
     settings: &Value,
 ) -> Result<SourceSettings, SealingError> {
     let plain = Zeroizing::new(serde_json::to_vec(settings)?);
-    let sealed = gateway.secrets().seal(&of_source_settings(id), &plain)?;
+    let sealed = gateway.secrets().seal(&of_source_settings(&id.to_string()), &plain)?;
     Ok(SourceSettings { sealed, shown: destination_settings::shown(&source_type.settings_schema(), settings) })
 }
 
 /// Settings as they were sent.
-pub fn unsealed(gateway: &Gateway, id: DataConnectionId, sealed: &[u8]) -> Result<Value, SealingError> {
-    let plain = gateway.secrets().open_sealed(&of_source_settings(id), sealed)?;
+pub fn unsealed(gateway: &Gateway, id: SourceId, sealed: &[u8]) -> Result<Value, SealingError> {
+    let plain = gateway.secrets().open_sealed(&of_source_settings(&id.to_string()), sealed)?;
     Ok(serde_json::from_slice(&plain)?)
 }
 

@@ -53,15 +53,30 @@ pub fn accepted_by(job: &Job) -> Option<JobId> {
     serde_json::from_value(job.payload.get("accepts")?.clone()).ok()
 }
 
+/// What somebody accepted, where this job takes that.
+async fn accepted(task: &Task) -> Result<Option<Shape>, Fault> {
+    match accepted_by(&task.job) {
+        Some(refresh) => Ok(task.gateway.store().drifted_shape(refresh).await?),
+        None => Ok(None),
+    }
+}
+
 impl Comparison {
+    /// There is nothing to compare with.
+    pub fn none() -> Self {
+        Self { published: None, accepted: None }
+    }
+
     /// Finds out what a refresh of a data connection is compared with.
     pub async fn of(task: &Task, id: DataConnectionId) -> Result<Self, Fault> {
-        let store = task.gateway.store();
-        let accepted = match accepted_by(&task.job) {
-            Some(refresh) => store.drifted_shape(refresh).await?,
-            None => None,
-        };
-        Ok(Self { published: store.published_shape(id).await?, accepted })
+        let published = task.gateway.store().published_shape(id).await?;
+        Ok(Self { published, accepted: accepted(task).await? })
+    }
+
+    /// The same of a list that is replaced by what a source holds: the rows alone, as nothing but the mapped columns is of it.
+    pub async fn of_rows(task: &Task, published: Option<Shape>) -> Result<Self, Fault> {
+        let rows_of = |shape: Shape| Shape { columns: Vec::new(), ..shape };
+        Ok(Self { published: published.map(rows_of), accepted: accepted(task).await?.map(rows_of) })
     }
 
     /// Reads rows below these columns, unless they are not as they were; what there is, and what was read.

@@ -2,10 +2,12 @@
 //! everybody reads in one transaction. Safe to run again after a crash at any point.
 
 use super::{
-    Ended, Fault, Task, deliver,
+    Ended, Fault, Task,
+    attempt::{self, Attempt, Earlier, Unpublished, is_overtaken, over, upload_of},
+    deliver,
     generation::{self, Replacement},
     leftovers, progress, reading,
-    refresh::{Unpublished, lane, upload_of},
+    refresh::lane,
 };
 use crate::{
     background,
@@ -17,7 +19,7 @@ use entente_domain::{
     event::Subject,
 };
 use entente_identity::crosswalk::{LoadedCrosswalk, load_crosswalk};
-use entente_store::{LinksPublication, NewJob, RefreshEnd, RefreshStatus, RowsRead, SourceId};
+use entente_store::{LinksPublication, NewJob, RefreshEnd, RowsRead, SourceId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -45,36 +47,26 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     };
     let store = task.gateway.store();
     let Some(crosswalk) = store.crosswalks_by_ids(&[id]).await?.remove(&id) else {
-        return over(&task, upload, Ended::Done).await;
+        return over(&task, Some(upload), Ended::Done).await;
     };
     let source = SourceId::Crosswalk(id);
-    if let Some(load) = store.refresh(task.job.id).await? {
-        match load.status {
-            RefreshStatus::Succeeded => return published(&task, upload, None).await,
-            RefreshStatus::Failed | RefreshStatus::Drifted => {
-                return over(&task, upload, Ended::Failed(load.failure.unwrap_or_default())).await;
-            }
-            RefreshStatus::Running => {}
+    match attempt::earlier(&task).await? {
+        Some(Earlier::Succeeded) => return published(&task, upload, None).await,
+        Some(Earlier::Failed(failure) | Earlier::Drifted(failure)) => {
+            return over(&task, Some(upload), Ended::Failed(failure)).await;
         }
+        None => {}
     }
-    let latest = store.latest_refreshes(&[source]).await?.remove(&source);
-    if latest.is_some_and(|l| l.job > task.job.id && l.status == RefreshStatus::Succeeded) {
-        // What a later upload held is published already, as when this job had to be tried again.
+    if is_overtaken(&task, source).await? {
         store.forget_refresh(task.job.id).await?;
-        return over(&task, upload, Ended::Done).await;
+        return over(&task, Some(upload), Ended::Done).await;
     }
     store.begin_refresh(task.job.account, source, task.job.id, task.change(KIND, subject(id)).now).await?;
-    match publish(&task, &crosswalk, upload).await {
-        Ok(before) => published(&task, upload, before).await,
-        Err(Unpublished::Gone) => over(&task, upload, Ended::Done).await,
-        Err(Unpublished::Stopped) => Ok(Ended::HandedBack),
-        Err(Unpublished::Refused(refusal, read)) => fail(&task, id, upload, refusal.message, read).await,
-        Err(Unpublished::Fault(fault)) if task.is_last_attempt() => {
-            tracing::error!(message = "loading a crosswalk is given up", job = %task.job.id, %fault);
-            let reason = "It failed in the gateway; its operator can find it by the job's id.".to_owned();
-            fail(&task, id, upload, reason, RowsRead::default()).await
-        }
-        Err(Unpublished::Fault(fault)) => Err(fault),
+    match Attempt::of(&task, publish(&task, &crosswalk, upload).await)? {
+        Attempt::Came(before) => published(&task, upload, before).await,
+        Attempt::Failed(failure, read) => fail(&task, id, upload, failure, read).await,
+        Attempt::Gone => over(&task, Some(upload), Ended::Done).await,
+        Attempt::Stopped => Ok(Ended::HandedBack),
     }
 }
 
@@ -166,7 +158,7 @@ fn counts(loaded: &LoadedCrosswalk) -> LinkCounts {
 async fn published(task: &Task, upload: UploadId, before: Option<GenerationId>) -> Result<Ended, Fault> {
     deliver::after_refresh(&task.gateway, task.job.account).await?;
     leftovers::remove(&task.gateway, task.job.account, before).await?;
-    over(task, upload, Ended::Done).await
+    over(task, Some(upload), Ended::Done).await
 }
 
 /// Notes why nothing was published; what was there stays.
@@ -176,11 +168,5 @@ async fn fail(task: &Task, id: CrosswalkId, upload: UploadId, failure: String, r
         tracing::info!(message = "links that could not be loaded have no crosswalk any longer", %refusal);
     }
     leftovers::remove(&task.gateway, task.job.account, None).await?;
-    over(task, upload, Ended::Failed(failure)).await
-}
-
-/// An upload is used once.
-async fn over(task: &Task, upload: UploadId, ended: Ended) -> Result<Ended, Fault> {
-    opening::remove(&task.gateway, upload).await?;
-    Ok(ended)
+    over(task, Some(upload), Ended::Failed(failure)).await
 }

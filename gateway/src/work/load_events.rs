@@ -1,7 +1,11 @@
-//! Loading exposures and conversions: an upload is read into stored events, which count from the transaction on that
+//! Loading exposures and conversions: an upload or a source is read into stored events, which count from the transaction on that
 //! says so. Safe to run again after a crash at any point.
 
-use super::{Ended, Fault, Task, progress, refresh::upload_of};
+use super::{
+    Ended, Fault, Task,
+    attempt::{Attempt, Unpublished, over, upload_of},
+    progress, reading_source,
+};
 use crate::{
     background,
     gateway::Gateway,
@@ -13,13 +17,23 @@ use crate::{
 };
 use entente_domain::{
     AccountId, Code, EventDataSetId, JobId, Refusal, Timestamp, UploadId,
+    account::Account,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::{self, EventDataSet, EventDataStatus},
 };
-use entente_identity::measure::{Load, LoadFault, load_conversions, load_exposures};
+use entente_identity::{
+    IndexSecret,
+    measure::{Load, LoadFault, load_conversions, load_exposures},
+    source::{Control, Csv, Progress},
+};
+use entente_source::SourceError;
 use entente_store::{NewJob, NewRowFault, Outcome, RefreshEnd, RowsRead, SourceId};
 use serde_json::{Value, json};
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// The kind of this job.
@@ -30,8 +44,8 @@ pub fn job_of(data_set: EventDataSetId) -> JobId {
     JobId(data_set.0)
 }
 
-/// A job that loads a data set from an upload.
-pub fn job(data_set: &EventDataSet, upload: UploadId, now: Timestamp) -> NewJob {
+/// A job that loads a data set from an upload, or from its source where there is none.
+pub fn job(data_set: &EventDataSet, upload: Option<UploadId>, now: Timestamp) -> NewJob {
     NewJob {
         id: job_of(data_set.id),
         kind: KIND.to_owned(),
@@ -39,36 +53,19 @@ pub fn job(data_set: &EventDataSet, upload: UploadId, now: Timestamp) -> NewJob 
         share: None,
         account: data_set.account,
         subject: Some(Subject::EventDataSet(data_set.id)),
-        payload: json!({ "upload": upload }),
+        payload: upload.map_or_else(|| json!({}), |upload| json!({ "upload": upload })),
         run_at: now,
-    }
-}
-
-/// Why nothing was loaded.
-enum NotLoaded {
-    /// The sentence says what is wrong with the file.
-    Refused(Refusal, RowsRead),
-    /// The gateway stops, or the job is no longer held.
-    Stopped,
-    /// To be tried again.
-    Fault(Fault),
-}
-
-impl<F: Into<Fault>> From<F> for NotLoaded {
-    fn from(fault: F) -> Self {
-        Self::Fault(fault.into())
     }
 }
 
 /// Loads a data set.
 pub async fn run(task: Task) -> Result<Ended, Fault> {
-    let (Some(Subject::EventDataSet(id)), Some(upload)) = (task.job.subject, upload_of(&task.job)) else {
-        return Err(Fault::new("a load without a data set or an upload"));
+    let Some(Subject::EventDataSet(id)) = task.job.subject else {
+        return Err(Fault::new("a load without a data set"));
     };
-    let store = task.gateway.store();
+    let (store, upload) = (task.gateway.store(), upload_of(&task.job));
     let Some(data_set) = store.event_data_sets_by_ids(&[id]).await?.remove(&id) else {
-        remove(&task.gateway, task.job.account, id).await?;
-        return over(&task, upload, Ended::Done).await;
+        return gone(&task, id, upload).await;
     };
     match data_set.status {
         EventDataStatus::Active => return over(&task, upload, Ended::Done).await,
@@ -79,73 +76,115 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     }
     let now = task.change(KIND, Subject::EventDataSet(id)).now;
     store.begin_refresh(data_set.account, SourceId::EventDataSet(id), task.job.id, now).await?;
-    match load(&task, &data_set, upload).await {
-        Ok(load) => loaded(&task, &data_set, upload, load).await,
-        Err(NotLoaded::Stopped) => Ok(Ended::HandedBack),
-        Err(NotLoaded::Refused(refusal, read)) => failed(&task, &data_set, upload, refusal.message, read).await,
-        Err(NotLoaded::Fault(fault)) if task.is_last_attempt() => {
-            tracing::error!(message = "loading events is given up", job = %task.job.id, %fault);
-            let reason = "It failed in the gateway; its operator can find it by the job's id.".to_owned();
-            failed(&task, &data_set, upload, reason, RowsRead::default()).await
-        }
-        Err(NotLoaded::Fault(fault)) => Err(fault),
+    match Attempt::of(&task, load(&task, &data_set, upload).await)? {
+        Attempt::Came(read) => loaded(&task, &data_set, upload, read).await,
+        Attempt::Failed(reason, read) => failed(&task, &data_set, upload, reason, read).await,
+        Attempt::Gone => gone(&task, id, upload).await,
+        Attempt::Stopped => Ok(Ended::HandedBack),
     }
 }
 
-/// Reads the upload into the data set's folder.
-async fn load(task: &Task, data_set: &EventDataSet, upload: UploadId) -> Result<Load, NotLoaded> {
-    let gateway = task.gateway.clone();
-    let gone = || NotLoaded::Refused(csv::gone(), RowsRead::default());
-    let mut opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
-    let account = gateway.store().account(data_set.account).await?;
-    let account = account.ok_or_else(|| Fault::new("a data set without its account"))?;
-    let plan = event_plan(data_set, &account.region);
-    let folder = gateway.identities().events(account.id);
-    let out = folder.join(data_set.id.to_string());
-    let (said, heard) = watch::channel(Value::Null);
-    let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let reading = background::run(move || {
-        std::fs::create_dir_all(&folder)?;
+/// Where events come to lie, how they are read, and what they are read with.
+struct Loading {
+    plan: EventPlan,
+    folder: PathBuf,
+    out: PathBuf,
+    secret: Arc<IndexSecret>,
+}
+
+impl Loading {
+    /// Reads CSV into the data set's folder.
+    fn read(&self, csv: Csv<'_>, scratch: &Path, tell: &mut dyn FnMut(Progress) -> Control) -> Result<Load, LoadFault> {
+        std::fs::create_dir_all(&self.folder)?;
         // What an attempt left that was cut off before it could say so.
-        remove_folder(&out)?;
+        remove_folder(&self.out)?;
+        Ok(match &self.plan {
+            EventPlan::Exposures(plan) => load_exposures(csv, plan, &self.secret, scratch, &self.out, tell)?.load,
+            EventPlan::Conversions(plan) => load_conversions(csv, plan, &self.secret, scratch, &self.out, tell)?.load,
+        })
+    }
+}
+
+/// What came of a load, and how many stored bytes were read.
+type Read = (Load, u64);
+
+/// Reads the upload or the source into the data set's folder.
+async fn load(task: &Task, data_set: &EventDataSet, upload: Option<UploadId>) -> Result<Read, Unpublished> {
+    let account = task.gateway.store().account(data_set.account).await?.ok_or(Unpublished::Gone)?;
+    let identities = task.gateway.identities();
+    let folder = identities.events(account.id);
+    let loading = Loading {
+        plan: event_plan(data_set, &account.region),
+        out: folder.join(data_set.id.to_string()),
+        folder,
+        secret: identities.index_secret(),
+    };
+    let (load, bytes) = match upload {
+        Some(upload) => load_upload(task, loading, upload).await?,
+        None => load_source(task, loading, (data_set, &account)).await?,
+    };
+    if load.accepted_rows == 0 {
+        return Err(Unpublished::refused(nothing_accepted(&load), rows_read(&load, bytes)));
+    }
+    Ok((load, bytes))
+}
+
+async fn load_upload(task: &Task, loading: Loading, upload: UploadId) -> Result<Read, Unpublished> {
+    let gateway = task.gateway.clone();
+    let gone = || Unpublished::refused(csv::gone(), RowsRead::default());
+    let mut opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
+    let (said, heard) = watch::channel(Value::Null);
+    let (stop, bytes) = (task.stop.clone(), opened.bytes);
+    let reading = background::run(move || {
         let scratch = gateway.identities().scratch()?;
-        let secret = gateway.identities().index_secret();
-        let mut tell = progress::of_file(said, stop, total_bytes);
-        let loaded = match plan {
-            EventPlan::Exposures(plan) => {
-                load_exposures(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
-            }
-            EventPlan::Conversions(plan) => {
-                load_conversions(&mut opened.reader, &plan, &secret, &scratch, &out, &mut tell)?.load
-            }
-        };
-        Ok::<_, LoadFault>(loaded)
+        loading.read(Csv::One(&mut opened.reader), &scratch, &mut progress::of_file(said, stop, bytes))
     });
-    let read = progress::follow(task, heard, reading).await.map_err(Fault::new)?;
-    match read {
-        Ok(load) if load.accepted_rows == 0 => Err(NotLoaded::Refused(nothing_accepted(&load), rows_read(&load))),
-        Ok(load) => Ok(load),
-        Err(_) if task.stop.is_cancelled() => Err(NotLoaded::Stopped),
-        Err(LoadFault::Source(fault)) => Err(match csv::refusal(&fault) {
-            Some(refusal) => NotLoaded::Refused(refusal, RowsRead::default()),
-            None => Fault::new(fault).into(),
-        }),
-        Err(LoadFault::Plan { reason }) => {
+    match progress::follow(task, heard, reading).await.map_err(Fault::new)? {
+        Ok(load) => Ok((load, bytes)),
+        Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
+        Err(fault) => Err(faulty(task, fault, bytes)),
+    }
+}
+
+async fn load_source(
+    task: &Task,
+    loading: Loading,
+    (data_set, account): (&EventDataSet, &Account),
+) -> Result<Read, Unpublished> {
+    let id = SourceId::EventDataSet(data_set.id);
+    let listed = reading_source::list(task, (id, account), data_set.source_type.as_deref(), "events").await?;
+    let listed = listed.ok_or_else(|| reading_source::unread(task, &SourceError::NoParts))?;
+    let bytes = listed.bytes();
+    let read = reading_source::read_all(task, listed, move |parts, scratch, tell| {
+        loading.read(Csv::Parts(parts), scratch, tell)
+    });
+    match read.await? {
+        Ok(load) => Ok((load, bytes)),
+        Err(fault) => Err(faulty(task, fault, bytes)),
+    }
+}
+
+/// What comes of a fault while so many bytes were read.
+fn faulty(task: &Task, fault: LoadFault, bytes: u64) -> Unpublished {
+    match fault {
+        LoadFault::Source(fault) => reading_source::faulty(task, fault, bytes),
+        LoadFault::Plan { reason } => {
             let refusal = Refusal::new(Code::FileRefused, format!("The columns cannot be read so: {reason}."));
-            Err(NotLoaded::Refused(refusal, RowsRead::default()))
+            Unpublished::refused(refusal, RowsRead::default())
         }
-        Err(fault @ LoadFault::Parquet(_)) => Err(Fault::new(fault).into()),
+        fault @ LoadFault::Parquet(_) => Fault::new(fault).into(),
     }
 }
 
 /// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
-fn rows_read(load: &Load) -> RowsRead {
+fn rows_read(load: &Load, bytes: u64) -> RowsRead {
     let listed = load.faults.listed.iter().map(|fault| NewRowFault {
         row: fault.row,
         column: fault.column.and_then(|position| load.columns.get(position).cloned()),
         reason: fault.fault.name().to_owned(),
     });
     RowsRead {
+        bytes: Some(bytes),
         rows: load.rows,
         accepted: load.accepted_rows,
         faults: load.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
@@ -162,11 +201,16 @@ fn nothing_accepted(load: &Load) -> Refusal {
 }
 
 /// Says that the events can be measured.
-async fn loaded(task: &Task, data_set: &EventDataSet, upload: UploadId, load: Load) -> Result<Ended, Fault> {
+async fn loaded(
+    task: &Task,
+    data_set: &EventDataSet,
+    upload: Option<UploadId>,
+    (load, bytes): Read,
+) -> Result<Ended, Fault> {
     let (id, account) = (data_set.id, data_set.account);
     let end = RefreshEnd {
         job: task.job.id,
-        read: rows_read(&load),
+        read: rows_read(&load, bytes),
         run: Some(id.to_string()),
         keys: load.keys.iter().map(|k| k.key.to_string()).collect(),
         failure: None,
@@ -188,7 +232,7 @@ async fn loaded(task: &Task, data_set: &EventDataSet, upload: UploadId, load: Lo
 async fn failed(
     task: &Task,
     data_set: &EventDataSet,
-    upload: UploadId,
+    upload: Option<UploadId>,
     reason: String,
     read: RowsRead,
 ) -> Result<Ended, Fault> {
@@ -211,10 +255,10 @@ fn event(data_set: &EventDataSet, kind: AccountEventKind) -> NewEvent {
     NewEvent::of_account(data_set.account, kind, Subject::EventDataSet(data_set.id))
 }
 
-/// An upload is used once.
-async fn over(task: &Task, upload: UploadId, ended: Ended) -> Result<Ended, Fault> {
-    opening::remove(&task.gateway, upload).await?;
-    Ok(ended)
+/// The data set was deleted: what was read of it goes as well.
+async fn gone(task: &Task, id: EventDataSetId, upload: Option<UploadId>) -> Result<Ended, Fault> {
+    remove(&task.gateway, task.job.account, id).await?;
+    over(task, upload, Ended::Done).await
 }
 
 /// Removes the events of a data set that is gone.
@@ -256,7 +300,6 @@ mod tests {
         data_connection::{Consent, FieldMapping, Transformation},
         event_data::{EventColumns, ExposureColumns},
     };
-    use entente_identity::{IndexSecret, source::Control};
 
     fn loaded(file: &str) -> Load {
         let data_set = EventDataSet {
@@ -264,6 +307,7 @@ mod tests {
             account: AccountId::new(),
             project: ProjectId::new(),
             name: "Run further".into(),
+            source_type: None,
             fields: vec![FieldMapping {
                 column: "email".into(),
                 match_key: MatchKey::of(MatchKeyKind::HashedEmail),
@@ -294,7 +338,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (secret, out) = (IndexSecret::new([7; 16]), folder.path().join("events"));
         let mut go_on = |_| Control::Continue;
-        load_exposures(&mut file.as_bytes(), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
+        let csv = &mut file.as_bytes();
+        load_exposures(Csv::One(csv), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
     }
 
     #[test]
@@ -303,7 +348,7 @@ mod tests {
             ada@example.com;2026-11-01T10:00:00Z;spring;0.02\n\
             nobody;2026-11-01T10:00:00Z;spring;0.02\n\
             bob@example.com;yesterday;spring;0.02\n";
-        let read = rows_read(&loaded(file));
+        let read = rows_read(&loaded(file), 9);
         assert_eq!((read.rows, read.accepted), (3, 1));
         let listed: Vec<_> = read.listed.iter().map(|f| (f.row, f.column.as_deref(), f.reason.as_str())).collect();
         assert_eq!(

@@ -1,6 +1,7 @@
 //! What runs later: jobs are leased rows, so that any number of gateways on one database share them and a dead one's are
 //! taken over.
 
+mod attempt;
 mod comparing;
 pub mod deliver;
 pub mod email_invite;
@@ -148,6 +149,7 @@ const POOLS: [Pool; 3] = [
             load_crosswalk::KIND,
             load_events::KIND,
             load_opt_outs::KIND,
+            load_opt_outs::SCHEDULED,
             report::KIND,
         ],
         places: 4,
@@ -178,7 +180,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         refresh::KIND | refresh::SCHEDULED => refresh::run(task).await,
         load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
-        load_opt_outs::KIND => load_opt_outs::run(task).await,
+        load_opt_outs::KIND | load_opt_outs::SCHEDULED => load_opt_outs::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
         event_webhook::KIND => event_webhook::run(task).await,

@@ -2,24 +2,54 @@
 
 use super::{
     Fault, Task,
+    attempt::Unpublished,
     comparing::{Comparison, Drifted, Unfit},
-    progress, reading_source,
-    refresh::Unpublished,
+    progress,
+    reading_source::{self, Listed},
 };
 use crate::{
     background,
     sources::{csv, mapping, opening},
 };
-use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection::DataConnection, drift::Shape};
+use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection::Mapping, drift::Shape};
 use entente_identity::{
     normalise::{self, Form, Take},
     random_access::RandomAccess,
-    source::{RowFaults, SourceFault, Sourced, columns, source},
+    source::{RowFaults, SourceFault, Sourced, columns, source, source_parts},
 };
-use entente_store::{NewRowFault, RowsRead};
+use entente_source::SourceError;
+use entente_store::{NewRowFault, RowsRead, SourceId};
 use serde_json::Value;
-use std::sync::Arc;
+use sha2::{Digest, Sha256};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::watch;
+
+/// What is read of a file at once to be hashed.
+const PIECE: usize = 1 << 20;
+
+/// What is to be read, and how.
+pub struct ToRead {
+    /// What it is read into.
+    pub id: SourceId,
+    /// Whose it is.
+    pub account: Account,
+    /// The type of the source; not asked for of an upload.
+    pub source_type: Option<String>,
+    /// How columns are read.
+    pub mapping: Mapping,
+    /// What it is compared with.
+    pub comparison: Comparison,
+    /// Stands for what a source held when what is published was read from it; `None` where it is read in any case.
+    pub seen: Option<String>,
+    /// Where the run comes to lie, in a folder with a name of its own.
+    pub runs: PathBuf,
+    /// Whether what was read is hashed, to be proven.
+    pub is_proven: bool,
+}
 
 /// A new run of an account.
 pub struct NewRun {
@@ -33,6 +63,16 @@ pub struct NewRun {
     pub bytes: u64,
     /// Stands for what a source held; nothing for an upload.
     pub seen: Option<String>,
+    /// The SHA-256 of what is proven, in hexadecimal: of the file, or of all files of a source one after the other, without
+    /// the compression of each.
+    pub sha256: String,
+}
+
+impl NewRun {
+    /// What became of the rows.
+    pub fn rows(&self) -> RowsRead {
+        RowsRead { bytes: Some(self.bytes), ..rows_read(&self.sourced) }
+    }
 }
 
 /// What reading came to.
@@ -45,68 +85,133 @@ pub enum Reading {
     Unchanged,
 }
 
-/// Reads an upload, or the data connection's own source, into a new run of the account.
-pub async fn read(
-    task: &Task,
-    data_connection: &DataConnection,
-    upload: Option<UploadId>,
-) -> Result<Reading, Unpublished> {
-    let account = task.gateway.store().account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
-    let comparison = Comparison::of(task, data_connection.id).await?;
+/// Reads an upload, or a source, into a new run of the account.
+pub async fn read(task: &Task, to_read: ToRead, upload: Option<UploadId>) -> Result<Reading, Unpublished> {
     match upload {
-        Some(upload) => read_upload(task, (data_connection, &account), upload, comparison).await,
-        None => reading_source::read(task, (data_connection, &account), comparison).await,
+        Some(upload) => read_upload(task, to_read, upload).await,
+        None => read_source(task, to_read).await,
     }
 }
 
-/// What came of reading so many stored bytes into a run; what the file is not to blame for is for the caller to say.
-pub fn reading(
-    (run, bytes, seen): (String, u64, Option<String>),
-    read: Result<(Shape, Sourced), Unfit>,
-    blameless: impl FnOnce(SourceFault) -> Unpublished,
-) -> Result<Reading, Unpublished> {
-    match read {
-        Ok((shape, sourced)) => Ok(Reading::Run(Box::new(NewRun { run, sourced, shape, bytes, seen }))),
-        Err(Unfit::Drifted(mut drifted)) => {
-            drifted.read.bytes = Some(bytes);
-            Ok(Reading::Drifted(drifted))
-        }
-        Err(Unfit::File(fault)) => Err(match csv::refusal(&fault) {
-            Some(refusal) => Unpublished::refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
-            None => blameless(fault),
-        }),
-    }
-}
+/// What came of the files: a run in a folder of this name, unless they drifted or what they hold was at fault.
+type Filled = Result<(Shape, Sourced, String), Unfit>;
 
-async fn read_upload(
-    task: &Task,
-    (data_connection, account): (&DataConnection, &Account),
-    upload: UploadId,
-    comparison: Comparison,
-) -> Result<Reading, Unpublished> {
+async fn read_upload(task: &Task, to_read: ToRead, upload: UploadId) -> Result<Reading, Unpublished> {
     let gateway = task.gateway.clone();
     let Some(opened) = opening::open(&gateway, upload).await? else {
         return Err(Unpublished::refused(csv::gone(), RowsRead::default()));
     };
-    let plan = mapping::source_plan(&data_connection.mapping, &account.region);
-    // Each attempt has a run of its own, so that none finds half of another.
-    let run = uuid::Uuid::now_v7().to_string();
-    let folder = gateway.identities().runs(account.id);
-    let out = folder.join(&run);
+    let ToRead { account, mapping, comparison, runs, is_proven, .. } = to_read;
+    let plan = mapping::source_plan(&mapping, &account.region);
+    let (run, out) = new_run(&runs);
     let (said, heard) = watch::channel(Value::Null);
-    let (stop, total_bytes) = (task.stop.clone(), opened.bytes);
-    let filling = background::run(move || {
-        std::fs::create_dir_all(&folder)?;
+    let (stop, bytes) = (task.stop.clone(), opened.bytes);
+    let filling = background::run(move || -> Filled {
+        std::fs::create_dir_all(&runs)?;
         let scratch = gateway.identities().scratch()?;
-        let mut tell = progress::of_file(said, stop, total_bytes);
+        let mut tell = progress::of_file(said, stop, bytes);
         let file: Arc<dyn RandomAccess> = opened.reader.file();
+        let mut hash = Sha256::new();
+        if is_proven {
+            add(&mut hash, &*file)?;
+        }
         let secret = gateway.identities().index_secret();
-        comparison.read(columns(&file, &plan), || source(file.clone(), &plan, &scratch, &secret, &out, &mut tell))
+        let read = || source(file.clone(), &plan, &scratch, &secret, &out, &mut tell);
+        let (shape, sourced) = comparison.read(columns(&file, &plan), read)?;
+        Ok((shape, sourced, hex::encode(hash.finalize())))
     });
     match progress::follow(task, heard, filling).await.map_err(Fault::new)? {
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
-        read => reading((run, total_bytes, None), read, |fault| Fault::new(fault).into()),
+        filled => reading((run, bytes, None), filled, |fault| match csv::refusal(&fault) {
+            Some(refusal) => Unpublished::refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
+            None => Fault::new(fault).into(),
+        }),
     }
+}
+
+async fn read_source(task: &Task, to_read: ToRead) -> Result<Reading, Unpublished> {
+    let read_as = format!("{:?}", to_read.mapping);
+    let (id, account) = (to_read.id, &to_read.account);
+    let Some(listed) = reading_source::list(task, (id, account), to_read.source_type.as_deref(), &read_as).await?
+    else {
+        return nothing(task, &to_read.comparison);
+    };
+    if to_read.seen.as_ref() == Some(&listed.seen) {
+        return Ok(Reading::Unchanged);
+    }
+    if matches!(id, SourceId::DataConnection(_)) {
+        reading_source::reserve(task, &listed).await?;
+    }
+    read_parts(task, to_read, listed).await
+}
+
+/// There are no parts: where there were some, that is not as it was.
+fn nothing(task: &Task, comparison: &Comparison) -> Result<Reading, Unpublished> {
+    match comparison.empty(Shape::nothing(), SourceFault::Empty) {
+        Unfit::Drifted(drifted) => Ok(Reading::Drifted(drifted)),
+        Unfit::File(_) => Err(reading_source::unread(task, &SourceError::NoParts)),
+    }
+}
+
+async fn read_parts(task: &Task, to_read: ToRead, listed: Listed) -> Result<Reading, Unpublished> {
+    let ToRead { account, mapping, comparison, runs, is_proven, .. } = to_read;
+    let plan = mapping::source_plan(&mapping, &account.region);
+    let (run, out) = new_run(&runs);
+    let (bytes, seen, secret) = (listed.bytes(), listed.seen.clone(), task.gateway.identities().index_secret());
+    let filled = reading_source::read_all(task, listed, move |parts, scratch, tell| -> Filled {
+        std::fs::create_dir_all(&runs)?;
+        let mut hash = Sha256::new();
+        let first = parts.next().ok_or(SourceFault::Empty)??;
+        let found = columns(&first, &plan);
+        let mut parts = std::iter::once(Ok(first)).chain(parts).map(|file: Result<Arc<dyn RandomAccess>, _>| {
+            let file = file?;
+            if is_proven {
+                add(&mut hash, &*file)?;
+            }
+            Ok(file)
+        });
+        let read = || source_parts(&mut parts, &plan, scratch, &secret, &out, tell);
+        let (shape, sourced) = comparison.read(found, read)?;
+        drop(parts);
+        Ok((shape, sourced, hex::encode(hash.finalize())))
+    });
+    reading((run, bytes, Some(seen)), filled.await?, |fault| reading_source::faulty(task, fault, bytes))
+}
+
+/// The name of a run, and where it comes to lie. Each attempt has one of its own, so that none finds half of another.
+fn new_run(runs: &Path) -> (String, PathBuf) {
+    let run = uuid::Uuid::now_v7().to_string();
+    let out = runs.join(&run);
+    (run, out)
+}
+
+/// What came of reading so many stored bytes into a run; what of a fault, is for the caller to say.
+fn reading(
+    (run, bytes, seen): (String, u64, Option<String>),
+    filled: Filled,
+    faulty: impl FnOnce(SourceFault) -> Unpublished,
+) -> Result<Reading, Unpublished> {
+    match filled {
+        Ok((shape, sourced, sha256)) => Ok(Reading::Run(Box::new(NewRun { run, sourced, shape, bytes, seen, sha256 }))),
+        Err(Unfit::Drifted(mut drifted)) => {
+            drifted.read.bytes = Some(bytes);
+            Ok(Reading::Drifted(drifted))
+        }
+        Err(Unfit::File(fault)) => Err(faulty(fault)),
+    }
+}
+
+/// Adds what a file holds to a hash.
+fn add(hash: &mut Sha256, file: &dyn RandomAccess) -> io::Result<()> {
+    let (size, mut at) = (file.size()?, 0);
+    let mut piece = vec![0; PIECE];
+    while at < size {
+        let length = piece.len().min(usize::try_from(size - at).unwrap_or(usize::MAX));
+        file.read_part(at, &mut piece[..length])?;
+        hash.update(&piece[..length]);
+        at += length as u64;
+    }
+    Ok(())
 }
 
 /// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.

@@ -1,149 +1,128 @@
-//! Reading the parts of a source into a run, when they are others than last time.
+//! Reading the parts of a source, when they are others than last time.
 
 use super::{
     Fault, Task,
-    comparing::{Comparison, Unfit},
+    attempt::Unpublished,
     progress::{self, OfFiles},
-    reading::{Reading, reading},
-    refresh::Unpublished,
 };
 use crate::{
     background,
     sources::{
-        connected,
+        connected, csv,
         fetching::{Fetching, OnBytes},
         fingerprint::fingerprint,
-        mapping,
     },
 };
-use entente_domain::{account::Account, credit, data_connection::DataConnection, drift::Shape};
+use entente_domain::{account::Account, credit};
 use entente_identity::{
     random_access::RandomAccess,
-    source::{SourceFault, columns, source_parts},
+    source::{Control, Parts, Progress, SourceFault},
 };
 use entente_source::{Part, Source, SourceError, types::SourceType};
-use entente_store::RowsRead;
+use entente_store::{RowsRead, SourceId};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// The longest that a source may take to list them.
 const LISTING: Duration = Duration::from_secs(600);
 
-/// Reads what a source holds into a new run of the account.
-pub async fn read(
+/// A source with the parts that there are, at least one.
+pub struct Listed {
+    source: Arc<dyn Source>,
+    parts: Vec<Part>,
+    /// Stands for the parts in their versions, where they are, and how they are read.
+    pub seen: String,
+}
+
+impl Listed {
+    /// Bytes of all parts, as they are stored.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().fold(0, |bytes, part| bytes.saturating_add(part.size))
+    }
+}
+
+/// Lists the parts of a source of an account; `None` where there are none. `read_as` says how they are read.
+pub async fn list(
     task: &Task,
-    (data_connection, account): (&DataConnection, &Account),
-    comparison: Comparison,
-) -> Result<Reading, Unpublished> {
-    let (gateway, id) = (&task.gateway, data_connection.id);
+    (id, account): (SourceId, &Account),
+    source_type: Option<&str>,
+    read_as: &str,
+) -> Result<Option<Listed>, Unpublished> {
+    let gateway = &task.gateway;
     let settings = gateway.store().source_settings(&[id]).await?.remove(&id).ok_or(Unpublished::Gone)?;
     let open = connected::unsealed(gateway, id, &settings.sealed).map_err(Fault::new)?;
-    let source_type = data_connection.source_type.as_deref().and_then(SourceType::find);
     let gone = || SourceError::Settings("this gateway no longer has the source's type".to_owned());
-    let opened = source_type.ok_or_else(gone).and_then(|of| connected::open(gateway, account.id, of, &open));
+    let found = source_type.and_then(SourceType::find).ok_or_else(gone);
+    let opened = found.and_then(|of| connected::open(gateway, account.id, of, &open));
     let source = opened.map_err(|error| unread(task, &error))?;
-    let parts = match listed(task, &*source).await? {
-        Ok(parts) => parts,
-        Err(error) => return nothing(task, &comparison, &error),
+    let listed = tokio::select! {
+        () = task.stop.cancelled() => return Err(Unpublished::Stopped),
+        listed = connected::listed(&*source, LISTING) => listed,
     };
-    let seen = fingerprint(data_connection, &account.region, &settings.shown, &parts);
-    if was_published(task, data_connection, &seen).await? {
-        return Ok(Reading::Unchanged);
-    }
-    reserve(task, &parts).await?;
-    source_run(task, (data_connection, account), (source, parts), seen, comparison).await
-}
-
-/// All parts of a source, at least one.
-async fn listed(task: &Task, source: &dyn Source) -> Result<Result<Vec<Part>, SourceError>, Unpublished> {
-    tokio::select! {
-        () = task.stop.cancelled() => Err(Unpublished::Stopped),
-        listed = connected::listed(source, LISTING) => Ok(listed),
-    }
-}
-
-/// There are no parts: where there were some, that is not as it was.
-fn nothing(task: &Task, comparison: &Comparison, error: &SourceError) -> Result<Reading, Unpublished> {
-    if matches!(error, SourceError::NoParts)
-        && let Unfit::Drifted(drifted) = comparison.empty(Shape::nothing(), SourceFault::Empty)
-    {
-        return Ok(Reading::Drifted(drifted));
-    }
-    Err(unread(task, error))
-}
-
-/// Bytes of parts, as they are stored.
-fn bytes(parts: &[Part]) -> u64 {
-    parts.iter().fold(0, |bytes, part| bytes.saturating_add(part.size))
+    let parts = match listed {
+        Ok(parts) => parts,
+        Err(SourceError::NoParts) => return Ok(None),
+        Err(error) => return Err(unread(task, &error)),
+    };
+    let seen = fingerprint([&format!("{source_type:?}"), read_as, &account.region], &settings.shown, &parts);
+    Ok(Some(Listed { source, parts, seen }))
 }
 
 /// Reserves the credits of reading so much, unless an attempt before has done so.
-async fn reserve(task: &Task, parts: &[Part]) -> Result<(), Unpublished> {
+pub async fn reserve(task: &Task, listed: &Listed) -> Result<(), Unpublished> {
     let gateway = &task.gateway;
-    let reserved = credit::of_refresh(&gateway.settings.prices, task.job.account, task.job.id, bytes(parts));
+    let reserved = credit::of_refresh(&gateway.settings.prices, task.job.account, task.job.id, listed.bytes());
     let answer = gateway.store().reserve_credits(reserved, crate::clock::now()).await?;
     answer.map_err(|refusal| Unpublished::refused(refusal, RowsRead::default()))
 }
 
-/// Whether the last good refresh read the same.
-async fn was_published(task: &Task, data_connection: &DataConnection, seen: &str) -> Result<bool, Fault> {
-    let store = task.gateway.store();
-    if store.source_seen(data_connection.id).await?.as_deref() != Some(seen) {
-        return Ok(false);
-    }
-    let runs = store.runs(data_connection.account).await?;
-    Ok(runs.iter().any(|run| run.data_connection == data_connection.id))
-}
-
-async fn source_run(
-    task: &Task,
-    (data_connection, account): (&DataConnection, &Account),
-    (source, parts): (Arc<dyn Source>, Vec<Part>),
-    seen: String,
-    comparison: Comparison,
-) -> Result<Reading, Unpublished> {
-    let gateway = task.gateway.clone();
-    let plan = mapping::source_plan(&data_connection.mapping, &account.region);
-    // Each attempt has a run of its own, so that none finds half of another.
-    let run = uuid::Uuid::now_v7().to_string();
-    let folder = gateway.identities().runs(account.id);
-    let out = folder.join(&run);
+/// Reads all parts by work on a thread that may block, which is given them one after the other, a folder for what does not
+/// fit in memory, and what it tells how far it is.
+pub async fn read_all<T, E, F>(task: &Task, listed: Listed, work: F) -> Result<Result<T, E>, Unpublished>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: FnOnce(&mut Parts<'_>, &Path, &mut dyn FnMut(Progress) -> Control) -> Result<T, E> + Send + 'static,
+{
+    let gateway = &task.gateway;
     let (said, heard) = watch::channel(Value::Null);
-    let (total_bytes, sizes) = (bytes(&parts), parts.iter().map(|part| part.size).collect::<Vec<_>>());
+    let (total_bytes, sizes) = (listed.bytes(), listed.parts.iter().map(|part| part.size).collect::<Vec<_>>());
     let so_far = Arc::new(OfFiles::new(said, task.stop.clone(), total_bytes));
     let scratch = gateway.identities().scratch()?;
     let came = so_far.clone();
     let fetched: OnBytes = Arc::new(move |bytes| came.fetched(bytes));
     let limit = gateway.settings.source_limit;
-    let mut fetching = Fetching::begin(source, parts, limit, &scratch, (task.stop.clone(), fetched));
-    let filling = background::run(move || {
-        std::fs::create_dir_all(&folder)?;
-        let first = fetching.next().ok_or(SourceFault::Empty)??;
-        let found = columns(&first, &plan);
-        let files = std::iter::once(Ok(first)).chain(fetching).zip(sizes);
-        let mut parts = files.map(|(file, stored)| -> Result<Arc<dyn RandomAccess>, SourceFault> {
+    let fetching = Fetching::begin(listed.source, listed.parts, limit, &scratch, (task.stop.clone(), fetched));
+    let reading = background::run(move || {
+        let mut parts = fetching.zip(sizes).map(|(file, stored)| -> Result<Arc<dyn RandomAccess>, SourceFault> {
             let file = file?;
             so_far.next(stored, file.size()?);
             Ok(file)
         });
-        let secret = gateway.identities().index_secret();
-        let mut tell = |progress| so_far.read(progress);
-        comparison.read(found, || source_parts(&mut parts, &plan, &scratch, &secret, &out, &mut tell))
+        work(&mut parts, &scratch, &mut |progress| so_far.read(progress))
     });
-    match progress::follow(task, heard, filling).await.map_err(Fault::new)? {
+    match progress::follow(task, heard, reading).await.map_err(Fault::new)? {
         Err(_) if task.stop.is_cancelled() => Err(Unpublished::Stopped),
-        read => reading((run, total_bytes, Some(seen)), read, |fault| match fault {
+        read => Ok(read),
+    }
+}
+
+/// What comes of a fault while so many bytes of a source were read.
+pub fn faulty(task: &Task, fault: SourceFault, bytes: u64) -> Unpublished {
+    match csv::refusal(&fault) {
+        Some(refusal) => Unpublished::refused(refusal, RowsRead { bytes: Some(bytes), ..RowsRead::default() }),
+        None => match fault {
             SourceFault::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<SourceError>()) => {
                 unread(task, &error.into())
             }
             fault => Fault::new(fault).into(),
-        }),
+        },
     }
 }
 
 /// What comes of what a source said: what may work later is tried again.
-fn unread(task: &Task, error: &SourceError) -> Unpublished {
+pub fn unread(task: &Task, error: &SourceError) -> Unpublished {
     if error.is_retried() && !task.is_last_attempt() {
         tracing::info!(message = "a source is read again later", job = %task.job.id, kind = error.kind());
         return Fault::new(format!("the source could not be read: {}", error.kind())).into();

@@ -1,9 +1,6 @@
 //! Rebuilding an account's generation without what was deleted, or without those who opted out.
 
-use super::{
-    Ended, Fault, Task, deliver, generation, leftovers,
-    refresh::{lane, upload_of},
-};
+use super::{Ended, Fault, Task, attempt::upload_of, deliver, generation, leftovers, refresh::lane};
 use crate::sources::opening;
 use entente_domain::{AccountId, Code, JobId, Timestamp, event::Subject};
 use entente_store::{NewJob, RebuiltGeneration};

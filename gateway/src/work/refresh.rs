@@ -3,21 +3,21 @@
 
 use super::{
     Ended, Fault, Task,
-    comparing::Drifted,
+    attempt::{self, Attempt, Earlier, Unpublished, is_overtaken, over, upload_of},
+    comparing::{Comparison, Drifted},
     deliver,
     generation::{self, Replacement},
     leftovers,
-    reading::{self, NewRun, Reading},
+    reading::{self, NewRun, Reading, ToRead},
 };
 use crate::sources::opening;
 use entente_domain::{
-    AccountId, Code, DataConnectionId, GenerationId, JobId, Refusal, Timestamp, UploadId,
-    data_connection::DataConnection, drift::told, event::Subject, slot::Slot,
+    AccountId, Code, DataConnectionId, GenerationId, JobId, Timestamp, UploadId, data_connection::DataConnection,
+    drift::told, event::Subject, slot::Slot,
 };
 use entente_identity::{generation::RunSource, source::Sourced};
 use entente_store::{
-    AudienceSizes, DriftFound, Job, NewJob, Publication, RefreshEnd, RefreshStatus, RefreshedAudience, RowsRead,
-    SourceId,
+    AudienceSizes, DriftFound, NewJob, Publication, RefreshEnd, RefreshedAudience, RowsRead, SourceId,
 };
 use serde_json::json;
 
@@ -47,24 +47,22 @@ pub fn accepting(job: NewJob, refresh: JobId) -> NewJob {
     NewJob { payload, ..job }
 }
 
-/// The job that refreshes a data connection next by its schedule, where it was refreshed at `last`. Its id is like those of
-/// jobs that are made when it is run, so that the history has them in order.
+/// The job that refreshes a data connection next by its schedule, where it was refreshed at `last`.
 pub fn scheduled(data_connection: &DataConnection, last: Option<Timestamp>, now: Timestamp) -> Option<NewJob> {
-    let run_at = data_connection.schedule.next_run(data_connection.id, last, now)?.max(now);
-    let at = uuid::Timestamp::from_unix(uuid::NoContext, run_at.timestamp().try_into().ok()?, 0);
-    let id = JobId(uuid::Uuid::new_v7(at));
-    let job = job(data_connection.account, data_connection.id, None, run_at);
-    Some(NewJob { id, kind: SCHEDULED.to_owned(), ..job })
+    let run_at = data_connection.schedule.next_run(data_connection.id.0, last, now)?;
+    Some(at_its_time(job(data_connection.account, data_connection.id, None, run_at.max(now)), SCHEDULED))
+}
+
+/// A job that is planned. Its id is like those of jobs that are made when it is run, so that the history has them in order.
+pub fn at_its_time(job: NewJob, kind: &str) -> NewJob {
+    let seconds = job.run_at.timestamp().try_into().unwrap_or_default();
+    let id = JobId(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)));
+    NewJob { id, kind: kind.to_owned(), ..job }
 }
 
 /// What changes an account's generation happens one after the other.
 pub fn lane(account: AccountId) -> String {
     format!("account:{account}")
-}
-
-/// The upload that a job reads; a refresh without one reads the data connection's own source.
-pub fn upload_of(job: &Job) -> Option<UploadId> {
-    serde_json::from_value(job.payload.get("upload")?.clone()).ok()
 }
 
 /// What came of a refresh that could be read.
@@ -73,31 +71,6 @@ enum Came {
     Published(Option<GenerationId>),
     /// It is not as it was, and nothing is published.
     Drifted(Box<Drifted>),
-}
-
-/// Why a refresh did not publish anything.
-pub(super) enum Unpublished {
-    /// What was there stays, and the sentence says why.
-    Refused(Box<Refusal>, RowsRead),
-    /// The gateway stops, or the job is no longer held.
-    Stopped,
-    /// The data connection was deleted.
-    Gone,
-    /// To be tried again.
-    Fault(Fault),
-}
-
-impl Unpublished {
-    /// Refused, after so much was read.
-    pub fn refused(refusal: Refusal, read: RowsRead) -> Self {
-        Self::Refused(Box::new(refusal), read)
-    }
-}
-
-impl<F: Into<Fault>> From<F> for Unpublished {
-    fn from(fault: F) -> Self {
-        Self::Fault(fault.into())
-    }
 }
 
 /// Refreshes a data connection.
@@ -115,34 +88,24 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
         let now = crate::clock::now();
         store.plan_refresh(id, now, Box::new(move |present| scheduled(present, Some(now), now))).await?;
     }
-    if let Some(refresh) = store.refresh(task.job.id).await? {
-        match refresh.status {
-            RefreshStatus::Succeeded => return published(&task, id, upload, None).await,
-            RefreshStatus::Failed => {
-                return over(&task, upload, Ended::Failed(refresh.failure.unwrap_or_default())).await;
-            }
-            RefreshStatus::Drifted => return Ok(Ended::Failed(refresh.failure.unwrap_or_default())),
-            RefreshStatus::Running => {}
-        }
+    match attempt::earlier(&task).await? {
+        Some(Earlier::Succeeded) => return published(&task, id, upload, None).await,
+        Some(Earlier::Failed(failure)) => return over(&task, upload, Ended::Failed(failure)).await,
+        Some(Earlier::Drifted(failure)) => return Ok(Ended::Failed(failure)),
+        None => {}
     }
-    if upload.is_some() && overtaken(&task, id).await? {
+    let source = SourceId::DataConnection(id);
+    if upload.is_some() && is_overtaken(&task, source).await? {
         store.forget_refresh(task.job.id).await?;
         return over(&task, upload, Ended::Done).await;
     }
-    let source = SourceId::DataConnection(id);
     store.begin_refresh(task.job.account, source, task.job.id, task.change(KIND, subject(id)).now).await?;
-    match publish(&task, &data_connection, upload).await {
-        Ok(Came::Published(before)) => published(&task, id, upload, before).await,
-        Ok(Came::Drifted(drifted)) => drift(&task, id, upload, *drifted).await,
-        Err(Unpublished::Gone) => over(&task, upload, Ended::Done).await,
-        Err(Unpublished::Stopped) => Ok(Ended::HandedBack),
-        Err(Unpublished::Refused(refusal, read)) => fail(&task, id, upload, refusal.message, read).await,
-        Err(Unpublished::Fault(fault)) if task.is_last_attempt() => {
-            tracing::error!(message = "a refresh is given up", job = %task.job.id, %fault);
-            let reason = "It failed in the gateway; its operator can find it by the job's id.".to_owned();
-            fail(&task, id, upload, reason, RowsRead::default()).await
-        }
-        Err(Unpublished::Fault(fault)) => Err(fault),
+    match Attempt::of(&task, publish(&task, &data_connection, upload).await)? {
+        Attempt::Came(Came::Published(before)) => published(&task, id, upload, before).await,
+        Attempt::Came(Came::Drifted(drifted)) => drift(&task, id, upload, *drifted).await,
+        Attempt::Failed(failure, read) => fail(&task, id, upload, failure, read).await,
+        Attempt::Gone => over(&task, upload, Ended::Done).await,
+        Attempt::Stopped => Ok(Ended::HandedBack),
     }
 }
 
@@ -150,25 +113,37 @@ fn subject(id: DataConnectionId) -> Subject {
     Subject::DataConnection(id)
 }
 
-/// Whether what a later upload held is published already, as when this job had to be tried again.
-async fn overtaken(task: &Task, id: DataConnectionId) -> Result<bool, Fault> {
+/// What a refresh reads, and what it is compared with.
+async fn to_read(task: &Task, data_connection: &DataConnection) -> Result<ToRead, Unpublished> {
+    let (store, id) = (task.gateway.store(), data_connection.id);
+    let account = store.account(data_connection.account).await?.ok_or(Unpublished::Gone)?;
+    let is_published = store.runs(account.id).await?.iter().any(|run| run.data_connection == id);
     let source = SourceId::DataConnection(id);
-    let latest = task.gateway.store().latest_refreshes(&[source]).await?.remove(&source);
-    Ok(latest.is_some_and(|r| r.job > task.job.id && r.status == RefreshStatus::Succeeded))
+    Ok(ToRead {
+        id: source,
+        runs: task.gateway.identities().runs(account.id),
+        account,
+        source_type: data_connection.source_type.clone(),
+        mapping: data_connection.mapping.clone(),
+        comparison: Comparison::of(task, id).await?,
+        seen: if is_published { store.source_seen(source).await? } else { None },
+        is_proven: false,
+    })
 }
 
 /// Reads the upload or the source and publishes what it holds, unless it is not as it was.
 async fn publish(task: &Task, data_connection: &DataConnection, upload: Option<UploadId>) -> Result<Came, Unpublished> {
     let (gateway, id) = (&task.gateway, data_connection.id);
-    let NewRun { run, sourced, shape, bytes, seen } = match reading::read(task, data_connection, upload).await? {
-        Reading::Run(new) => *new,
+    let new = match reading::read(task, to_read(task, data_connection).await?, upload).await? {
+        Reading::Run(new) => new,
         Reading::Drifted(drifted) => return Ok(Came::Drifted(drifted)),
         Reading::Unchanged => {
             confirm(task, id).await?;
             return Ok(Came::Published(None));
         }
     };
-    let read = RowsRead { bytes: Some(bytes), ..reading::rows_read(&sourced) };
+    let read = new.rows();
+    let NewRun { run, sourced, shape, seen, .. } = *new;
     reading::acceptable(&sourced).map_err(|refusal| Unpublished::refused(refusal, read.clone()))?;
     let names = sourced.audiences.iter().map(|a| a.name.clone()).collect();
     let change = task.change("allotSlots", subject(id));
@@ -281,12 +256,4 @@ async fn drift(
     }
     leftovers::remove(&task.gateway, task.job.account, None).await?;
     Ok(Ended::Failed(failure))
-}
-
-/// An upload is used once, unless what it holds waits to be accepted.
-async fn over(task: &Task, upload: Option<UploadId>, ended: Ended) -> Result<Ended, Fault> {
-    if let Some(upload) = upload {
-        opening::remove(&task.gateway, upload).await?;
-    }
-    Ok(ended)
 }

@@ -3,6 +3,7 @@
 mod audience_names;
 mod batch;
 mod columns;
+mod csv_rows;
 mod entry;
 mod fault;
 mod first_bytes;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use audience_names::{MAX_AUDIENCE_NAME, MAX_AUDIENCES};
 pub use columns::columns;
+pub use csv_rows::{Csv, CsvRows};
 pub use fault::{FileKind, LISTED_FAULTS, ListedFault, QuotingFault, RowFault, RowFaults, SourceFault};
 pub use parquet::ParquetFault;
 pub use parts::Parts;

@@ -58,6 +58,11 @@ impl Row {
         self.number
     }
 
+    /// Counts so many rows before its own.
+    pub(super) fn number_after(&mut self, rows: u64) {
+        self.number += rows;
+    }
+
     /// How many fields it has.
     pub fn len(&self) -> usize {
         self.fields

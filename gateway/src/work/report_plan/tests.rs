@@ -42,6 +42,7 @@ impl World {
             account,
             project,
             name: "Events".into(),
+            source_type: None,
             fields: vec![],
             columns,
             delimiter: ',',

@@ -114,6 +114,8 @@ pub struct OptOutsPublication {
     pub by: String,
     /// What became of the rows.
     pub read: RowsRead,
+    /// What there was in the account's source, and what stands for it; `None` for an upload.
+    pub from: Option<(Shape, String)>,
 }
 
 /// A generation that leaves out what is no longer there.

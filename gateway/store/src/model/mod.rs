@@ -15,6 +15,7 @@ mod event_webhook;
 mod generation;
 mod job;
 mod member;
+mod opt_out;
 mod owned;
 mod project;
 mod report;
@@ -52,6 +53,7 @@ pub use generation::{
 };
 pub use job::{Job, JobPool, JobState};
 pub use member::Member;
+pub use opt_out::{LoadedOptOutDrift, LoadedOptOutSource, OptOutPlan, OptOutsRead, SCHEDULED_OPT_OUTS};
 pub use owned::{Owned, OwnedKind};
 pub use project::LoadedProject;
 pub use report::{FinishedReport, LoadedReport};

@@ -1,6 +1,6 @@
 //! What the gateway sealed: values that the database never holds in clear.
 
-use entente_domain::{AccountId, ConsentId, DataConnectionId, DeliveryId, DestinationId, EventWebhookId, UploadId};
+use entente_domain::{AccountId, ConsentId, DeliveryId, DestinationId, EventWebhookId, UploadId};
 use std::fmt;
 
 /// A sealed value: what it is, and of what.
@@ -16,8 +16,8 @@ pub enum Sealed {
     UploadKey(UploadId),
     /// A destination's settings.
     DestinationSettings(DestinationId),
-    /// The settings of the source of a data connection.
-    SourceSettings(DataConnectionId),
+    /// The settings of a source, by the id of what is read from it.
+    SourceSettings(String),
     /// What a plugin keeps of a delivery.
     DeliveryState(DeliveryId),
     /// What a consent was begun with, or what came of it.
@@ -34,7 +34,7 @@ impl fmt::Display for Sealed {
             Self::CoinSecret(account) => write!(f, "a coin secret (of account {account})"),
             Self::UploadKey(upload) => write!(f, "the key of an upload ({upload})"),
             Self::DestinationSettings(destination) => write!(f, "settings of a destination ({destination})"),
-            Self::SourceSettings(id) => write!(f, "settings of the source of a data connection ({id})"),
+            Self::SourceSettings(id) => write!(f, "settings of a source (of {id})"),
             Self::DeliveryState(delivery) => write!(f, "the state of a delivery ({delivery})"),
             Self::Consent(consent) => write!(f, "the secrets of a consent ({consent})"),
             Self::EventWebhookSecret(webhook) => write!(f, "a secret of an event webhook ({webhook})"),

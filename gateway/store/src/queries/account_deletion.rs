@@ -5,8 +5,8 @@ use super::{
     Changed, Done, Read, accounts, agencies, cascade, connections, deletions, jobs,
     schema::{
         activations, api_keys, audience_slots, audiences, crosswalks, data_connections, deliveries, destinations,
-        email_invites, event_data_sets, event_webhooks, invitations, members, oauth_consents, opt_outs, refreshes,
-        reports, runs, uploads,
+        email_invites, event_data_sets, event_webhooks, invitations, members, oauth_consents, opt_out_sources,
+        opt_outs, refreshes, reports, runs, sources, uploads,
     },
 };
 use crate::{AccountSecrets, Change, DeletedAccount, LoadedDeletion, Outcome};
@@ -56,7 +56,7 @@ async fn remove_all(conn: &mut Conn, id: AccountId, now: Timestamp) -> Read<()> 
     // Each before what it refers to.
     delete_rows!(conn, me, deliveries, activations, reports, event_data_sets, audiences, runs, refreshes);
     delete_rows!(conn, me, crosswalks, data_connections, audience_slots, destinations, oauth_consents, event_webhooks);
-    delete_rows!(conn, me, opt_outs, invitations, email_invites, api_keys, members);
+    delete_rows!(conn, me, sources, opt_out_sources, opt_outs, invitations, email_invites, api_keys, members);
     // Their files go first.
     diesel::update(uploads::table.filter(uploads::account_id.eq(me)).filter(uploads::expires_at.gt(now)))
         .set(uploads::expires_at.eq(now))

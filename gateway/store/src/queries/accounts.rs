@@ -4,7 +4,7 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    crosswalks, idempotency, members,
+    crosswalks, idempotency, members, opt_out_sources, opt_outs,
     paging::page,
     schema::{accounts, connections, data_connections},
 };
@@ -20,6 +20,7 @@ use entente_domain::{
     account::{Account, Profile, Role},
     connection::State,
     data_connection::Mapping,
+    opt_out::OptOutList,
     settings::Settings,
 };
 use std::collections::{BTreeSet, HashMap};
@@ -249,8 +250,8 @@ pub(super) fn containing(text: &str) -> String {
     pattern
 }
 
-/// Match keys that cannot be changed: those that data connections map, that crosswalks link, and that live connections
-/// name.
+/// Match keys that cannot be changed: those that data connections map, that crosswalks link, that the list of opt-outs or its
+/// source has, and that live connections name.
 pub async fn keys_in_use(conn: &mut Conn, id: AccountId) -> Read<Vec<MatchKey>> {
     let mut keys = BTreeSet::new();
     let mappings: Vec<String> = data_connections::table
@@ -263,6 +264,12 @@ pub async fn keys_in_use(conn: &mut Conn, id: AccountId) -> Read<Vec<MatchKey>> 
         keys.extend(mapping.fields.into_iter().map(|f| f.match_key));
     }
     keys.extend(crosswalks::all(conn, id).await?.into_iter().flat_map(|c| [c.join.match_key, c.linked.match_key]));
+    let sources = opt_out_sources::of_accounts(conn, vec![id]).await?.into_values();
+    keys.extend(sources.flat_map(|source| source.load.fields).map(|field| field.match_key));
+    let lists: Vec<OptOutList> = opt_outs::of_accounts(conn, vec![id]).await?.into_values().collect();
+    let is_listed = |key: &MatchKey| lists.iter().any(|list| list.identities.contains_key(&key.name()));
+    let own = one(conn, id).await?.map(|account| account.keys()).unwrap_or_default();
+    keys.extend(own.into_iter().filter(is_listed));
     let live: Vec<State> = State::ALL.into_iter().filter(|s| s.is_live()).collect();
     let live = live.iter().map(columns::name).collect::<Read<Vec<_>>>()?;
     let settings: Vec<(Option<String>, Option<String>)> = connections::table

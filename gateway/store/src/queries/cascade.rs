@@ -2,7 +2,7 @@
 
 use super::{
     super::Conn,
-    Read, jobs,
+    Read, data_sources, jobs,
     schema::{activations, audiences, event_data_sets, projects, refreshes, reports, sent_audiences, settings_drafts},
 };
 use crate::columns;
@@ -60,7 +60,8 @@ pub async fn projects_deleted(conn: &mut Conn, ids: Vec<String>, now: Timestamp)
         .load(conn)
         .await?;
     diesel::delete(refreshes::table.filter(refreshes::source_id.eq_any(&data_sets))).execute(conn).await?;
-    jobs::cancel_about(conn, data_sets, now).await?;
+    jobs::cancel_about(conn, data_sets.clone(), now).await?;
+    data_sources::forget(conn, data_sets).await?;
     diesel::delete(projects::table.filter(projects::id.eq_any(&ids))).execute(conn).await?;
     Ok(())
 }

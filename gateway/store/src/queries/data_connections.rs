@@ -11,7 +11,8 @@ use super::{
     uploads,
 };
 use crate::{
-    Change, Created, LoadedDataConnection, Outcome, Page, PageRequest, SourceSettings, StoreError, columns, error::Stop,
+    Change, Created, LoadedDataConnection, Outcome, Page, PageRequest, SourceId, SourceSettings, StoreError, columns,
+    error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -108,7 +109,7 @@ pub async fn create(
     let row = DataConnectionRow::new(&outcome.value)?;
     diesel::insert_into(data_connections::table).values(row).execute(conn).await?;
     if let Some(source) = source {
-        data_sources::set(conn, id, source).await?;
+        data_sources::set(conn, SourceId::DataConnection(id), account.id, source).await?;
     }
     Ok(Done::created(id, outcome.map(|_| ())))
 }
@@ -146,6 +147,7 @@ pub async fn delete(
     diesel::delete(runs::table.find(id.to_string())).execute(conn).await?;
     refreshes::delete_of(conn, id.to_string()).await?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
+    data_sources::forget(conn, vec![id.to_string()]).await?;
     diesel::delete(data_connections::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome).keeping(&deletion)?)
 }

@@ -1,20 +1,20 @@
-//! Where and when data connections read by themselves: settings, what was read last, and what is planned.
+//! Sources that are read from by themselves: their settings, what was read last, and what is planned.
 
 use super::{
     super::Conn,
     Changed, Done, Read,
-    change::swapped,
+    change::{conflict, swapped},
     data_connections, jobs, refreshes,
-    schema::{audiences, data_connections as table, jobs as job, runs},
+    schema::{audiences, jobs as job, runs, sources},
 };
 use crate::{
-    Change, JobState, LoadedDataConnection, NewSourceSettings, Outcome, RefreshPlan, SCHEDULED_REFRESH, SourceSettings,
-    StoreError, columns, error::Stop,
+    Change, JobState, LoadedDataConnection, NewSourceSettings, Outcome, RefreshPlan, SCHEDULED_OPT_OUTS,
+    SCHEDULED_REFRESH, SourceId, SourceSettings, columns, error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    DataConnectionId, JobId, Refusal, Timestamp,
+    AccountId, DataConnectionId, JobId, Refusal, Timestamp,
     data_connection::{DataConnection, DataConnectionStatus},
     event::{AccountEventKind, NewEvent, Subject},
 };
@@ -36,12 +36,7 @@ pub async fn change(
         jobs::cancel_of_kind_about(conn, SCHEDULED_REFRESH, id.to_string(), change.now).await?;
     }
     if let Some(new) = new {
-        let as_read = table::table.find(id.to_string()).filter(table::source_settings_sealed.eq(Some(new.read_sealed)));
-        let settings = (
-            table::source_settings_sealed.eq(Some(new.settings.sealed)),
-            table::source_settings_shown.eq(Some(columns::json(&new.settings.shown)?)),
-        );
-        swapped(diesel::update(as_read).set(settings).execute(conn).await?)?;
+        replace(conn, SourceId::DataConnection(id), new).await?;
     }
     Ok(Done::now(outcome))
 }
@@ -55,65 +50,108 @@ pub async fn plan(conn: &mut Conn, id: DataConnectionId, now: Timestamp, plan: R
         Err(Stop::Refused(_)) => return Ok(()),
         Err(Stop::Failed(fault)) => return Err(fault),
     };
-    if planned(conn, vec![id]).await?.contains_key(&id) {
+    if is_planned(conn, SourceId::DataConnection(id)).await? {
         return Ok(());
     }
     jobs::enqueue(conn, plan(&loaded).as_slice(), now).await
 }
 
-/// When data connections are refreshed next by their schedules; those that are not are missing.
-pub async fn planned(conn: &mut Conn, ids: Vec<DataConnectionId>) -> Read<HashMap<DataConnectionId, Timestamp>> {
+/// Whether the next run by a schedule waits already.
+pub async fn is_planned(conn: &mut Conn, id: SourceId) -> Read<bool> {
+    Ok(planned(conn, vec![id]).await?.contains_key(&id))
+}
+
+/// When sources are read next by their schedules; those that are not are missing.
+pub async fn planned(conn: &mut Conn, ids: Vec<SourceId>) -> Read<HashMap<SourceId, Timestamp>> {
     let rows: Vec<(Option<String>, Timestamp)> = job::table
-        .filter(job::subject_id.eq_any(columns::texts(ids)).and(job::kind.eq(SCHEDULED_REFRESH)))
+        .filter(job::subject_id.eq_any(columns::texts(&ids)))
+        .filter(job::kind.eq_any([SCHEDULED_REFRESH, SCHEDULED_OPT_OUTS]))
         .filter(job::state.eq(columns::name(&JobState::Queued)?))
         .select((job::subject_id, job::run_at))
         .load(conn)
         .await?;
-    rows.iter().filter_map(|(id, at)| Some((id.as_deref()?, *at))).map(|(id, at)| Ok((columns::id(id)?, at))).collect()
+    let by_text = by_text(ids);
+    Ok(rows.into_iter().filter_map(|(id, at)| Some((*by_text.get(&id?)?, at))).collect())
 }
 
-/// Notes the first settings of a source.
-pub async fn set(conn: &mut Conn, id: DataConnectionId, settings: SourceSettings) -> Result<(), Stop> {
+fn by_text(ids: Vec<SourceId>) -> HashMap<String, SourceId> {
+    ids.into_iter().map(|id| (id.to_string(), id)).collect()
+}
+
+/// Notes the first settings of a source of an account.
+pub async fn set(conn: &mut Conn, id: SourceId, account: AccountId, settings: SourceSettings) -> Read<()> {
     let values = (
-        table::source_settings_sealed.eq(Some(settings.sealed)),
-        table::source_settings_shown.eq(Some(columns::json(&settings.shown)?)),
+        sources::id.eq(id.to_string()),
+        sources::account_id.eq(account.to_string()),
+        sources::settings_sealed.eq(settings.sealed),
+        sources::settings_shown.eq(columns::json(&settings.shown)?),
     );
-    diesel::update(table::table.find(id.to_string())).set(values).execute(conn).await?;
+    diesel::insert_into(sources::table).values(values).execute(conn).await?;
     Ok(())
 }
 
-/// Settings of sources; data connections that read uploads are missing.
-pub async fn settings(conn: &mut Conn, ids: Vec<DataConnectionId>) -> Read<HashMap<DataConnectionId, SourceSettings>> {
-    let rows: Vec<(String, Option<Vec<u8>>, Option<String>)> = table::table
-        .filter(table::id.eq_any(columns::texts(ids)))
-        .select((table::id, table::source_settings_sealed, table::source_settings_shown))
-        .load(conn)
-        .await?;
-    let settings = |(id, sealed, shown): (String, Option<Vec<u8>>, Option<String>)| {
-        let (Some(sealed), Some(shown)) = (sealed, shown) else { return Ok(None) };
-        let shown = columns::from_json(&shown, "settings")?;
-        Ok(Some((columns::id(&id)?, SourceSettings { sealed, shown })))
-    };
-    rows.into_iter().filter_map(|row| settings(row).transpose()).collect()
+/// Settings that take the place of others; where they are something else by now, that is a conflict.
+async fn replace(conn: &mut Conn, id: SourceId, new: NewSourceSettings) -> Result<(), Stop> {
+    let as_read = sources::table.find(id.to_string()).filter(sources::settings_sealed.eq(new.read_sealed));
+    let settings = (
+        sources::settings_sealed.eq(new.settings.sealed),
+        sources::settings_shown.eq(columns::json(&new.settings.shown)?),
+    );
+    swapped(diesel::update(as_read).set(settings).execute(conn).await?)
 }
 
-/// What the last good refresh of a data connection read.
-pub async fn seen(conn: &mut Conn, id: DataConnectionId) -> Read<Option<String>> {
+/// Settings of a source that may have had some, which were `read`. The caller holds what it is of.
+pub async fn put(
+    conn: &mut Conn,
+    (id, account): (SourceId, AccountId),
+    read: Option<Vec<u8>>,
+    settings: SourceSettings,
+) -> Result<(), Stop> {
+    match read {
+        Some(read_sealed) => replace(conn, id, NewSourceSettings { read_sealed, settings }).await,
+        None if self::settings(conn, vec![id]).await?.is_empty() => Ok(set(conn, id, account, settings).await?),
+        None => Err(conflict()),
+    }
+}
+
+/// Forgets the settings of sources.
+pub async fn forget(conn: &mut Conn, ids: Vec<String>) -> Read<()> {
+    diesel::delete(sources::table.filter(sources::id.eq_any(ids))).execute(conn).await?;
+    Ok(())
+}
+
+/// Settings of sources; those that there are none of are missing.
+pub async fn settings(conn: &mut Conn, ids: Vec<SourceId>) -> Read<HashMap<SourceId, SourceSettings>> {
+    let rows: Vec<(String, Vec<u8>, String)> = sources::table
+        .filter(sources::id.eq_any(columns::texts(&ids)))
+        .select((sources::id, sources::settings_sealed, sources::settings_shown))
+        .load(conn)
+        .await?;
+    let by_text = by_text(ids);
+    let mut found = HashMap::new();
+    for (id, sealed, shown) in rows {
+        let shown = columns::from_json(&shown, "settings")?;
+        found.extend(by_text.get(&id).map(|id| (*id, SourceSettings { sealed, shown })));
+    }
+    Ok(found)
+}
+
+/// What stands for what the last good load from a source read.
+pub async fn seen(conn: &mut Conn, id: SourceId) -> Read<Option<String>> {
     let seen: Option<Option<String>> =
-        table::table.find(id.to_string()).select(table::source_seen).first(conn).await.optional()?;
+        sources::table.find(id.to_string()).select(sources::seen).first(conn).await.optional()?;
     Ok(seen.flatten())
 }
 
-/// Notes what a refresh read.
-pub async fn set_seen(conn: &mut Conn, id: DataConnectionId, seen: String) -> Read<()> {
-    diesel::update(table::table.find(id.to_string())).set(table::source_seen.eq(Some(seen))).execute(conn).await?;
+/// Notes what was read.
+pub async fn set_seen(conn: &mut Conn, id: SourceId, seen: String) -> Read<()> {
+    diesel::update(sources::table.find(id.to_string())).set(sources::seen.eq(Some(seen))).execute(conn).await?;
     Ok(())
 }
 
 /// A source holds what it held when it was last read: its audiences are as fresh as if they had been read again.
 pub async fn confirm(conn: &mut Conn, change: &Change, id: DataConnectionId, job: JobId) -> Changed<DataConnection> {
     let loaded = data_connections::for_change(conn, change, id).await?.data_connection;
-    let last = refreshes::last_good(conn, id.to_string()).await?.ok_or(StoreError::Unreadable("refresh"))?;
     let refreshed = (runs::refreshed_at.eq(change.now), runs::expiry_told.eq(false));
     diesel::update(runs::table.find(id.to_string())).set(refreshed).execute(conn).await?;
     let there = audiences::table
@@ -133,7 +171,7 @@ pub async fn confirm(conn: &mut Conn, change: &Change, id: DataConnectionId, job
         ..loaded.clone()
     };
     data_connections::write(conn, loaded.version, &next).await?;
-    refreshes::end(conn, id.to_string(), &last.again_by(job), change.now).await?;
+    refreshes::end_as_last(conn, id.to_string(), job, change.now).await?;
     let event =
         NewEvent::of_account(next.account, AccountEventKind::DataConnectionRefreshed, Subject::DataConnection(id));
     Ok(Done::now(Outcome::of(next).events([event])))

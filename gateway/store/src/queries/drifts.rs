@@ -7,8 +7,8 @@ use super::{
     uploads,
 };
 use crate::{
-    Change, DriftFound, JobState, LoadedDrift, Outcome, Refresh, RefreshEnd, RefreshStatus, StoreError, columns,
-    error::Stop,
+    Change, DriftFound, JobState, LoadedDrift, Outcome, Refresh, RefreshEnd, RefreshStatus, SourceId, StoreError,
+    columns, error::Stop,
 };
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -49,16 +49,22 @@ pub async fn note(
     found: DriftFound,
 ) -> Changed<DataConnection> {
     let next = history::stopped(conn, change, id, (DataConnectionStatus::Drifted, &end)).await?;
+    end_drifted(conn, end.job, &found).await?;
+    let event =
+        NewEvent::of_account(next.account, AccountEventKind::DataConnectionDrifted, Subject::DataConnection(id));
+    Ok(Done::now(Outcome::of(next).events([event])))
+}
+
+/// Notes of a refresh that has ended what it found that is not as it was.
+pub async fn end_drifted(conn: &mut Conn, job: JobId, found: &DriftFound) -> Read<()> {
     let drifted = (
         refreshes::status.eq(columns::name(&RefreshStatus::Drifted)?),
         refreshes::drifts.eq(columns::json(&found.drifts)?),
         refreshes::shape.eq(Some(columns::json(&found.shape)?)),
         refreshes::upload_id.eq(found.upload.map(|upload| upload.to_string())),
     );
-    diesel::update(refreshes::table.find(end.job.to_string())).set(drifted).execute(conn).await?;
-    let event =
-        NewEvent::of_account(next.account, AccountEventKind::DataConnectionDrifted, Subject::DataConnection(id));
-    Ok(Done::now(Outcome::of(next).events([event])))
+    diesel::update(refreshes::table.find(job.to_string())).set(drifted).execute(conn).await?;
+    Ok(())
 }
 
 /// Accepts what a refresh of a data connection found, by a job that takes it as it is.
@@ -70,18 +76,29 @@ pub async fn accept(
     rule: impl FnOnce(&LoadedDrift) -> Result<Outcome<DataConnection>, Refusal> + Send,
 ) -> Changed<DataConnection> {
     let data_connection = data_connections::for_change(conn, change, id).await?.data_connection;
-    let found = history::one(conn, refresh).await?;
-    let is_one = |found: &Refresh| found.source == id.to_string() && found.status == RefreshStatus::Drifted;
-    let found = found.filter(is_one).ok_or_else(|| Refusal::not_found("refresh").at("jobId"))?;
-    let drifted = as_it_stands(conn, change, found).await?;
+    let drifted = found(conn, change, SourceId::DataConnection(id), refresh).await?;
     let loaded = LoadedDrift { data_connection, drifted };
     let outcome = rule(&loaded)?;
     data_connections::write(conn, loaded.data_connection.version, &outcome.value).await?;
+    accepted(conn, refresh, job).await?;
+    Ok(Done::now(outcome))
+}
+
+/// What a refresh found that drifted, as it stands. Refused where it is not of this source, or did not drift.
+pub async fn found(conn: &mut Conn, change: &Change, source: SourceId, refresh: JobId) -> Result<Drifted, Stop> {
+    let found = history::one(conn, refresh).await?;
+    let is_one = |found: &Refresh| found.source == source.to_string() && found.status == RefreshStatus::Drifted;
+    let found = found.filter(is_one).ok_or_else(|| Refusal::not_found("refresh").at("jobId"))?;
+    as_it_stands(conn, change, found).await
+}
+
+/// Notes which job takes what a refresh found.
+pub async fn accepted(conn: &mut Conn, refresh: JobId, job: JobId) -> Read<()> {
     diesel::update(refreshes::table.find(refresh.to_string()))
         .set(refreshes::accepted_by.eq(Some(job.to_string())))
         .execute(conn)
         .await?;
-    Ok(Done::now(outcome))
+    Ok(())
 }
 
 async fn as_it_stands(conn: &mut Conn, change: &Change, found: Refresh) -> Result<Drifted, Stop> {

@@ -4,13 +4,16 @@ use super::{
     super::{Conn, Db, lock},
     Changed, Done, Read,
     change::swapped,
-    idempotency, jobs, ownership,
+    data_sources, idempotency, jobs, ownership,
     paging::page,
     projects, refreshes,
     schema::event_data_sets,
     uploads,
 };
-use crate::{Change, Created, LoadedProject, Outcome, Page, PageRequest, RefreshEnd, StoreError, columns, error::Stop};
+use crate::{
+    Change, Created, LoadedProject, Outcome, Page, PageRequest, RefreshEnd, SourceId, SourceSettings, StoreError,
+    columns, error::Stop,
+};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{AccountId, EventDataSetId, ProjectId, Refusal, Timestamp, UploadId, event_data::EventDataSet};
@@ -35,6 +38,7 @@ struct EventDataSetRow {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    source_type: Option<String>,
 }
 
 impl EventDataSetRow {
@@ -56,6 +60,7 @@ impl EventDataSetRow {
             version: e.version,
             created_at: e.created_at,
             updated_at: e.updated_at,
+            source_type: e.source_type.clone(),
         })
     }
 }
@@ -80,29 +85,37 @@ impl TryFrom<EventDataSetRow> for EventDataSet {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            source_type: row.source_type,
         })
     }
 }
 
-/// Creates an event data set, and takes the upload that it is loaded from.
+/// Creates an event data set, and takes the upload that it is loaded from, or the settings of its source.
 pub async fn create(
     conn: &mut Conn,
     change: &Change,
     id: EventDataSetId,
     project: ProjectId,
-    upload: UploadId,
+    (upload, source): (Option<UploadId>, Option<SourceSettings>),
     rule: impl FnOnce(&LoadedProject) -> Result<Outcome<EventDataSet>, Refusal> + Send,
 ) -> Changed<Created<EventDataSetId>> {
     if let Some(first) = idempotency::claim(conn, change, &id).await? {
         return Ok(Done::repeated(first));
     }
     let outcome = rule(&projects::for_change(conn, change, project).await?)?;
-    uploads::take(conn, change, outcome.value.account, upload, id.to_string()).await?;
+    let account = outcome.value.account;
+    if let Some(upload) = upload {
+        uploads::take(conn, change, account, upload, id.to_string()).await?;
+    }
+    if let Some(source) = source {
+        data_sources::set(conn, SourceId::EventDataSet(id), account, source).await?;
+    }
     diesel::insert_into(event_data_sets::table).values(EventDataSetRow::new(&outcome.value)?).execute(conn).await?;
     Ok(Done::created(id, outcome.map(|_| ())))
 }
 
-/// Changes an event data set; with `loaded`, a file was read into it or could not be.
+/// Changes an event data set; with `loaded`, a file was read into it or could not be. It is loaded once, so that the settings of
+/// its source are of no use any longer.
 pub async fn change(
     conn: &mut Conn,
     change: &Change,
@@ -116,6 +129,7 @@ pub async fn change(
     swapped(diesel::update(row).set(EventDataSetRow::new(&outcome.value)?).execute(conn).await?)?;
     if let Some(end) = loaded {
         refreshes::end(conn, id.to_string(), &end, change.now).await?;
+        data_sources::forget(conn, vec![id.to_string()]).await?;
     }
     Ok(Done::now(outcome))
 }
@@ -129,6 +143,7 @@ pub async fn delete(
 ) -> Changed<()> {
     let outcome = rule(&for_change(conn, change, id).await?)?;
     refreshes::delete_of(conn, id.to_string()).await?;
+    data_sources::forget(conn, vec![id.to_string()]).await?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
     diesel::delete(event_data_sets::table.find(id.to_string())).execute(conn).await?;
     Ok(Done::now(outcome))

@@ -39,6 +39,7 @@ pub mod jobs;
 pub mod late_rejections;
 pub mod lease;
 pub mod members;
+pub mod opt_out_sources;
 pub mod opt_outs;
 pub mod ownership;
 mod paging;

@@ -1,7 +1,10 @@
 //! Lists of opt-outs.
 
-use super::{super::Conn, Changed, Done, Read, accounts, change::conflict, refreshes, schema::opt_outs, uploads};
-use crate::{Change, NewJob, OptOutsPublication, Outcome, RefreshEnd, StoreError, columns, error::Stop};
+use super::{
+    super::Conn, Changed, Done, Read, accounts, change::conflict, drifts, opt_out_sources, refreshes, schema::opt_outs,
+    uploads,
+};
+use crate::{Change, DriftFound, NewJob, OptOutsPublication, Outcome, RefreshEnd, StoreError, columns, error::Stop};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
@@ -77,7 +80,7 @@ pub async fn publish(
     publication: OptOutsPublication,
     jobs: Vec<NewJob>,
 ) -> Changed<OptOutList> {
-    let OptOutsPublication { account, job, made_from, loaded, by, read } = publication;
+    let OptOutsPublication { account, job, made_from, loaded, by, read, from } = publication;
     let present = for_change(conn, account).await?;
     if opt_out::number(present.as_ref()) != made_from {
         return Err(conflict());
@@ -85,6 +88,9 @@ pub async fn publish(
     let next = opt_out::next(account, present.as_ref(), &loaded, &by, change.now);
     diesel::delete(opt_outs::table.find(account.to_string())).execute(conn).await?;
     diesel::insert_into(opt_outs::table).values(OptOutRow::new(&next)?).execute(conn).await?;
+    if let Some((shape, seen)) = from {
+        opt_out_sources::note_read(conn, account, (&shape, seen), next.number).await?;
+    }
     let keys = next.identities.keys().cloned().collect();
     let end = RefreshEnd { job, read, run: Some(next.files.clone()), keys, failure: None };
     refreshes::end(conn, account.to_string(), &end, change.now).await?;
@@ -101,8 +107,23 @@ pub async fn fail(conn: &mut Conn, change: &Change, account: AccountId, end: Ref
     Ok(Done::now(Outcome::of(()).events([event])))
 }
 
+/// A load from the source found that something is not as it was: the list stays.
+pub async fn drift(
+    conn: &mut Conn,
+    change: &Change,
+    account: AccountId,
+    end: RefreshEnd,
+    found: DriftFound,
+) -> Changed<()> {
+    for_change(conn, account).await?;
+    refreshes::end(conn, account.to_string(), &end, change.now).await?;
+    drifts::end_drifted(conn, end.job, &found).await?;
+    let event = NewEvent::of_account(account, AccountEventKind::OptOutsDrifted, Subject::Account(account));
+    Ok(Done::now(Outcome::of(()).events([event])))
+}
+
 /// The list of an account, which is locked.
-async fn for_change(conn: &mut Conn, account: AccountId) -> Result<Option<OptOutList>, Stop> {
+pub(super) async fn for_change(conn: &mut Conn, account: AccountId) -> Result<Option<OptOutList>, Stop> {
     accounts::hold(conn, account).await?;
     Ok(of_accounts(conn, vec![account]).await?.remove(&account))
 }

@@ -3,7 +3,7 @@
 use super::{
     super::Conn, Changed, Done, audiences, cascade, data_connections, data_sources, drifts, generations, refreshes,
 };
-use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, error::Stop};
+use crate::{Change, NewJob, Outcome, Publication, RefreshEnd, RefreshedAudience, Run, SourceId, error::Stop};
 use entente_domain::{
     AudienceId, Code, Refusal, WorkId,
     audience::Audience,
@@ -42,7 +42,7 @@ pub async fn publish(
     };
     data_connections::write(conn, loaded.version, &next).await?;
     if let Some(seen) = publication.seen {
-        data_sources::set_seen(conn, loaded.id, seen).await?;
+        data_sources::set_seen(conn, SourceId::DataConnection(loaded.id), seen).await?;
     }
     let paid = Command::Settle { work: WorkId(publication.job.0), inputs: publication.read.accepted };
     let end = RefreshEnd {

@@ -128,7 +128,7 @@ pub async fn one(conn: &mut Conn, job: JobId) -> Read<Option<Refresh>> {
 }
 
 /// The last refresh of a source that succeeded.
-pub async fn last_good(conn: &mut Conn, source: String) -> Read<Option<Refresh>> {
+async fn last_good(conn: &mut Conn, source: String) -> Read<Option<Refresh>> {
     let row = refreshes::table
         .filter(refreshes::source_id.eq(source))
         .filter(refreshes::status.eq(columns::name(&RefreshStatus::Succeeded)?))
@@ -138,6 +138,12 @@ pub async fn last_good(conn: &mut Conn, source: String) -> Read<Option<Refresh>>
         .await
         .optional()?;
     row.map(Refresh::try_from).transpose()
+}
+
+/// A load found what the last good one had found: it ends as that did.
+pub async fn end_as_last(conn: &mut Conn, source: String, job: JobId, now: Timestamp) -> Read<()> {
+    let last = last_good(conn, source.clone()).await?.ok_or(StoreError::Unreadable("refresh"))?;
+    end(conn, source, &last.again_by(job), now).await
 }
 
 /// Forgets a refresh, with its rows that were not taken.

@@ -4,8 +4,8 @@ use super::{
     super::{Conn, FOR_KEY_SHARE, lock_writers},
     Read, gateway_meta,
     schema::{
-        accounts, data_connections, deliveries, destinations, event_webhooks, gateway_meta as meta, gateway_secrets,
-        oauth_consents, uploads,
+        accounts, deliveries, destinations, event_webhooks, gateway_meta as meta, gateway_secrets, oauth_consents,
+        sources, uploads,
     },
 };
 use crate::{Sealed, StoreError, VisitSealed, columns};
@@ -108,7 +108,7 @@ pub async fn visit(conn: &mut Conn, mut visit: VisitSealed) -> Read<u64> {
     let coins = |id: &str| columns::id(id).map(Sealed::CoinSecret);
     let upload = |id: &str| columns::id(id).map(Sealed::UploadKey);
     let settings = |id: &str| columns::id(id).map(Sealed::DestinationSettings);
-    let source = |id: &str| columns::id(id).map(Sealed::SourceSettings);
+    let source = |id: &str| Ok::<_, StoreError>(Sealed::SourceSettings(id.to_owned()));
     let state = |id: &str| columns::id(id).map(Sealed::DeliveryState);
     let consent = |id: &str| columns::id(id).map(Sealed::Consent);
     let hook = |id: &str| columns::id(id).map(Sealed::EventWebhookSecret);
@@ -118,7 +118,7 @@ pub async fn visit(conn: &mut Conn, mut visit: VisitSealed) -> Read<u64> {
     seen += visit_column!(conn, visit, accounts.id, coin_secret_sealed, coins);
     seen += visit_column!(conn, visit, uploads.id, sealed_key, upload);
     seen += visit_column!(conn, visit, destinations.id, settings_sealed, settings);
-    seen += visit_column!(conn, visit, data_connections.id, source_settings_sealed, source);
+    seen += visit_column!(conn, visit, sources.id, settings_sealed, source);
     seen += visit_column!(conn, visit, deliveries.id, plugin_state_sealed, state);
     seen += visit_column!(conn, visit, oauth_consents.id, secrets_sealed, consent);
     seen += visit_column!(conn, visit, event_webhooks.id, secret_sealed, hook);

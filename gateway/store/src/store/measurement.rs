@@ -3,7 +3,7 @@
 use super::{Answer, Store, change, read};
 use crate::{
     Change, Created, FinishedReport, LoadedProject, LoadedReport, NewJob, Page, PageRequest, PairRule, RefreshEnd,
-    Rule, StoreError,
+    Rule, SourceSettings, StoreError,
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
@@ -13,18 +13,19 @@ use entente_domain::{
 use std::collections::HashMap;
 
 impl Store {
-    /// Creates an event data set, and takes the upload that it is loaded from. Refused with `UploadUnavailable` when
-    /// that is someone else's, unfinished, expired or used.
+    /// Creates an event data set, and takes the upload that it is loaded from, or the settings of its source, which are
+    /// forgotten once it is loaded. Refused with `UploadUnavailable` when an upload is someone else's, unfinished, expired or
+    /// used.
     #[boxed]
     pub async fn create_event_data_set(
         &self,
         change: Change,
         id: EventDataSetId,
         project: ProjectId,
-        upload: UploadId,
+        from: (Option<UploadId>, Option<SourceSettings>),
         rule: Rule<LoadedProject, EventDataSet>,
     ) -> Answer<Created<EventDataSetId>> {
-        change!(self, change, |conn, by| queries::event_data_sets::create(conn, by, id, project, upload, rule))
+        change!(self, change, |conn, by| queries::event_data_sets::create(conn, by, id, project, from, rule))
     }
 
     /// Changes an event data set.

@@ -96,12 +96,9 @@ impl Store {
         change!(self, change, |conn, by| queries::data_sources::change(conn, by, id, settings, rule))
     }
 
-    /// Settings of sources; data connections that read uploads are missing.
+    /// Settings of sources; those that there are none of are missing.
     #[boxed]
-    pub async fn source_settings(
-        &self,
-        ids: &[DataConnectionId],
-    ) -> Result<HashMap<DataConnectionId, SourceSettings>, StoreError> {
+    pub async fn source_settings(&self, ids: &[SourceId]) -> Result<HashMap<SourceId, SourceSettings>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::data_sources::settings(conn, ids))
     }
@@ -117,19 +114,16 @@ impl Store {
         write!(self, |conn| queries::data_sources::plan(conn, id, now, plan))
     }
 
-    /// When data connections are refreshed next by their schedules; those that are not are missing.
+    /// When sources are read next by their schedules; those that are not are missing.
     #[boxed]
-    pub async fn planned_refreshes(
-        &self,
-        ids: &[DataConnectionId],
-    ) -> Result<HashMap<DataConnectionId, Timestamp>, StoreError> {
+    pub async fn planned_refreshes(&self, ids: &[SourceId]) -> Result<HashMap<SourceId, Timestamp>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::data_sources::planned(conn, ids))
     }
 
-    /// What stands for what the last good refresh of a data connection read from its source.
+    /// What stands for what the last good load from a source read.
     #[boxed]
-    pub async fn source_seen(&self, id: DataConnectionId) -> Result<Option<String>, StoreError> {
+    pub async fn source_seen(&self, id: SourceId) -> Result<Option<String>, StoreError> {
         read!(self, |conn| queries::data_sources::seen(conn, id))
     }
 

@@ -22,6 +22,7 @@ mod events;
 mod invitations;
 mod jobs;
 mod migrations;
+mod opt_out_sources;
 mod opt_outs;
 mod pages;
 mod reports;

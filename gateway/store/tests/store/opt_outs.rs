@@ -20,7 +20,7 @@ async fn publication(db: &Database, account: AccountId, made_from: i64) -> OptOu
     let identities = [("hashed_email".to_owned(), 7)].into();
     let loaded = LoadedOptOuts { files: job.to_string(), identities, added: 5, removed: 1, sha256: "ab".repeat(32) };
     let read = RowsRead { rows: 6, accepted: 5, ..RowsRead::default() };
-    OptOutsPublication { account, job, made_from, loaded, by: "user".to_owned(), read }
+    OptOutsPublication { account, job, made_from, loaded, by: "user".to_owned(), read, from: None }
 }
 
 /// Gives an account its first list.

@@ -127,6 +127,7 @@ pub async fn exposures(db: &Database, by: AccountId, project: ProjectId) -> (Eve
     let email = crate::world::email();
     let new = NewEventDataSet {
         name: "Exposures".into(),
+        source_type: None,
         fields: vec![FieldMapping {
             column: "email".into(),
             match_key: email.clone(),
@@ -148,7 +149,8 @@ pub async fn exposures(db: &Database, by: AccountId, project: ProjectId) -> (Eve
     let rule = move |_: &entente_store::LoadedProject| {
         event_data::create(id, (by, &[email]), project, new, "gateway", at(0)).map(Outcome::of)
     };
-    done(db.store.create_event_data_set(change(by, "loadExposures"), id, project, upload, Box::new(rule)).await);
+    let from = (Some(upload), None);
+    done(db.store.create_event_data_set(change(by, "loadExposures"), id, project, from, Box::new(rule)).await);
     db.store.begin_refresh(by, SourceId::EventDataSet(id), load, at(1)).await.unwrap();
     (id, load)
 }

@@ -131,13 +131,13 @@ async fn every_sealed_column_is_visited() {
         let visited = [
             "accounts.coin_secret_sealed",
             "accounts.connect_code_sealed",
-            "data_connections.source_settings_sealed",
             "deliveries.plugin_state_sealed",
             "destinations.settings_sealed",
             "event_webhooks.old_secret_sealed",
             "event_webhooks.secret_sealed",
             "gateway_secrets.secret_sealed",
             "oauth_consents.secrets_sealed",
+            "sources.settings_sealed",
             "uploads.sealed_key",
         ];
         assert_eq!(columns, visited, "gateway/store/src/queries/sealed.rs visits these");

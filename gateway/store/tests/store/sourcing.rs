@@ -191,9 +191,10 @@ async fn settings_of_a_source_are_replaced_by_who_has_read_them(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
     let id = data_connection_of_a_source(&db, luma).await;
     let uploaded = data_connection(&db, luma).await.0;
-    let found = db.store.source_settings(&[id, uploaded]).await.unwrap();
-    assert_eq!((found.len(), &found[&id].sealed), (1, &vec![1]));
-    assert_eq!(found[&id].shown, json!({ "folder": "luma" }));
+    let source = SourceId::DataConnection(id);
+    let found = db.store.source_settings(&[source, SourceId::DataConnection(uploaded)]).await.unwrap();
+    assert_eq!((found.len(), &found[&source].sealed), (1, &vec![1]));
+    assert_eq!(found[&source].shown, json!({ "folder": "luma" }));
     let replace = |read: u8, sealed: u8| {
         let settings = SourceSettings { sealed: vec![sealed], shown: json!({ "folder": sealed }) };
         let new = NewSourceSettings { read_sealed: vec![read], settings };
@@ -208,17 +209,19 @@ async fn settings_of_a_source_are_replaced_by_who_has_read_them(db: Database) {
     };
     done(replace(1, 2).await);
     assert_eq!(replace(1, 3).await.unwrap().unwrap_err().code, Code::Conflict);
-    assert_eq!(db.store.source_settings(&[id]).await.unwrap()[&id].shown, json!({ "folder": 2 }));
+    assert_eq!(db.store.source_settings(&[source]).await.unwrap()[&source].shown, json!({ "folder": 2 }));
 }
 
 async fn a_refresh_that_found_the_same_is_as_good_as_one_that_read(db: Database) {
     let luma = account(&db, "Luma", Role::Advertiser).await;
-    let (id, job) = data_connection(&db, luma).await;
-    assert_eq!(db.store.source_seen(id).await.unwrap(), None);
+    let id = data_connection_of_a_source(&db, luma).await;
+    let (source, job) = (SourceId::DataConnection(id), JobId::new());
+    db.store.begin_refresh(luma, source, job, at(1)).await.unwrap();
+    assert_eq!(db.store.source_seen(source).await.unwrap(), None);
     let mut good = publication(&db, luma, (id, job), &["Runners"]).await;
     good.seen = Some("these files".to_owned());
     done(db.store.publish_generation(change(luma, "refresh"), good, Vec::new()).await);
-    assert_eq!(db.store.source_seen(id).await.unwrap().as_deref(), Some("these files"));
+    assert_eq!(db.store.source_seen(source).await.unwrap().as_deref(), Some("these files"));
 
     let again = JobId::new();
     db.store.begin_refresh(luma, SourceId::DataConnection(id), again, at(90)).await.unwrap();

@@ -8,10 +8,10 @@ use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
 use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
 use crate::measure::stored::{ConversionRows, KeyFiles, conversions_path};
-use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::source::{Control, Csv, CsvRows, Progress, Row, SourceFault};
 use crate::spill::{Rank, Sorter};
 use sha2::{Digest as _, Sha256};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 /// What a file of conversions yielded.
@@ -36,13 +36,13 @@ struct Columns {
     attributes: Vec<usize>,
 }
 
-/// Reads a CSV file of conversions into `out`, a directory that does not exist yet and appears only when all went
+/// Reads CSV of conversions into `out`, a directory that does not exist yet and appears only when all went
 /// well. What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
 ///
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_conversions(
-    reader: &mut dyn Read,
+    from: Csv<'_>,
     plan: &ConversionPlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -53,7 +53,7 @@ pub fn load_conversions(
     let aside = Aside::directory(out)?;
     let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
     wanted.extend(plan.stored());
-    let mut rows = RowReader::open(reader, plan.delimiter, &wanted)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
     let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let mut sorters = Sorters {
@@ -97,7 +97,7 @@ pub fn load_conversions(
 }
 
 impl Columns {
-    fn of(plan: &ConversionPlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
+    fn of(plan: &ConversionPlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,

@@ -10,9 +10,8 @@ use crate::digest::IndexSecret;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::Kind;
 use crate::measure::stored::{ExposureRows, KeyFiles, exposures_path};
-use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::source::{Control, Csv, CsvRows, Progress, Row, SourceFault};
 use crate::spill::Sorter;
-use std::io::Read;
 use std::path::Path;
 
 /// What a file of exposures yielded.
@@ -46,13 +45,13 @@ struct ExposureValues<'a> {
     cost: Option<i64>,
 }
 
-/// Reads a CSV file of exposures into `out`, a directory that does not exist yet and appears only when all went well.
+/// Reads CSV of exposures into `out`, a directory that does not exist yet and appears only when all went well.
 /// What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
 ///
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_exposures(
-    reader: &mut dyn Read,
+    from: Csv<'_>,
     plan: &ExposurePlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -63,7 +62,7 @@ pub fn load_exposures(
     let aside = Aside::directory(out)?;
     let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
     wanted.extend(plan.stored());
-    let mut rows = RowReader::open(reader, plan.delimiter, &wanted)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
     let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let mut sorter = Sorter::new(scratch, plan.memory);
@@ -106,7 +105,7 @@ pub fn load_exposures(
 }
 
 impl Columns {
-    fn of(plan: &ExposurePlan, rows: &RowReader<'_>) -> Result<Self, SourceFault> {
+    fn of(plan: &ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             campaign: rows.column(&plan.campaign)?,
             placement: optional_column(rows, plan.placement.as_ref())?,

@@ -21,7 +21,7 @@ pub use plan::{ConversionPlan, ExposurePlan};
 use super::instant::DAY;
 use super::stored::WrittenKey;
 use crate::key_name::KeyName;
-use crate::source::{Control, Progress, Row, RowReader, SourceFault};
+use crate::source::{Control, CsvRows, Progress, Row, SourceFault};
 use crate::spill::Rank;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ impl Reading {
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
 
-    fn done(self, rows: &RowReader<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
+    fn done(self, rows: &CsvRows<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
         let keys = keys.into_iter().zip(written);
         let keys = keys.map(|(key, WrittenKey { events, identities })| LoadedKey { key, events, identities });
         Load {
@@ -95,7 +95,7 @@ impl Reading {
 
 /// Reads every row, telling how far it has come. `take` counts what it takes and what is wrong with the rest.
 fn read_rows(
-    rows: &mut RowReader<'_>,
+    rows: &mut CsvRows<'_>,
     reading: &mut Reading,
     progress: &mut dyn FnMut(Progress) -> Control,
     mut take: impl FnMut(&Row, &mut Reading) -> Result<Result<(), row::Misread>, LoadFault>,
@@ -120,7 +120,7 @@ fn read_rows(
     report(rows, progress)
 }
 
-fn report(rows: &RowReader<'_>, progress: &mut dyn FnMut(Progress) -> Control) -> Result<(), LoadFault> {
+fn report(rows: &CsvRows<'_>, progress: &mut dyn FnMut(Progress) -> Control) -> Result<(), LoadFault> {
     match progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) {
         Control::Continue => Ok(()),
         Control::Cancel => Err(SourceFault::Cancelled.into()),

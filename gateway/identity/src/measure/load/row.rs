@@ -6,7 +6,7 @@ use crate::digest::IndexSecret;
 use crate::measure::decimal::micros;
 use crate::measure::instant::instant;
 use crate::normalise::{Form, Take, identity};
-use crate::source::{Mapping, Row, RowReader, SourceFault};
+use crate::source::{CsvRows, Mapping, Row, SourceFault};
 use chrono::FixedOffset;
 
 /// The longest text that is kept.
@@ -36,7 +36,7 @@ struct IdentityField {
 
 impl<'a> RowFields<'a> {
     pub(super) fn of(
-        rows: &RowReader<'_>,
+        rows: &CsvRows<'_>,
         identities: &[Mapping],
         time: &str,
         zone: Option<FixedOffset>,
@@ -108,6 +108,6 @@ pub(super) fn optional_micros(row: &Row, column: Option<usize>) -> Result<Option
 }
 
 /// The position of a column that the plan may leave out.
-pub(super) fn optional_column(rows: &RowReader<'_>, name: Option<&String>) -> Result<Option<usize>, SourceFault> {
+pub(super) fn optional_column(rows: &CsvRows<'_>, name: Option<&String>) -> Result<Option<usize>, SourceFault> {
     name.map(|name| rows.column(name)).transpose()
 }

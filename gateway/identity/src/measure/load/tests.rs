@@ -12,7 +12,7 @@ use crate::measure::definition::{Combine, ConversionEvent, Dimensions, ValueRule
 use crate::measure::event::{Conversion, Exposure, Kind, Ordered};
 use crate::measure::stored::{ConversionFile, ExposureFile, conversions_path, exposures_path};
 use crate::normalise::{self, Form, Take};
-use crate::source::{Control, Mapping, Progress, SourceFault};
+use crate::source::{Control, Csv, Mapping, Progress, SourceFault};
 use chrono::FixedOffset;
 use std::fs::File;
 use std::path::Path;
@@ -62,12 +62,12 @@ fn conversion_plan() -> ConversionPlan {
 /// Loads into `out` below a directory of its own, in which nothing else stays.
 fn exposures(mut csv: &[u8], plan: &ExposurePlan, directory: &Path) -> Result<LoadedExposures, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_exposures(&mut csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_exposures(Csv::One(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
 fn conversions(mut csv: &[u8], plan: &ConversionPlan, directory: &Path) -> Result<LoadedConversions, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_conversions(&mut csv, plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_conversions(Csv::One(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
 const EXPOSURES: &str = "email,phone,time,campaign,placement,cost,viewable,kind\n";
@@ -262,7 +262,7 @@ fn progress_is_told_and_the_caller_can_cancel() {
     let secret = IndexSecret::new([7; 16]);
     let mut told = Vec::new();
     let refused = load_exposures(
-        &mut csv.as_bytes(),
+        Csv::One(&mut csv.as_bytes()),
         &ExposurePlan { memory: 10_000, ..exposure_plan() },
         &secret,
         directory.path(),

@@ -21,6 +21,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        source_type -> Nullable<Text>,
     }
 }
 

@@ -20,7 +20,19 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use diesel::sql_types::{Binary, Nullable, Text};
+
+    sources (id) {
+        id -> Text,
+        account_id -> Text,
+        settings_sealed -> Binary,
+        settings_shown -> Text,
+        seen -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
     use super::super::super::super::Instant;
 
     data_connections (id) {
@@ -38,9 +50,6 @@ diesel::table! {
         created_at -> Instant,
         updated_at -> Instant,
         source_type -> Nullable<Text>,
-        source_settings_sealed -> Nullable<Binary>,
-        source_settings_shown -> Nullable<Text>,
-        source_seen -> Nullable<Text>,
         schedule -> Text,
     }
 }
@@ -79,6 +88,21 @@ diesel::table! {
         sha256 -> Text,
         loaded_by -> Text,
         loaded_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::super::super::super::Instant;
+
+    opt_out_sources (account_id) {
+        account_id -> Text,
+        source_type -> Text,
+        schedule -> Text,
+        read_as -> Text,
+        set_at -> Instant,
+        shape -> Nullable<Text>,
+        made -> Nullable<BigInt>,
     }
 }
 
