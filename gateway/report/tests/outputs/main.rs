@@ -1,0 +1,11 @@
+//! What is written of a report: of a small one that has every kind of figure, and of a measured one.
+
+mod browser;
+mod csv;
+mod json;
+mod page;
+mod parquet;
+mod small;
+
+#[path = "../../examples/page/campaign.rs"]
+mod campaign;
