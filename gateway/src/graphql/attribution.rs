@@ -8,6 +8,7 @@ use entente_domain::{
         EngagementLookback as DomainLookback, PathSteps as DomainSteps,
     },
 };
+use entente_identity::measure::Model;
 
 /// Kinds of exposure.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -65,6 +66,20 @@ impl From<DomainModel> for AttributionModel {
                 ..plain(AttributionModelKind::PositionBased)
             },
         }
+    }
+}
+
+impl From<Model> for AttributionModel {
+    fn from(model: Model) -> Self {
+        Self::from(match model {
+            Model::LastTouch => DomainModel::LastTouch,
+            Model::FirstTouch => DomainModel::FirstTouch,
+            Model::Linear => DomainModel::Linear,
+            Model::TimeDecay { half_life_hours } => DomainModel::TimeDecay { half_life_hours },
+            Model::PositionBased { first_percent, last_percent } => {
+                DomainModel::PositionBased { first_percent, last_percent }
+            }
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a finished report says. Every number is a figure: a value with its standard error, or why there is none.
 
 use crate::graphql::{
+    attribution::{AttributionModel, PathSteps},
     scalar::{Date, SafeInt},
     settings::Counts,
 };
 use async_graphql::{Enum, SimpleObject};
-use entente_identity::measure::{self, Breakdown, Conversions, Figure, MICROS, Metrics};
+use entente_identity::measure::{self, Breakdown, Conversions, Figure, Interval, MICROS, Metrics};
 
 /// Whether a figure has a value.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -18,6 +19,15 @@ pub enum FigureState {
     NotMeasured,
 }
 
+/// Where the truth behind a noisy figure is with a probability of at least 95 %.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct ConfidenceInterval {
+    /// The least; where a figure cannot be negative, 0 at least.
+    low: f64,
+    /// The most.
+    high: f64,
+}
+
 /// A count.
 #[derive(Clone, Copy, SimpleObject)]
 pub struct CountFigure {
@@ -27,6 +37,8 @@ pub struct CountFigure {
     value: Option<SafeInt>,
     /// Of the noise; 0 where the count is exact. Null unless the state is VALUE.
     standard_error: Option<f64>,
+    /// Where the true count is. Null unless the state is VALUE.
+    interval: Option<ConfidenceInterval>,
 }
 
 /// An amount of money.
@@ -39,6 +51,8 @@ pub struct AmountFigure {
     value: Option<f64>,
     /// Of the noise; 0 where the amount is exact. Null unless the state is VALUE.
     standard_error: Option<f64>,
+    /// Where the true amount is. Null unless the state is VALUE.
+    interval: Option<ConfidenceInterval>,
 }
 
 /// A quotient of two counts.
@@ -50,6 +64,21 @@ pub struct RatioFigure {
     value: Option<f64>,
     /// Of the noise, to first order; 0 where the quotient is exact. Null unless the state is VALUE.
     standard_error: Option<f64>,
+    /// Where the true quotient is. Null unless the state is VALUE.
+    interval: Option<ConfidenceInterval>,
+}
+
+/// Conversions that a model credits; fractions of one add up.
+#[derive(Clone, Copy, SimpleObject)]
+pub struct CreditFigure {
+    /// Whether it has a value.
+    state: FigureState,
+    /// How many conversions; null unless the state is VALUE.
+    value: Option<f64>,
+    /// Of the noise; 0 where it is exact. Null unless the state is VALUE.
+    standard_error: Option<f64>,
+    /// Where the truth is. Null unless the state is VALUE.
+    interval: Option<ConfidenceInterval>,
 }
 
 fn state<T>(figure: &Figure<T>) -> FigureState {
@@ -67,30 +96,62 @@ fn parts<T: Copy>(figure: Figure<T>) -> Option<(T, f64)> {
     }
 }
 
+/// The value, its standard error and its interval in other units, so many to one.
+fn scaled(figure: Figure<i64>, units: f64) -> Option<(f64, f64, ConfidenceInterval)> {
+    let (value, error) = parts(figure)?;
+    let Interval { low, high } = figure.interval()?;
+    let interval = ConfidenceInterval { low: low as f64 / units, high: high as f64 / units };
+    Some((value as f64 / units, error / units, interval))
+}
+
+/// The same of what cannot be negative.
+fn above_nothing(interval: ConfidenceInterval) -> ConfidenceInterval {
+    ConfidenceInterval { low: interval.low.max(0.0), ..interval }
+}
+
 impl From<Figure<i64>> for CountFigure {
     fn from(figure: Figure<i64>) -> Self {
-        let (value, error) = parts(figure).unzip();
-        let value = value.map(|n| SafeInt(u64::try_from(n).unwrap_or(0)));
-        Self { state: state(&figure), value, standard_error: error }
+        let value = figure.value().map(|n| SafeInt(u64::try_from(n).unwrap_or(0)));
+        let (standard_error, interval) = scaled(figure, 1.0).map(|(_, error, interval)| (error, interval)).unzip();
+        Self { state: state(&figure), value, standard_error, interval: interval.map(above_nothing) }
     }
 }
 
 impl From<Figure<i64>> for AmountFigure {
     fn from(figure: Figure<i64>) -> Self {
-        let (value, error) = parts(figure).unzip();
-        let units = MICROS as f64;
+        let scaled = scaled(figure, MICROS as f64);
         Self {
             state: state(&figure),
-            value: value.map(|micros| micros as f64 / units),
-            standard_error: error.map(|micros| micros / units),
+            value: scaled.map(|(value, ..)| value),
+            standard_error: scaled.map(|(_, error, _)| error),
+            interval: scaled.map(|(.., interval)| interval),
         }
     }
 }
 
-impl From<Figure<f64>> for RatioFigure {
-    fn from(figure: Figure<f64>) -> Self {
-        let (value, standard_error) = parts(figure).unzip();
-        Self { state: state(&figure), value, standard_error }
+impl From<Figure<i64>> for CreditFigure {
+    fn from(figure: Figure<i64>) -> Self {
+        let scaled = scaled(figure, MICROS as f64);
+        Self {
+            state: state(&figure),
+            value: scaled.map(|(value, ..)| value),
+            standard_error: scaled.map(|(_, error, _)| error),
+            interval: scaled.map(|(.., interval)| above_nothing(interval)),
+        }
+    }
+}
+
+impl RatioFigure {
+    /// A quotient in other units, so many to one.
+    fn of(figure: Figure<f64>, units: f64) -> Self {
+        let (value, error) = parts(figure).unzip();
+        let interval = figure.interval().map(|i| ConfidenceInterval { low: i.low / units, high: i.high / units });
+        Self {
+            state: state(&figure),
+            value: value.map(|value| value / units),
+            standard_error: error.map(|error| error / units),
+            interval: interval.map(above_nothing),
+        }
     }
 }
 
@@ -156,6 +217,12 @@ pub struct CampaignSummary {
     cost: AmountFigure,
     /// Impressions over reach.
     average_frequency: RatioFigure,
+    /// Viewable impressions over all. Those of which it is not known count as not viewable.
+    viewable_rate: RatioFigure,
+    /// Cost of a thousand impressions.
+    cost_per_thousand: RatioFigure,
+    /// Cost over reach.
+    cost_per_person: RatioFigure,
     /// Every day of the period.
     over_time: Vec<DayMetrics>,
     /// How many were exposed how often: 1 to 9 times, and 10 times or more.
@@ -232,11 +299,20 @@ pub struct DimensionMetrics {
     reach: CountFigure,
     /// What it cost.
     cost: AmountFigure,
+    /// Impressions over reach.
+    average_frequency: RatioFigure,
+    /// Viewable impressions over all. Those of which it is not known count as not viewable.
+    viewable_rate: RatioFigure,
+    /// Cost of a thousand impressions.
+    cost_per_thousand: RatioFigure,
+    /// Cost over reach.
+    cost_per_person: RatioFigure,
 }
 
 impl From<&measure::Report> for CampaignSummary {
     fn from(report: &measure::Report) -> Self {
-        let Metrics { impressions, viewable, reach, cost } = report.summary.total;
+        let total = &report.summary.total;
+        let Metrics { impressions, viewable, reach, cost } = *total;
         let tables = report.by_dimension.iter();
         let rows = tables.flat_map(|t| t.rows.iter().map(|row| DimensionMetrics::of(t.dimension, row)));
         Self {
@@ -244,7 +320,10 @@ impl From<&measure::Report> for CampaignSummary {
             viewable: viewable.into(),
             reach: reach.into(),
             cost: cost.into(),
-            average_frequency: report.summary.average_frequency.into(),
+            average_frequency: RatioFigure::of(report.summary.average_frequency, 1.0),
+            viewable_rate: RatioFigure::of(total.viewable_rate(), 1.0),
+            cost_per_thousand: RatioFigure::of(total.cost_per_thousand(), MICROS as f64),
+            cost_per_person: RatioFigure::of(total.cost_per_person(), MICROS as f64),
             over_time: report.over_time.iter().map(DayMetrics::from).collect(),
             frequency_distribution: report.frequency.iter().map(FrequencyReach::from).collect(),
             by_dimension: rows.collect(),
@@ -286,14 +365,19 @@ impl DimensionMetrics {
             viewable: viewable.into(),
             reach: reach.into(),
             cost: cost.into(),
+            average_frequency: RatioFigure::of(row.metrics.frequency(), 1.0),
+            viewable_rate: RatioFigure::of(row.metrics.viewable_rate(), 1.0),
+            cost_per_thousand: RatioFigure::of(row.metrics.cost_per_thousand(), MICROS as f64),
+            cost_per_person: RatioFigure::of(row.metrics.cost_per_person(), MICROS as f64),
         }
     }
 }
 
-/// Which conversions the campaigns had a part in. A conversion is credited to its identity's last exposure before it.
+/// Which conversions the campaigns had a part in. A conversion is credited to exposures of its identity before it, which share
+/// the credit by each model of the report.
 #[derive(Clone, SimpleObject)]
 pub struct Attribution {
-    /// A conversion is credited to an exposure at most this many times 24 hours before it.
+    /// A conversion is credited to exposures at most this many times 24 hours before it.
     lookback_days: u32,
     /// Each conversion event of the report.
     per_event: Vec<EventAttribution>,
@@ -327,8 +411,86 @@ pub struct EventAttribution {
     by_day: Vec<DayConversions>,
     /// Credited conversions from the first day to each day.
     cumulative: Vec<DayConversions>,
-    /// Credited conversions by campaign, placement and creative.
+    /// Credited conversions by campaign, placement and creative, as the first model credits them, in whole conversions.
     by_dimension: Vec<DimensionConversions>,
+    /// What each model credits; none in reports of before there were models.
+    models: Vec<ModelAttribution>,
+    /// Credited conversions by the exposures before them: a table for each kind of path that the report counts.
+    paths: Vec<PathTable>,
+}
+
+/// What a model credits.
+#[derive(Clone, SimpleObject)]
+pub struct ModelAttribution {
+    /// The model.
+    model: AttributionModel,
+    /// By campaign, placement and creative. The figures of each dimension add up to the credited conversions and revenue.
+    by_dimension: Vec<DimensionCredit>,
+}
+
+/// What a model credits to one value of a dimension.
+#[derive(Clone, SimpleObject)]
+pub struct DimensionCredit {
+    /// The dimension.
+    dimension: Dimension,
+    /// The value; null for all exposures whose value the campaigns do not list.
+    value: Option<String>,
+    /// Conversions.
+    conversions: CreditFigure,
+    /// Their revenue; NOT_MEASURED for data without a value column.
+    revenue: AmountFigure,
+}
+
+/// Credited conversions by the exposures before them, all that were within the lookback of their kind.
+#[derive(Clone, SimpleObject)]
+pub struct PathTable {
+    /// What the steps are.
+    steps: PathSteps,
+    /// Paths that can be shown, the most frequent first. All together, shown or not, are the credited conversions.
+    paths: Vec<PathConversions>,
+}
+
+/// Credited conversions after one path.
+#[derive(Clone, SimpleObject)]
+pub struct PathConversions {
+    /// One to five kinds of exposure (VIEW, ENGAGED_VIEW, CLICK) or ids of campaigns where they run, the last one nearest to
+    /// the conversion. Five stand for longer paths as well.
+    path: Vec<String>,
+    /// How many.
+    conversions: CountFigure,
+}
+
+impl From<&measure::ModelReport> for ModelAttribution {
+    fn from(report: &measure::ModelReport) -> Self {
+        let tables = [
+            (Dimension::Campaign, &report.by_campaign),
+            (Dimension::Placement, &report.by_placement),
+            (Dimension::Creative, &report.by_creative),
+        ];
+        let rows = tables.into_iter().flat_map(|(dimension, rows)| {
+            rows.iter().map(move |row| DimensionCredit {
+                dimension,
+                value: row.value.clone(),
+                conversions: row.conversions.into(),
+                revenue: row.revenue.into(),
+            })
+        });
+        Self { model: report.model.into(), by_dimension: rows.collect() }
+    }
+}
+
+impl From<&measure::PathReport> for PathTable {
+    fn from(report: &measure::PathReport) -> Self {
+        let path = |row: &measure::PathConversions| PathConversions {
+            path: row.steps.clone(),
+            conversions: row.conversions.into(),
+        };
+        let steps = match report.over {
+            measure::Steps::Kinds => PathSteps::Engagements,
+            measure::Steps::Campaigns => PathSteps::Campaigns,
+        };
+        Self { steps, paths: report.paths.iter().map(path).collect() }
+    }
 }
 
 /// Credited conversions of a UTC day, or up to it.
@@ -384,12 +546,15 @@ impl From<&measure::EventReport> for EventAttribution {
             by_day: days(&event.by_day),
             cumulative: days(&event.cumulative),
             by_dimension: rows.collect(),
+            models: event.models.iter().map(ModelAttribution::from).collect(),
+            paths: event.paths.iter().map(PathTable::from).collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
@@ -409,5 +574,17 @@ mod tests {
     fn amounts_are_in_units_of_the_currency() {
         let amount = AmountFigure::from(Figure::Value { value: -12_340_000, standard_error: 500_000.0 });
         assert_eq!((amount.value, amount.standard_error), (Some(-12.34), Some(0.5)));
+        let interval = amount.interval.unwrap();
+        assert!((interval.low + 13.4).abs() < 0.01 && (interval.high + 11.28).abs() < 0.01, "{interval:?}");
+    }
+
+    #[test]
+    fn no_count_is_below_nothing() {
+        let figure = Figure::Value { value: 3, standard_error: 12.5 };
+        let (count, credit) = (CountFigure::from(figure), CreditFigure::from(figure));
+        assert_eq!((count.interval.unwrap().low, credit.interval.unwrap().low), (0.0, 0.0));
+        assert!(count.interval.unwrap().high > 29.0, "{:?}", count.interval);
+        let exact = CountFigure::from(Figure::Value { value: 3, standard_error: 0.0 }).interval.unwrap();
+        assert_eq!((exact.low, exact.high), (3.0, 3.0));
     }
 }
