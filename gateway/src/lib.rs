@@ -29,6 +29,7 @@ mod outgoing;
 mod plugin_author;
 mod rates;
 mod readiness;
+mod report_link;
 mod secrets;
 mod serve;
 mod settings;

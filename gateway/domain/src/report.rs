@@ -8,7 +8,7 @@ use crate::{
     refusal::text,
     settings::Counts,
 };
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 /// What a report is about.
@@ -261,6 +261,20 @@ pub fn finish(report: &Report, epsilon: f64, now: Timestamp) -> Result<Report, R
     })
 }
 
+/// The most hours for which a link leads to a report: a month.
+pub const LONGEST_LINK_HOURS: u32 = 31 * 24;
+
+/// Until when a link of so many hours leads to a report, which must be frozen.
+pub fn link(report: &Report, hours: u32, now: Timestamp) -> Result<Timestamp, Refusal> {
+    if !(1..=LONGEST_LINK_HOURS).contains(&hours) {
+        return Err(Refusal::invalid("hours", format!("Between 1 and {LONGEST_LINK_HOURS} hours.")));
+    }
+    if report.status != ReportStatus::Finished {
+        return Err(Refusal::new(Code::WrongState, "The report has not run yet.").at("reportId"));
+    }
+    Ok(now + TimeDelta::hours(hours.into()))
+}
+
 /// A report that cannot run; the reason is a sentence.
 pub fn fail(report: &Report, reason: &str, now: Timestamp) -> Result<Report, Refusal> {
     not_over(report)?;
@@ -376,6 +390,27 @@ mod tests {
         assert_eq!(epsilon(luma, tv_tube, Counts::Protected, 1.0), 1.0);
         assert_eq!(epsilon(luma, luma, Counts::Protected, 1.0), 0.0);
         assert_eq!(epsilon(luma, tv_tube, Counts::Exact, 1.0), 0.0);
+    }
+
+    #[test]
+    fn a_link_leads_to_a_frozen_report_for_a_while() {
+        let new = NewReport {
+            name: "Autumn".into(),
+            kind: ReportKind::CampaignSummary,
+            campaigns: vec![CampaignId::new()],
+            from: day("2026-11-01"),
+            until: day("2026-11-20"),
+            run_on: None,
+        };
+        let now = day("2026-11-23").and_hms_opt(12, 0, 0).unwrap().and_utc();
+        let waiting = schedule(ReportId::new(), AccountId::new(), ProjectId::new(), new, now).unwrap();
+        let finished = finish(&waiting, 0.0, now).unwrap();
+        assert_eq!(link(&waiting, 24, now).unwrap_err().code, Code::WrongState);
+        for (hours, allowed) in [(0, false), (1, true), (744, true), (745, false), (u32::MAX, false)] {
+            let until = link(&finished, hours, now);
+            assert_eq!(until.is_ok(), allowed, "{hours}");
+            assert!(until.is_err_and(|refusal| refusal.code == Code::Invalid) || allowed);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use entente_identity::measure::{
     load_conversions, load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, DEFAULT_MEMORY, Mapping};
+use entente_identity::source::{Control, Csv, DEFAULT_MEMORY, Mapping};
 use entente_identity::{IndexSecret, KeyName};
 use serde_json::{Value, json};
 use synthetic::{Account, peak_mebibytes};
@@ -80,8 +80,8 @@ fn load(dir: &Path, [exposures, conversions]: &[PathBuf; 2]) -> Result<(Sources,
             read = Instant::now();
             Control::Continue
         };
-        load_conversions(&mut File::open(conversions)?, &conversion_plan()?, &secret, dir, &out[1], go_on)?;
-        Ok(load_exposures(&mut File::open(exposures)?, &exposure_plan()?, &secret, dir, &out[0], go_on)?)
+        load_conversions(Csv::One(&mut File::open(conversions)?), &conversion_plan()?, &secret, dir, &out[1], go_on)?;
+        Ok(load_exposures(Csv::One(&mut File::open(exposures)?), &exposure_plan()?, &secret, dir, &out[0], go_on)?)
     })?;
     println!("  of it merging and writing what was sorted: {:.2} s", read.elapsed().as_secs_f64());
     let [exposures, conversions] = out.map(|out| vec![out]);

@@ -49,6 +49,7 @@ mod refresh;
 mod refresh_schedule;
 mod report;
 mod report_figures;
+mod report_link;
 mod scalar;
 mod sent_audience;
 mod settings;
@@ -98,7 +99,7 @@ pub struct Mutation(
     SourcingMutation,
     audience::AudienceMutation,
     event_data_set::EventDataSetMutation,
-    report::ReportMutation,
+    ReportsMutation,
     destination::DestinationMutation,
     destination_consent::DestinationConsentMutation,
     sent_audience::SentAudienceMutation,
@@ -119,6 +120,10 @@ pub struct SourcingMutation(
     opt_out_source::OptOutSourceMutation,
     crosswalk::CrosswalkMutation,
 );
+
+/// Fields of the mutation type about reports.
+#[derive(Default, MergedObject)]
+pub struct ReportsMutation(report::ReportMutation, report_link::ReportLinkMutation);
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, event::Subscriptions>;

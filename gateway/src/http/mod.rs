@@ -17,6 +17,7 @@ mod pictures;
 mod probes;
 mod rate_limit;
 pub mod rejected_rows;
+mod reports;
 pub mod request_id;
 pub mod row_faults;
 pub mod same_origin;
@@ -50,6 +51,7 @@ pub fn router(gateway: Arc<Gateway>, documents: Documents) -> Router {
     let router = with_key
         .route("/uploads/{upload}/{token}", any(uploads::serve))
         .route("/accounts/{account}/{picture}", get(pictures::picture))
+        .route(reports::ROUTE, get(reports::read))
         .route(consent::CALLBACK, get(oauth::callback))
         .route("/auth/sign-in", get(auth::sign_in))
         .route(sign_in::CALLBACK, get(auth::callback))

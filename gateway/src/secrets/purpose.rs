@@ -52,6 +52,9 @@ pub fn of_event_webhook_secret(webhook: EventWebhookId) -> String {
 /// The purpose of what goes with a browser that signs in.
 pub const OF_SIGN_INS: &str = "sign-in of a browser";
 
+/// The purpose of the address of a report.
+pub const OF_REPORT_LINKS: &str = "link to a report";
+
 /// The purpose of a value of the database.
 pub fn of(sealed: &Sealed) -> String {
     match sealed {

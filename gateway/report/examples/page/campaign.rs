@@ -3,12 +3,12 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entente_identity::measure::{
-    Bounds, Combine, ConversionEvent, ConversionPlan, Counts, Definition, Dimensions, ExposurePlan, MICROS,
-    MeasureFault, Noise, Period, Protection, Report, Sources, ValueRule, Whose, load_conversions, load_exposures,
-    measure,
+    Bounds, Combine, ConversionEvent, ConversionPlan, Counts, CreditRules, Definition, Dimensions, ExposurePlan,
+    MICROS, MeasureFault, Noise, Period, Protection, Report, Sources, ValueRule, Whose, load_conversions,
+    load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, Mapping};
+use entente_identity::source::{Control, Csv, Mapping};
 use entente_identity::{IndexSecret, KeyName};
 use entente_report::{About, Campaign};
 use rand::rngs::StdRng;
@@ -85,6 +85,7 @@ fn definition() -> Definition {
             event("Newsletter", "newsletter", ValueRule::Count),
         ],
         lookback_days: 14,
+        credit: CreditRules::default(),
     }
 }
 
@@ -122,8 +123,8 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
     };
     let [seen, bought] = ["exposures", "conversions"].map(|name| directory.join(name));
     let go_on = &mut |_| Control::Continue;
-    load_exposures(&mut exposures.as_bytes(), &exposure_plan, &secret, &scratch, &seen, go_on)?;
-    load_conversions(&mut conversions.as_bytes(), &conversion_plan, &secret, &scratch, &bought, go_on)?;
+    load_exposures(Csv::One(&mut exposures.as_bytes()), &exposure_plan, &secret, &scratch, &seen, go_on)?;
+    load_conversions(Csv::One(&mut conversions.as_bytes()), &conversion_plan, &secret, &scratch, &bought, go_on)?;
     Ok(Sources { exposures: vec![seen], conversions: vec![bought] })
 }
 

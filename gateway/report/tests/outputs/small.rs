@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, NaiveDate};
 use entente_identity::measure::{
-    Attribution, Bounds, Breakdown, Combine, ConversionEvent, Conversions, Counts, CumulativeReach, DayConversions,
-    DayMetrics, Definition, DimensionConversions, DimensionMetrics, DimensionTable, Dimensions, EventReport, Figure,
-    FrequencyReach, MICROS, Metrics, Period, Protection, REPORT_VERSION, Report, Summary, ValueRule, Whose,
+    Attribution, Bounds, Breakdown, Combine, ConversionEvent, Conversions, Counts, CreditRules, CumulativeReach,
+    DayConversions, DayMetrics, Definition, DimensionConversions, DimensionMetrics, DimensionTable, Dimensions,
+    EventReport, Figure, FrequencyReach, MICROS, Metrics, Period, Protection, REPORT_VERSION, Report, Summary,
+    ValueRule, Whose,
 };
 use entente_report::{About, Campaign};
 
@@ -88,6 +89,7 @@ fn definition() -> Definition {
             conditions: Vec::new(),
         }],
         lookback_days: 7,
+        credit: CreditRules::default(),
     }
 }
 

@@ -142,6 +142,16 @@ pub async fn delete(
     Ok(Done::now(outcome))
 }
 
+/// Lets others read a report for a while; the rule says until when. Only the audit log keeps that.
+pub async fn link(
+    conn: &mut Conn,
+    change: &Change,
+    id: ReportId,
+    rule: impl FnOnce(&LoadedReport) -> Result<Outcome<Timestamp>, Refusal> + Send,
+) -> Changed<Timestamp> {
+    Ok(Done::now(rule(&for_change(conn, change, id).await?)?))
+}
+
 /// Freezes a report with its result and spends what it costs of the pair's budget, both or neither, once. One that cannot be
 /// paid fails, and spends of the budget all the same: that there is too little tells something of what it found.
 pub async fn finish(

@@ -7,7 +7,7 @@ use crate::{
 };
 use async_recursion::async_recursion as boxed;
 use entente_domain::{
-    AccountId, EventDataSetId, ProjectId, ReportId, UploadId, event_data::EventDataSet, project::Campaign,
+    AccountId, EventDataSetId, ProjectId, ReportId, Timestamp, UploadId, event_data::EventDataSet, project::Campaign,
     report::Report,
 };
 use std::collections::HashMap;
@@ -109,6 +109,17 @@ impl Store {
     #[boxed]
     pub async fn edit_report(&self, change: Change, id: ReportId, rule: Rule<LoadedReport, Report>) -> Answer<Report> {
         change!(self, change, |conn, by| queries::reports::change(conn, by, id, true, rule))
+    }
+
+    /// Lets others read a report for a while; the rule says until when. Only the audit log keeps that.
+    #[boxed]
+    pub async fn link_report(
+        &self,
+        change: Change,
+        id: ReportId,
+        rule: Rule<LoadedReport, Timestamp>,
+    ) -> Answer<Timestamp> {
+        change!(self, change, |conn, by| queries::reports::link(conn, by, id, rule))
     }
 
     /// Changes a report from within its job, such as to running or failed.
