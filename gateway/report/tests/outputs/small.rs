@@ -68,6 +68,8 @@ fn event(name: &str) -> EventReport {
             row(None, credited(2_800)),
         ],
         by_creative: vec![row(Some("Shoes"), WITHHELD), row(None, WITHHELD)],
+        models: vec![],
+        paths: vec![],
     }
 }
 
