@@ -35,7 +35,7 @@ pub async fn read(State(gateway): State<Arc<Gateway>>, Path(link): Path<String>)
     }
 }
 
-fn headers(format: ReportFormat) -> [(HeaderName, String); 7] {
+fn headers(format: ReportFormat) -> [(HeaderName, &'static str); 7] {
     let (content_type, disposition) = match format {
         ReportFormat::Page => ("text/html; charset=utf-8", "inline"),
         ReportFormat::Json => ("application/json", "attachment; filename=\"report.json\""),
@@ -43,13 +43,13 @@ fn headers(format: ReportFormat) -> [(HeaderName, String); 7] {
         ReportFormat::Parquet => ("application/vnd.apache.parquet", "attachment; filename=\"report.parquet\""),
     };
     [
-        (header::CONTENT_TYPE, content_type.to_owned()),
-        (header::CONTENT_DISPOSITION, disposition.to_owned()),
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_DISPOSITION, disposition),
         (header::CONTENT_SECURITY_POLICY, content_security_policy()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::CACHE_CONTROL, "private, no-store".to_owned()),
-        (header::REFERRER_POLICY, "no-referrer".to_owned()),
-        (HeaderName::from_static("x-robots-tag"), "noindex".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "private, no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("x-robots-tag"), "noindex"),
     ]
 }
 
