@@ -232,12 +232,15 @@ async fn measure(operations: &Operations, demo: &Demo, luma: &Party, tv_tube: &P
             variables.as_object_mut().unwrap().remove("conversions");
         }
         let scheduled = operations.press(&party.client, name, variables).await;
-        let report = text(&scheduled["report"]["id"]);
-        party.finished(&report).await;
-        let report = operations.press(&party.client, "Report", json!({ "report": report })).await;
+        let id = text(&scheduled["report"]["id"]);
+        party.finished(&id).await;
+        let report = operations.press(&party.client, "Report", json!({ "report": id })).await;
         assert!(report["summary"]["reach"]["value"].as_u64().unwrap() > 1_000, "{report}");
         let credited = &report["attribution"]["perEvent"][0]["credited"]["conversions"]["value"];
         assert_eq!(credited.is_u64(), name == "Attribution", "{report}");
+        let linked = operations.press(&party.client, "Link", json!({ "me": party.account, "report": id })).await;
+        let page = party.client.http().get(linked["link"]["url"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(page.status(), 200);
     }
     let variables = json!({ "me": luma.account, "project": project });
     let budget = operations.press(&luma.client, "Budget", variables).await;

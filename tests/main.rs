@@ -49,6 +49,7 @@ mod plugin_versions;
 mod plugins_of_others;
 mod queries_per_request;
 mod repeated_questions;
+mod reports;
 mod schedules;
 mod schema;
 mod settings_changes;
