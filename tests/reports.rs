@@ -162,7 +162,9 @@ on_both_databases! {
             assert_eq!(row["conversions"]["value"].as_f64().unwrap_or(0.0), home, "{days}: {model}");
         }
     }
+}
 
+on_both_databases! {
     async fn rules_of_credit_that_cannot_be_computed_are_refused(kind: Kind) {
         let gateway = Gateway::start(kind).await;
         let world = World::create(&gateway).await;
@@ -182,7 +184,9 @@ on_both_databases! {
             assert_eq!(error["field"].as_array().unwrap().last().unwrap(), field, "{answer}");
         }
     }
+}
 
+on_both_databases! {
     async fn a_link_shows_a_report_to_others_for_a_while(kind: Kind) {
         let gateway = Gateway::start(kind).await;
         let world = World::create(&gateway).await;
