@@ -55,6 +55,12 @@ fn main() -> Result<()> {
     compare_with_duckdb(&dir, &files, &report, load, counting)
 }
 
+/// Seconds that loading took, and what of it went into sorting.
+struct Load {
+    all: f64,
+    sorting: f64,
+}
+
 /// Seconds that something took, told with the memory that it took.
 fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     peak_mebibytes();
@@ -66,7 +72,7 @@ fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
     Ok((done, seconds))
 }
 
-fn load(dir: &Path, [exposures, conversions]: &[PathBuf; 2]) -> Result<(Sources, f64)> {
+fn load(dir: &Path, [exposures, conversions]: &[PathBuf; 2]) -> Result<(Sources, Load)> {
     let secret = IndexSecret::new([3; 16]);
     let out = [dir.join("e"), dir.join("c")];
     for out in &out {
@@ -74,18 +80,15 @@ fn load(dir: &Path, [exposures, conversions]: &[PathBuf; 2]) -> Result<(Sources,
             std::fs::remove_dir_all(out)?;
         }
     }
-    let mut read = Instant::now();
-    let (_, seconds) = timed("load", || {
-        let go_on = &mut |_| {
-            read = Instant::now();
-            Control::Continue
-        };
+    let (loaded, seconds) = timed("load", || {
+        let go_on = &mut |_| Control::Continue;
         load_conversions(&mut File::open(conversions)?, &conversion_plan()?, &secret, dir, &out[1], go_on)?;
         Ok(load_exposures(&mut File::open(exposures)?, &exposure_plan()?, &secret, dir, &out[0], go_on)?)
     })?;
-    println!("  of it merging and writing what was sorted: {:.2} s", read.elapsed().as_secs_f64());
+    let sorting = loaded.sorting.as_secs_f64();
+    println!("  of it sorting, and writing what was sorted: {sorting:.2} s");
     let [exposures, conversions] = out.map(|out| vec![out]);
-    Ok((Sources { exposures, conversions }, seconds))
+    Ok((Sources { exposures, conversions }, Load { all: seconds, sorting }))
 }
 
 fn exact() -> Protection {
@@ -107,7 +110,7 @@ fn repeat(sources: &Sources, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn compare_with_duckdb(dir: &Path, files: &[PathBuf; 2], report: &Report, load: f64, counting: f64) -> Result<()> {
+fn compare_with_duckdb(dir: &Path, files: &[PathBuf; 2], report: &Report, load: Load, counting: f64) -> Result<()> {
     let asked = json!({
         "definition": definition(), "exposures": [files[0]], "conversions": [files[1]], "threads": THREADS,
         "scratch": dir, "identity": "hash(email)",
@@ -129,8 +132,9 @@ fn compare_with_duckdb(dir: &Path, files: &[PathBuf; 2], report: &Report, load: 
         "DuckDB {}: load {read:.2} s, report {counted:.2} s, peak memory {} MiB",
         peer["version"], peer["peak_mebibytes"]
     );
-    println!("report: {:.1} times as fast (wanted: 5)", counted / counting);
-    println!("load, which sorts, and report: {:.1} times as fast", (read + counted) / (load + counting));
+    println!("report: {:.1} times as fast", counted / counting);
+    println!("report and the sorting for it: {:.1} times as fast (wanted: 5)", counted / (load.sorting + counting));
+    println!("load and report: {:.1} times as fast", (read + counted) / (load.all + counting));
     Ok(())
 }
 

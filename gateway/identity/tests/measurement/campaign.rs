@@ -105,7 +105,7 @@ impl Campaign {
         let secret = IndexSecret::new([7; 16]);
         let (mut sources, mut files) = (Sources::default(), Files { exposures: Vec::new(), conversions: Vec::new() });
         // Every other one has to sort on disk.
-        let memory = if self.seed % 2 == 0 { 1 << 24 } else { 20_000 };
+        let memory = if self.seed.is_multiple_of(2) { 1 << 24 } else { 20_000 };
         let go_on = &mut |_| Control::Continue;
         for (number, csv) in self.exposures.iter().enumerate() {
             let (file, out) = (directory.join(format!("exposures{number}.csv")), directory.join(format!("e{number}")));

@@ -141,17 +141,15 @@ fn event(definition: &Definition, found: &EventReport, expected: &duckdb::Event,
         comparison.credit(&what("creative"), &found.by_creative, &expected.creative);
     }
     for found in &found.paths {
-        let (name, value): (_, Box<dyn Fn(&String) -> usize>) = match found.over {
-            Steps::Kinds => ("KINDS", Box::new(|step| duckdb::KINDS.iter().position(|kind| kind == step).unwrap())),
-            Steps::Campaigns => {
-                let campaigns = definition.dimensions.campaigns.clone();
-                ("CAMPAIGNS", Box::new(move |step| campaigns.iter().position(|name| name == step).unwrap()))
-            }
+        let (name, steps) = match found.over {
+            Steps::Kinds => ("KINDS", duckdb::KINDS.map(String::from).to_vec()),
+            Steps::Campaigns => ("CAMPAIGNS", definition.dimensions.campaigns.clone()),
         };
+        let number = |step: &String| steps.iter().position(|name| name == step).unwrap().to_string();
         let expected = expected.paths.get(name).unwrap();
         let mut shown = BTreeMap::new();
         for path in &found.paths {
-            let steps: Vec<String> = path.steps.iter().map(|step| value(step).to_string()).collect();
+            let steps: Vec<String> = path.steps.iter().map(number).collect();
             shown.insert(steps.join(" "), path.conversions.value().unwrap());
         }
         shown.retain(|_, conversions| *conversions > 0);

@@ -3,8 +3,9 @@
 use super::fault::EventFault;
 use super::pack::{Packed, Unpacked};
 use super::plan::{ConversionPlan, match_keys};
+use super::repeated::Repeated;
 use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
-use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
+use super::{Load, LoadFault, Reading, rank, read_rows, unrank};
 use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
 use crate::measure::stored::{ConversionRows, KeyFiles, conversions_path};
@@ -61,7 +62,7 @@ pub fn load_conversions(
         by_identity: Sorter::new(scratch, plan.memory / 2),
     };
     let mut reading = Reading::default();
-    let mut types = Values::default();
+    let mut types = Repeated::default();
     let mut identities = Identities::new();
     let (mut packed, mut key) = (Packed::default(), String::new());
     read_rows(&mut rows, &mut reading, progress, |row, reading| {
@@ -74,7 +75,7 @@ pub fn load_conversions(
             Err(misread) => return Ok(Err(misread)),
         };
         reading.accept(time);
-        types.see(Some(kind));
+        types.number(kind);
         let deduplication = (!key.is_empty()).then(|| deduplication_hash(kind, &key, secret));
         sorters.push(deduplication, &identities, time, row.number(), packed.bytes())?;
         Ok(Ok(()))
@@ -91,9 +92,8 @@ pub fn load_conversions(
     }
     let written = files.finish()?;
     aside.publish()?;
-    let more_types = types.more;
     let load = reading.done(&rows, keys, written);
-    Ok(LoadedConversions { load, repeated_rows, types: types.list(), more_types })
+    Ok(LoadedConversions { load, repeated_rows, types: types.list(), more_types: types.more() })
 }
 
 impl Columns {

@@ -3,8 +3,9 @@
 use super::fault::EventFault;
 use super::pack::Packed;
 use super::plan::{ExposurePlan, match_keys};
+use super::repeated::Repeated;
 use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
-use super::{Load, LoadFault, Reading, Values, rank, read_rows, unrank};
+use super::{Load, LoadFault, Reading, Repeating, rank, read_rows, unrank};
 use crate::aside::Aside;
 use crate::digest::IndexSecret;
 use crate::measure::definition::Dimensions;
@@ -14,6 +15,7 @@ use crate::source::{Control, Progress, Row, RowReader, SourceFault};
 use crate::spill::Sorter;
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What a file of exposures yielded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,26 @@ pub struct LoadedExposures {
     pub dimensions: Dimensions,
     /// Whether there are more than are listed.
     pub more_values: bool,
+    /// What of the time went into sorting and into writing what was sorted.
+    pub sorting: Duration,
+}
+
+/// The texts of the columns that repeat.
+#[derive(Default)]
+struct Texts {
+    campaigns: Repeated,
+    placements: Repeated,
+    creatives: Repeated,
+}
+
+impl Texts {
+    fn all(&self) -> [&Repeated; 3] {
+        [&self.campaigns, &self.placements, &self.creatives]
+    }
+
+    fn into_texts(self) -> [Vec<String>; 3] {
+        [self.campaigns, self.placements, self.creatives].map(Repeated::into_texts)
+    }
 }
 
 /// Where the values of an exposure are in a row.
@@ -67,7 +89,7 @@ pub fn load_exposures(
     let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let mut sorter = Sorter::new(scratch, plan.memory);
-    let (mut campaigns, mut placements, mut creatives) = <(Values, Values, Values)>::default();
+    let mut texts = Texts::default();
     let mut reading = Reading::default();
     let mut identities = Identities::new();
     let mut packed = Packed::default();
@@ -80,18 +102,20 @@ pub fn load_exposures(
             Err(misread) => return Ok(Err(misread)),
         };
         reading.accept(time);
-        campaigns.see(Some(values.campaign));
-        placements.see(values.placement);
-        creatives.see(values.creative);
-        values.pack(&mut packed);
+        values.pack(&mut texts, &mut packed);
         for (match_key, key) in &identities {
             sorter.push(rank(*match_key, *key, time, row.number()), packed.bytes())?;
         }
         Ok(Ok(()))
     })?;
 
+    let begin = Instant::now();
+    let mut sorting = sorter.spent();
     let keys = match_keys(&plan.identities);
-    let mut files = KeyFiles::new(aside.path(), &keys, exposures_path, ExposureRows::default());
+    let more_values = texts.all().iter().any(|texts| texts.more());
+    let [campaigns, placements, creatives] = texts.all().map(Repeated::list);
+    let rows_of = ExposureRows::new(texts.into_texts());
+    let mut files = KeyFiles::new(aside.path(), &keys, exposures_path, rows_of);
     let mut sorted = sorter.finish()?;
     while let Some((rank, packed)) = sorted.next()? {
         let (match_key, key, time) = unrank(rank);
@@ -99,10 +123,9 @@ pub fn load_exposures(
     }
     let written = files.finish()?;
     aside.publish()?;
-    let more_values = campaigns.more || placements.more || creatives.more;
-    let dimensions =
-        Dimensions { campaigns: campaigns.list(), placements: placements.list(), creatives: creatives.list() };
-    Ok(LoadedExposures { load: reading.done(&rows, keys, written), dimensions, more_values })
+    sorting += begin.elapsed();
+    let dimensions = Dimensions { campaigns, placements, creatives };
+    Ok(LoadedExposures { load: reading.done(&rows, keys, written), dimensions, more_values, sorting })
 }
 
 impl Columns {
@@ -140,11 +163,16 @@ impl Columns {
 }
 
 impl ExposureValues<'_> {
-    fn pack(&self, packed: &mut Packed) {
+    fn pack(&self, texts: &mut Texts, packed: &mut Packed) {
         packed.clear();
-        for text in [Some(self.campaign), self.placement, self.creative, Some(self.kind.name())] {
-            packed.text(text);
+        let columns = [&mut texts.campaigns, &mut texts.placements, &mut texts.creatives];
+        for (column, text) in columns.into_iter().zip([Some(self.campaign), self.placement, self.creative]) {
+            packed.repeating(match text {
+                Some(text) => column.number(text).map_or(Repeating::Text(text), Repeating::Number),
+                None => Repeating::Absent,
+            });
         }
+        packed.repeating(Repeating::Number(self.kind as u32));
         packed.number(self.viewable.map(i64::from));
         packed.number(self.cost);
     }

@@ -8,6 +8,7 @@ mod exposures;
 mod fault;
 mod pack;
 mod plan;
+mod repeated;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ mod tests;
 pub use conversions::{LoadedConversions, load_conversions};
 pub use exposures::{LoadedExposures, load_exposures};
 pub use fault::{EventFault, EventFaults, ListedEventFault, LoadFault};
-pub(crate) use pack::Unpacked;
+pub(crate) use pack::{Repeating, Unpacked};
 pub use plan::{ConversionPlan, ExposurePlan};
 
 use super::instant::DAY;
@@ -24,13 +25,9 @@ use crate::key_name::KeyName;
 use crate::source::{Control, Progress, Row, RowReader, SourceFault};
 use crate::spill::Rank;
 use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
 
 /// Rows between two reports of progress.
 const ROWS_BETWEEN_PROGRESS: u64 = 8_192;
-
-/// The most distinct values that are listed of a column.
-const LISTED_VALUES: usize = super::definition::MOST_VALUES;
 
 /// What a file yielded, whatever its events are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,31 +134,4 @@ fn rank(match_key: u16, key: u64, time: i64, row: u64) -> Rank {
 fn unrank(rank: Rank) -> (usize, u64, i64) {
     let match_key = usize::try_from(rank[0]).unwrap_or(usize::MAX);
     (match_key, rank[1], i64::try_from(rank[2]).unwrap_or(i64::MAX - DAY))
-}
-
-/// The distinct values of a column, up to a limit.
-#[derive(Debug, Default)]
-struct Values {
-    seen: BTreeSet<String>,
-    more: bool,
-}
-
-impl Values {
-    fn see(&mut self, value: Option<&str>) {
-        let Some(value) = value else {
-            return;
-        };
-        if self.seen.contains(value) {
-            return;
-        }
-        if self.seen.len() < LISTED_VALUES {
-            self.seen.insert(value.to_owned());
-        } else {
-            self.more = true;
-        }
-    }
-
-    fn list(self) -> Vec<String> {
-        self.seen.into_iter().collect()
-    }
 }

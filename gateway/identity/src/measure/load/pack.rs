@@ -3,6 +3,20 @@
 /// Length that stands for no text.
 const NO_TEXT: u16 = u16::MAX;
 
+/// Length that stands for the number of a text.
+const NUMBERED: u16 = u16::MAX - 1;
+
+/// A text that repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeating<'a> {
+    /// There is none.
+    Absent,
+    /// It is the one of this number.
+    Number(u32),
+    /// It has no number.
+    Text(&'a str),
+}
+
 /// Packs values, to be unpacked in the same order.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
@@ -10,13 +24,25 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Adds a text, at most 65,534 bytes of it.
+    /// Adds a text that may have a number.
+    pub(crate) fn repeating(&mut self, text: Repeating<'_>) {
+        match text {
+            Repeating::Absent => self.text(None),
+            Repeating::Text(text) => self.text(Some(text)),
+            Repeating::Number(number) => {
+                self.bytes.extend(NUMBERED.to_le_bytes());
+                self.bytes.extend(number.to_le_bytes());
+            }
+        }
+    }
+
+    /// Adds a text, at most 65,533 bytes of it.
     pub(crate) fn text(&mut self, text: Option<&str>) {
         let Some(text) = text else {
             self.bytes.extend(NO_TEXT.to_le_bytes());
             return;
         };
-        let bytes = &text.as_bytes()[..text.len().min(usize::from(NO_TEXT) - 1)];
+        let bytes = &text.as_bytes()[..text.len().min(usize::from(NUMBERED) - 1)];
         self.bytes.extend((bytes.len() as u16).to_le_bytes());
         self.bytes.extend(bytes);
     }
@@ -58,15 +84,30 @@ impl<'a> Unpacked<'a> {
 
     /// The next value, a text or its absence.
     pub(crate) fn text(&mut self) -> Option<Option<&'a str>> {
+        match self.repeating()? {
+            Repeating::Absent => Some(None),
+            Repeating::Text(text) => Some(Some(text)),
+            Repeating::Number(_) => None,
+        }
+    }
+
+    /// The next value, a text that may have a number.
+    pub(crate) fn repeating(&mut self) -> Option<Repeating<'a>> {
         let (length, rest) = self.bytes.split_first_chunk::<2>()?;
         self.bytes = rest;
-        let length = u16::from_le_bytes(*length);
-        if length == NO_TEXT {
-            return Some(None);
+        match u16::from_le_bytes(*length) {
+            NO_TEXT => Some(Repeating::Absent),
+            NUMBERED => {
+                let (number, rest) = self.bytes.split_first_chunk::<4>()?;
+                self.bytes = rest;
+                Some(Repeating::Number(u32::from_le_bytes(*number)))
+            }
+            length => {
+                let (text, rest) = self.bytes.split_at_checked(usize::from(length))?;
+                self.bytes = rest;
+                std::str::from_utf8(text).ok().map(Repeating::Text)
+            }
         }
-        let (text, rest) = self.bytes.split_at_checked(usize::from(length))?;
-        self.bytes = rest;
-        std::str::from_utf8(text).ok().map(Some)
     }
 
     /// The next value, a number or its absence.
@@ -91,6 +132,16 @@ impl<'a> Unpacked<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn texts_may_have_numbers() {
+        let texts = [Repeating::Number(7), Repeating::Absent, Repeating::Text("spring"), Repeating::Number(u32::MAX)];
+        let mut packed = Packed::default();
+        texts.iter().for_each(|text| packed.repeating(*text));
+        let mut unpacked = Unpacked::new(packed.bytes());
+        assert!(texts.iter().all(|text| unpacked.repeating() == Some(*text)));
+        assert_eq!(Unpacked::new(packed.bytes()).text(), None);
+    }
 
     proptest! {
         #[test]

@@ -1,13 +1,13 @@
 //! Stored exposures.
 
+use super::texts::TextRows;
 use super::{Batches, KeyRange, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
 use crate::measure::MeasureFault;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::{Exposure, Kind, Place};
 use crate::measure::load::Unpacked;
-use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
 use std::collections::HashMap;
@@ -26,14 +26,27 @@ fn exposures_schema() -> SchemaRef {
 }
 
 /// Collects exposures to be written. Packed are: campaign, placement, creative, kind, viewable, cost.
-#[derive(Default)]
 pub(crate) struct ExposureRows {
     keys: Vec<u64>,
     times: Vec<i64>,
     /// Campaign, placement, creative, kind.
-    texts: [StringDictionaryBuilder<Int32Type>; 4],
+    texts: [TextRows; 4],
     viewable: Vec<Option<bool>>,
     costs: Vec<Option<i64>>,
+}
+
+impl ExposureRows {
+    /// Rows whose campaigns, placements and creatives may be given by their numbers among these; kinds by their order.
+    pub(crate) fn new([campaigns, placements, creatives]: [Vec<String>; 3]) -> Self {
+        let kinds = Kind::ALL.map(|kind| kind.name().to_owned()).to_vec();
+        Self {
+            keys: Vec::new(),
+            times: Vec::new(),
+            texts: [campaigns, placements, creatives, kinds].map(TextRows::new),
+            viewable: Vec::new(),
+            costs: Vec::new(),
+        }
+    }
 }
 
 impl Rows for ExposureRows {
@@ -43,10 +56,9 @@ impl Rows for ExposureRows {
 
     fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> bool {
         let mut packed = Unpacked::new(packed);
-        for builder in &mut self.texts {
-            match packed.text() {
-                Some(text) => builder.append_option(text),
-                None => return false,
+        for texts in &mut self.texts {
+            if !packed.repeating().is_some_and(|text| texts.append(text)) {
+                return false;
             }
         }
         let (Some(viewable), Some(cost)) = (packed.number(), packed.number()) else {
@@ -63,8 +75,8 @@ impl Rows for ExposureRows {
         let times = TimestampMicrosecondArray::from(std::mem::take(&mut self.times)).with_timezone("UTC");
         let mut columns: Vec<ArrayRef> =
             vec![Arc::new(UInt64Array::from(std::mem::take(&mut self.keys))), Arc::new(times)];
-        for builder in &mut self.texts {
-            columns.push(Arc::new(builder.finish()));
+        for texts in &mut self.texts {
+            columns.push(Arc::new(texts.finish()?));
         }
         columns.push(Arc::new(BooleanArray::from(std::mem::take(&mut self.viewable))));
         columns.push(Arc::new(Int64Array::from(std::mem::take(&mut self.costs))));

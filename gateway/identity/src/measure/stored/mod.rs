@@ -4,6 +4,7 @@
 
 mod conversions;
 mod exposures;
+mod texts;
 mod write;
 
 pub(crate) use conversions::{ConversionFile, ConversionRows};

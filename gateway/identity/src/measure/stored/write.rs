@@ -11,6 +11,11 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+/// Batches that wait to be encoded.
+const BATCHES_WAITING: usize = 2;
 
 /// Collects rows of one kind of event.
 pub(crate) trait Rows {
@@ -38,7 +43,7 @@ pub(crate) struct KeyFiles<'a, R> {
     path: fn(&Path, &KeyName) -> PathBuf,
     rows: R,
     waiting: usize,
-    open: Option<(usize, ArrowWriter<File>)>,
+    open: Option<(usize, Writing)>,
     last_identity: Option<u64>,
     written: Vec<WrittenKey>,
 }
@@ -56,7 +61,8 @@ impl<'a, R: Rows> KeyFiles<'a, R> {
             self.close()?;
             let name = self.keys.get(match_key).ok_or_else(|| damaged("unknown match key"))?;
             let file = File::create_new((self.path)(self.directory, name))?;
-            self.open = Some((match_key, ArrowWriter::try_new(file, self.rows.schema(), Some(properties()?))?));
+            let writer = ArrowWriter::try_new(file, self.rows.schema(), Some(properties()?))?;
+            self.open = Some((match_key, Writing::start(writer)));
             self.last_identity = None;
         }
         if !self.rows.append(key, time, packed) {
@@ -82,8 +88,8 @@ impl<'a, R: Rows> KeyFiles<'a, R> {
     }
 
     fn flush(&mut self) -> Result<(), ParquetError> {
-        if let Some((_, writer)) = &mut self.open {
-            writer.write(&self.rows.batch()?)?;
+        if let Some((_, writing)) = &mut self.open {
+            writing.write(self.rows.batch()?)?;
         }
         self.waiting = 0;
         Ok(())
@@ -93,10 +99,52 @@ impl<'a, R: Rows> KeyFiles<'a, R> {
         if self.open.is_some() {
             self.flush()?;
         }
-        if let Some((_, writer)) = self.open.take() {
-            writer.into_inner()?.sync_all()?;
+        self.open.take().map_or(Ok(()), |(_, writing)| writing.finish())
+    }
+}
+
+/// A file that is encoded and written on a thread of its own, while what comes next is merged.
+struct Writing {
+    batches: Option<SyncSender<RecordBatch>>,
+    thread: Option<JoinHandle<Result<(), ParquetError>>>,
+}
+
+impl Writing {
+    fn start(mut writer: ArrowWriter<File>) -> Self {
+        let (batches, received) = sync_channel(BATCHES_WAITING);
+        let thread = thread::spawn(move || {
+            for batch in received {
+                writer.write(&batch)?;
+            }
+            Ok(writer.into_inner()?.sync_all()?)
+        });
+        Self { batches: Some(batches), thread: Some(thread) }
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
+        let sent = self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok());
+        // A thread that takes no more has failed.
+        if sent { Ok(()) } else { self.end().and(Err(damaged("writing ended early"))) }
+    }
+
+    fn finish(mut self) -> Result<(), ParquetError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), ParquetError> {
+        self.batches = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(written)) => written,
+            Some(Err(_)) => Err(damaged("writing panicked")),
+            None => Ok(()),
         }
-        Ok(())
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        // Of what is given up nothing is left open.
+        let _ = self.end();
     }
 }
 
@@ -106,7 +154,10 @@ fn damaged(what: &str) -> ParquetError {
 
 fn properties() -> Result<WriterProperties, ParquetError> {
     let ascending = |column_idx| SortingColumn { column_idx, descending: false, nulls_first: false };
+    // Hardly any two keys or times of a batch are the same but those of one identity, which the compression finds.
     Ok(WriterProperties::builder()
+        .set_column_dictionary_enabled("key".into(), false)
+        .set_column_dictionary_enabled("time".into(), false)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_sorting_columns(Some(vec![ascending(0), ascending(1)]))
         .build())
