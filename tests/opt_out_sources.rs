@@ -93,7 +93,9 @@ impl Party {
             let good = |load: &&Value| load["status"] == "SUCCEEDED";
             loads["nodes"].as_array().unwrap().iter().filter(good).count() == times
         };
-        self.client.until(STANDING, json!({ "a": self.account }), loaded).await["account"]["optOuts"].clone()
+        self.client.until(STANDING, json!({ "a": self.account }), loaded).await;
+        // An answer can have the list of before and the loads of after.
+        self.opt_out_standing().await
     }
 }
 

@@ -93,7 +93,8 @@ fn credit(model: &Value, placement: &str) -> (f64, f64) {
     let rows = model["byDimension"].as_array().unwrap();
     let row = rows.iter().find(|r| r["dimension"] == "PLACEMENT" && r["value"] == placement).unwrap();
     assert_eq!(row["conversions"]["interval"]["low"], row["conversions"]["value"], "exact: {row}");
-    (row["conversions"]["value"].as_f64().unwrap(), row["revenue"]["value"].as_f64().unwrap())
+    // Nobody is too few to be shown.
+    (row["conversions"]["value"].as_f64().unwrap_or(0.0), row["revenue"]["value"].as_f64().unwrap_or(0.0))
 }
 
 on_both_databases! {
