@@ -2,6 +2,7 @@
 
 use crate::cell::{Cell, Unit};
 use chrono::NaiveDate;
+use entente_identity::measure;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -70,17 +71,41 @@ impl View {
 pub enum Model {
     /// To the last exposure before the conversion.
     LastTouch,
+    /// To the first one.
+    FirstTouch,
+    /// To all in equal parts.
+    Linear,
+    /// To all, less to those that are longer ago.
+    TimeDecay,
+    /// To the first and the last by fixed shares, and to those between by what is left.
+    PositionBased,
+}
+
+impl From<measure::Model> for Model {
+    fn from(model: measure::Model) -> Self {
+        match model {
+            measure::Model::LastTouch => Self::LastTouch,
+            measure::Model::FirstTouch => Self::FirstTouch,
+            measure::Model::Linear => Self::Linear,
+            measure::Model::TimeDecay { .. } => Self::TimeDecay,
+            measure::Model::PositionBased { .. } => Self::PositionBased,
+        }
+    }
 }
 
 impl Model {
     /// All models.
-    pub const ALL: [Self; 1] = [Self::LastTouch];
+    pub const ALL: [Self; 5] = [Self::LastTouch, Self::FirstTouch, Self::Linear, Self::TimeDecay, Self::PositionBased];
 
     /// As outputs have it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::LastTouch => "LAST_TOUCH",
+            Self::FirstTouch => "FIRST_TOUCH",
+            Self::Linear => "LINEAR",
+            Self::TimeDecay => "TIME_DECAY",
+            Self::PositionBased => "POSITION_BASED",
         }
     }
 }

@@ -13,7 +13,9 @@ const OF_CONVERSIONS: [Metric; 2] = [Metric::Conversions, Metric::Revenue];
 pub(crate) fn tables(report: &Report) -> Vec<Table> {
     let mut tables = vec![summary(report), over_time(report), frequency(report), cumulative_reach(report)];
     tables.extend(by_dimension(report));
-    tables.extend(report.attribution.iter().flat_map(attribution));
+    // Whole conversions are as the first model credits them. Reports of before there were models had last touch.
+    let model = report.definition.credit.models.first().copied().map_or(Model::LastTouch, Model::from);
+    tables.extend(report.attribution.iter().flat_map(|of| attribution(of, model)));
     tables
 }
 
@@ -77,12 +79,12 @@ fn by_dimension(report: &Report) -> impl Iterator<Item = Table> {
     })
 }
 
-fn attribution(attribution: &Attribution) -> impl Iterator<Item = Table> {
-    attribution.per_event.iter().flat_map(of_event)
+fn attribution(attribution: &Attribution, model: Model) -> impl Iterator<Item = Table> {
+    attribution.per_event.iter().flat_map(move |event| of_event(event, model))
 }
 
-fn of_event(event: &EventReport) -> Vec<Table> {
-    let table = |view, model, dimension, rows| Table {
+fn of_event(event: &EventReport, model: Model) -> Vec<Table> {
+    let table = |view, model: Option<Model>, dimension, rows| Table {
         view,
         event: Some(event.event.clone()),
         model,
@@ -90,7 +92,7 @@ fn of_event(event: &EventReport) -> Vec<Table> {
         metrics: OF_CONVERSIONS.to_vec(),
         rows,
     };
-    let credited = |view, dimension, rows| table(view, Some(Model::LastTouch), dimension, rows);
+    let credited = |view, dimension, rows| table(view, Some(model), dimension, rows);
     let mut tables = vec![
         table(View::Conversions, None, None, vec![conversions(Group::All, &event.all)]),
         credited(View::Attribution, None, vec![conversions(Group::All, &event.credited)]),

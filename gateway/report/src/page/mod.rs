@@ -14,7 +14,7 @@ pub use style::content_security_policy;
 
 use crate::document::Document;
 use crate::fault::WriteFault;
-use crate::table::{Model, Table, View};
+use crate::table::{Table, View};
 use askama::Template;
 use name::shown;
 use section::{Block, Card};
@@ -95,7 +95,8 @@ impl Document<'_> {
 
     fn section(&self, table: &Table, number: usize) -> Section {
         let attribution = self.report.attribution.as_ref();
-        let lead = attribution.map(|attribution| wording::model(Model::LastTouch, attribution.lookback_days));
+        let lead =
+            attribution.map(|attribution| wording::model(&self.report.definition.credit, attribution.lookback_days));
         let event = table.event.as_deref().map(shown);
         Section {
             id: format!("section-{number}"),

@@ -4,8 +4,8 @@ use super::name::shown;
 use super::numbers::{day, full};
 use crate::cell::Number;
 use crate::document::Document;
-use crate::table::{Dimension, Group, Metric, Model, View};
-use entente_identity::measure::Counts;
+use crate::table::{Dimension, Group, Metric, View};
+use entente_identity::measure::{Counts, CreditRules, Model};
 
 /// A paragraph with a heading.
 #[derive(Debug)]
@@ -68,13 +68,29 @@ pub(super) fn lead(view: View) -> &'static str {
     }
 }
 
-/// How a model credits conversions, in a sentence.
-pub(super) fn model(model: Model, lookback_days: u32) -> String {
+/// How conversions are credited, in a sentence.
+pub(super) fn model(rules: &CreditRules, lookback_days: u32) -> String {
     let days = if lookback_days == 1 { "24 hours".to_owned() } else { format!("{lookback_days} days") };
-    match model {
+    let credited = match rules.models.first().copied().unwrap_or(Model::LastTouch) {
         Model::LastTouch => {
             format!("Last touch: a conversion is credited to the last exposure in the {days} before it.")
         }
+        Model::FirstTouch => {
+            format!("First touch: a conversion is credited to the first exposure in the {days} before it.")
+        }
+        Model::Linear => format!("Linear: a conversion is credited to all exposures in the {days} before it alike."),
+        Model::TimeDecay { half_life_hours } => format!(
+            "Time decay: a conversion is credited to all exposures in the {days} before it, half as much to one that is \
+             {half_life_hours} hours older."
+        ),
+        Model::PositionBased { first_percent, last_percent } => format!(
+            "Position based: of the credit for a conversion the first exposure in the {days} before it has \
+             {first_percent} %, the last one {last_percent} %, and those between have the rest."
+        ),
+    };
+    match rules.models.len() {
+        0 | 1 => credited,
+        models => format!("{credited} What the other {} models credit is in the figures of the report.", models - 1),
     }
 }
 
