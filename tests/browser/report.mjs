@@ -3,7 +3,7 @@
 //   node report.mjs <page file> <folder for screenshots>
 //
 // Opens the page in each way, has axe-core look for what keeps people out, and takes a screenshot: light.png, dark.png,
-// narrow.png, and print.pdf beside print.png. Exits 1 when axe-core finds a violation, when something is wider than the
+// narrow.png, print.pdf beside print.png, and top.png, the first screen of the light one, which is in docs. Exits 1 when axe-core finds a violation, when something is wider than the
 // screen, when a text is cut off, or when the page ran a script, had an error, or asked for anything but itself. The
 // browser is the system's Chromium, or the one that CHROMIUM names.
 import { readFileSync } from "node:fs";
@@ -42,6 +42,13 @@ function cutOff() {
   return found;
 }
 
+/** Charts whose axes or bars have too few labels to be read. */
+function unlabelled() {
+  const charts = [...document.querySelectorAll("svg")].filter((chart) => chart.getBoundingClientRect().width > 0);
+  const few = charts.filter((chart) => chart.querySelectorAll("text").length < 2);
+  return few.map((chart) => `"${chart.querySelector("title").textContent}" has no labels`);
+}
+
 /** Labels of a chart that lie on each other. */
 function overlapping() {
   const found = [];
@@ -70,8 +77,11 @@ for (const { name, viewport, colorScheme, media } of ways) {
   await page.goto(pageUrl);
   await page.emulateMedia({ media: media ?? "screen", colorScheme });
   if ((await page.locator("script").count()) > 0) complaints.push(`${name}: there is a script`);
-  for (const found of [...(await page.evaluate(cutOff)), ...(await page.evaluate(overlapping))]) complaints.push(`${name}: ${found}`);
+  for (const look of [cutOff, unlabelled, overlapping]) {
+    for (const found of await page.evaluate(look)) complaints.push(`${name}: ${found}`);
+  }
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  if (name === "light") await page.screenshot({ path: join(folder, "top.png") });
   if (media === "print") await page.pdf({ path: join(folder, "print.pdf"), format: "A4" });
   // What the browser is told by its debugger is not held back by the page's own policy.
   await page.evaluate(axe);

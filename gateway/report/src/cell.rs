@@ -182,16 +182,16 @@ mod tests {
 
     #[test]
     fn what_is_exact_has_no_width() {
-        let Cell::Value(exact) = Cell::count(value(1_500, 0.0)) else { panic!() };
+        let exact = *Cell::count(value(1_500, 0.0)).measured().unwrap();
         assert!(exact.is_exact());
         assert_eq!((exact.low, exact.high), (Number::Count(1_500), Number::Count(1_500)));
     }
 
     #[test]
     fn counts_stay_whole_and_above_nothing() {
-        let Cell::Value(few) = Cell::count(value(10, 7.3)) else { panic!() };
+        let few = *Cell::count(value(10, 7.3)).measured().unwrap();
         assert_eq!((few.low, few.high), (Number::Count(0), Number::Count(26)));
-        let Cell::Value(refunds) = Cell::money(value(-12_340_000, 1_000_000.0)) else { panic!() };
+        let refunds = *Cell::money(value(-12_340_000, 1_000_000.0)).measured().unwrap();
         assert_eq!((refunds.low, refunds.high), (Number::Money(-14_458_290), Number::Money(-10_221_710)));
         assert_eq!(refunds.standard_error, 1.0);
     }

@@ -1,7 +1,7 @@
 //! Charts, drawn by plotters as SVG.
 
 use super::name::shortened;
-use super::numbers::{compact, short_day};
+use super::numbers::{compact, full, short_day};
 use super::palette::{FIRST, GRID, SECOND, STRONG, TEXT};
 use crate::cell::{Cell, Measured};
 use crate::fault::WriteFault;
@@ -18,7 +18,7 @@ type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// How much lighter an interval is than what it is of.
-const LIGHT: f64 = 0.22;
+const LIGHT: f64 = 0.18;
 /// The most days whose figures are marked one by one.
 const MARKED_DAYS: usize = 62;
 /// Height of a row of [`Bars`].
@@ -136,7 +136,7 @@ fn plane<'a, 'b>(
 ) -> Result<Plane<'a, 'b>, DrawingAreaErrorKind<std::io::Error>> {
     let mut chart = ChartBuilder::on(area)
         .margin_top(10)
-        .margin_right(14)
+        .margin_right(24)
         .x_label_area_size(26)
         .y_label_area_size(52)
         .build_cartesian_2d(-0.5..places as f64 - 0.5, range)?;
@@ -145,7 +145,7 @@ fn plane<'a, 'b>(
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .disable_axes()
+        .axis_style(TRANSPARENT)
         .bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
         .set_all_tick_mark_size(4)
@@ -238,7 +238,7 @@ fn draw_bars(area: &Area<'_>, bars: &[(String, &Measured)], width: Width) -> Dra
         let name = shortened(name, width.letters());
         chart.draw_series([
             Text::new(name, (least, row + 0.27), name_style.clone()),
-            Text::new(compact(value), (most, row + 0.27), number_style.clone()),
+            Text::new(full(cell.number), (most, row + 0.27), number_style.clone()),
         ])?;
         chart.draw_series([
             Rectangle::new([(least, row + 0.55), (most, row + 0.8)], GRID.mix(0.6).filled()),

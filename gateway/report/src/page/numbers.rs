@@ -17,9 +17,17 @@ pub(super) fn full(number: Number) -> String {
     }
 }
 
+/// The same, but money of 100,000 and more without what is after the point: for a figure that stands alone.
+pub(super) fn at_a_glance(number: Number) -> String {
+    match number {
+        Number::Money(_) if number.as_f64().abs() >= 1e5 => full(Number::Count(number.as_f64().round() as i64)),
+        _ => full(number),
+    }
+}
+
 /// Half the width of its interval where both halves are alike, such as `± 120`, otherwise both ends; none where it is
-/// exact.
-pub(super) fn interval(measured: &Measured) -> Option<String> {
+/// exact. `write` writes each number.
+pub(super) fn interval(measured: &Measured, write: fn(Number) -> String) -> Option<String> {
     if measured.is_exact() {
         return None;
     }
@@ -36,15 +44,15 @@ pub(super) fn interval(measured: &Measured) -> Option<String> {
         }
     };
     Some(match halves {
-        Some(half) => format!("± {}", full(half)),
-        None => format!("{} to {}", full(measured.low), full(measured.high)),
+        Some(half) => format!("± {}", write(half)),
+        None => format!("{} to {}", write(measured.low), write(measured.high)),
     })
 }
 
 /// What a cell says; why it says nothing, in a word that a note of the page explains.
-pub(super) fn cell(cell: &Cell) -> String {
+pub(super) fn cell(cell: &Cell, write: fn(Number) -> String) -> String {
     match cell {
-        Cell::Value(measured) => full(measured.number),
+        Cell::Value(measured) => write(measured.number),
         Cell::BelowThreshold => "Withheld".to_owned(),
         Cell::NotMeasured => "Not measured".to_owned(),
     }
@@ -67,7 +75,12 @@ pub(super) fn day(day: NaiveDate) -> String {
     day.format("%-d %B %Y").to_string()
 }
 
-/// `1 Mar`.
+/// `1 Mar 2026`, for the rows of a table.
+pub(super) fn day_of_row(day: NaiveDate) -> String {
+    day.format("%-d %b %Y").to_string()
+}
+
+/// `1 Mar`, for the axis of a chart.
 pub(super) fn short_day(day: NaiveDate) -> String {
     day.format("%-d %b").to_string()
 }
@@ -111,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn large_amounts_that_stand_alone_have_no_cents() {
+        for (micros, text) in
+            [(99_999_990_000, "99,999.99"), (100_000_500_000, "100,001"), (-4e12 as i64, "−4,000,000")]
+        {
+            assert_eq!(at_a_glance(Number::Money(micros)), text);
+        }
+        assert_eq!(at_a_glance(Number::Count(1_000_000)), "1,000,000");
+    }
+
+    #[test]
     fn axes_are_short() {
         for (value, text) in [
             (0.0, "0"),
@@ -126,8 +149,9 @@ mod tests {
 
     #[test]
     fn intervals_are_said_by_their_half_or_by_their_ends() {
-        let of =
-            |value, standard_error| interval(Cell::count(Figure::Value { value, standard_error }).measured().unwrap());
+        let of = |value, standard_error| {
+            interval(Cell::count(Figure::Value { value, standard_error }).measured().unwrap(), full)
+        };
         assert_eq!(of(5_000, 0.0), None);
         assert_eq!(of(5_000, 500.0).unwrap(), "± 1,060");
         assert_eq!(of(10, 10.0).unwrap(), "0 to 32");

@@ -3,7 +3,7 @@
 use super::chart::{Chart, Drawing, Width};
 use super::name::shown;
 use super::{numbers, wording};
-use crate::cell::{Cell, Measured};
+use crate::cell::{Cell, Measured, Number};
 use crate::document::Document;
 use crate::fault::WriteFault;
 use crate::table::{Dimension, Group, Metric, Row, Table, View};
@@ -60,9 +60,9 @@ pub(super) struct Line {
     pub(super) cells: Vec<Words>,
 }
 
-fn words(cell: &Cell) -> Words {
-    let interval = cell.measured().and_then(numbers::interval);
-    Words { text: numbers::cell(cell), interval, is_value: cell.measured().is_some() }
+fn words(cell: &Cell, write: fn(Number) -> String) -> Words {
+    let interval = cell.measured().and_then(|measured| numbers::interval(measured, write));
+    Words { text: numbers::cell(cell, write), interval, is_value: cell.measured().is_some() }
 }
 
 /// The figures of a table with one row.
@@ -73,7 +73,7 @@ pub(super) fn cards(table: &Table) -> Vec<Card> {
         _ => wording::metric(metric).to_owned(),
     };
     let figures = table.rows.iter().flat_map(|row| table.metrics.iter().zip(&row.cells));
-    figures.map(|(metric, cell)| Card { label: label(*metric), figure: words(cell) }).collect()
+    figures.map(|(metric, cell)| Card { label: label(*metric), figure: words(cell, numbers::at_a_glance) }).collect()
 }
 
 /// A table with its chart. `number` tells it from the others of the page.
@@ -84,7 +84,7 @@ pub(super) fn block(table: &Table, number: usize, document: &Document<'_>) -> Re
     let of = table.event.as_deref().map_or_else(String::new, |event| format!(", {}", shown(event)));
     let line = |row: &&Row| Line {
         name: wording::group(&row.group, by, document),
-        cells: row.cells.iter().map(words).collect(),
+        cells: row.cells.iter().map(|cell| words(cell, numbers::full)).collect(),
     };
     let head = by.map_or("", wording::dimension);
     Ok(Block {

@@ -1,7 +1,7 @@
 //! What the page says in words: what things are called, and how figures are protected.
 
 use super::name::shown;
-use super::numbers::{day, full};
+use super::numbers::{day, day_of_row, full};
 use crate::cell::Number;
 use crate::document::Document;
 use crate::table::{Dimension, Group, Metric, View};
@@ -98,7 +98,7 @@ pub(super) fn model(rules: &CreditRules, lookback_days: u32) -> String {
 pub(super) fn group(group: &Group, by: Option<Dimension>, document: &Document<'_>) -> String {
     match group {
         Group::All => "All".to_owned(),
-        Group::Day(of) => day(*of),
+        Group::Day(day) => day_of_row(*day),
         Group::Frequency { times: 1, or_more: false } => "Once".to_owned(),
         Group::Frequency { times, or_more: false } => format!("{times} times"),
         Group::Frequency { times, or_more: true } => format!("{times} times or more"),
@@ -156,13 +156,13 @@ fn counted(document: &Document<'_>) -> String {
 
 fn noise(document: &Document<'_>) -> String {
     let partner = shown(&document.about.partner);
-    let meaning = "A figure with ± is followed by half of its 95 % interval: the figure without noise lies within it at \
-                   least 95 times out of 100.";
+    let meaning = "A figure with ± is followed by half of its 95 % interval: the figure without noise lies within it \
+                   about 95 times out of 100.";
     match document.report.protection.counts {
         Counts::Exact => "Both sides agreed on exact counts. No noise was added to any figure.".to_owned(),
         Counts::Protected { .. } if document.exposures_are_noised() => format!(
-            "Random noise was added to figures that tell about people of {partner}, so that nobody can find out from \
-             them whether one person is among those people. {meaning}"
+            "Random noise was added to figures that tell about people of {partner}, so that they say little \
+             about any one of them. {meaning}"
         ),
         Counts::Protected { .. } if document.conversions_are_noised() => format!(
             "Figures about exposures are about your own people and are exact. Random noise was added to conversions, \
@@ -192,7 +192,7 @@ fn bounds(document: &Document<'_>) -> Option<String> {
     let most = parts.join(", ");
     (!parts.is_empty()).then(|| {
         format!(
-            "One person counts for no more than {most}. What is beyond is left out, so that totals may be lower than \
+            "One identifier counts for no more than {most}. What is beyond is left out, so that totals may be lower than \
              those of the side whose people they are."
         )
     })
@@ -214,8 +214,9 @@ fn budget(document: &Document<'_>) -> String {
         let odds = (spent.exp() * 10.0).round() / 10.0;
         format!(
             "Making this report spent ε = {spent} of the budget that the two companies share in a quarter of the year. \
-             Reading it, printing it and passing it on spends nothing. With or without any one person, every possible \
-             report would have been at most {odds} times as likely: the smaller ε, the less it can say about somebody."
+             Reading it, printing it and passing it on spends nothing. With or without the data of any one \
+             identifier, every possible report would have been at most {odds} times as likely: the smaller ε, the less a \
+             report can say about somebody."
         )
     } else {
         "Making this report spent nothing of the budget that the two companies share in a quarter of the year."

@@ -68,99 +68,16 @@ impl Parsed {
 
 /// Only these elements and attributes: no script, no link, no form, nothing that loads, no handler, no style.
 fn assert_inert(page: &str, parsed: &Parsed) {
-    const ELEMENTS: [&str; 46] = [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "header",
-        "main",
-        "section",
-        "div",
-        "p",
-        "h1",
-        "h2",
-        "h3",
-        "dl",
-        "dt",
-        "dd",
-        "ul",
-        "li",
-        "bdi",
-        "small",
-        "span",
-        "figure",
-        "figcaption",
-        "table",
-        "caption",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "svg",
-        "desc",
-        "rect",
-        "line",
-        "polyline",
-        "polygon",
-        "circle",
-        "text",
-        "g",
-        "path",
-        "tspan",
-        "abbr",
-        "strong",
-        "em",
-        "time",
-    ];
-    const ATTRIBUTES: [&str; 38] = [
-        "lang",
-        "xmlns",
-        "charset",
-        "http-equiv",
-        "content",
-        "name",
-        "class",
-        "id",
-        "role",
-        "aria-labelledby",
-        "tabindex",
-        "scope",
-        "viewBox",
-        "width",
-        "height",
-        "x",
-        "y",
-        "x1",
-        "y1",
-        "x2",
-        "y2",
-        "cx",
-        "cy",
-        "r",
-        "dy",
-        "points",
-        "fill",
-        "stroke",
-        "stroke-width",
-        "opacity",
-        "text-anchor",
-        "font-family",
-        "font-size",
-        "font-weight",
-        "font-style",
-        "transform",
-        "datetime",
-        "aria-label",
-    ];
+    const ELEMENTS: &str = "html head meta title style body header main section div p h1 h2 h3 dl dt dd ul li bdi small span \
+        figure figcaption table caption thead tbody tr th td svg desc rect line polyline polygon circle text";
+    const ATTRIBUTES: &str = "lang xmlns charset http-equiv content name class id role aria-labelledby tabindex scope viewBox \
+        width height x y x1 y1 x2 y2 cx cy r dy points fill stroke stroke-width opacity text-anchor font-family \
+        font-size font-weight font-style transform";
     for element in &parsed.elements {
-        assert!(ELEMENTS.contains(&element.as_str()), "<{element}>");
+        assert!(ELEMENTS.split(' ').any(|known| known == element), "<{element}>");
     }
     for (key, value, element) in &parsed.attributes {
-        assert!(ATTRIBUTES.contains(&key.as_str()), "{key}={value} of <{element}>");
+        assert!(ATTRIBUTES.split(' ').any(|known| known == key), "{key}={value} of <{element}>");
     }
     let without_namespaces =
         page.replace("\"http://www.w3.org/2000/svg\"", "").replace("\"http://www.w3.org/1999/xhtml\"", "");
@@ -251,9 +168,7 @@ fn hostile_names_stay_text() {
         let (about, report) = named(name);
         let page = page(&about, &report);
         let parsed = parse(&page);
-        let own = ["src=", "onerror", "onload"]
-            .map(|part| page.replace("src=x onerror", "").contains(part) && !name.contains(part));
-        assert_eq!(own, [false; 3]);
+        assert!(!parsed.attributes.iter().any(|(key, ..)| key.starts_with("on") || key == "src"), "{name}");
         assert!(!parsed.elements.iter().any(|element| element == "script" || element == "img"), "{name}");
         let times = parsed.texts.iter().filter(|text| *text == shown).count();
         assert!(times > 10, "{name} is there {times} times");
