@@ -1,0 +1,271 @@
+//! What a table of a report is: what it shows, by what, and in which columns.
+
+use crate::cell::{Cell, Unit};
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum View {
+    /// Totals of the period.
+    Summary,
+    /// Every day of the period.
+    OverTime,
+    /// People by how often they were exposed.
+    Frequency,
+    /// People reached from the first day to each day.
+    CumulativeReach,
+    /// Every value of one dimension.
+    ByDimension,
+    /// All conversions of an event, credited or not.
+    Conversions,
+    /// Conversions of an event that a model credits to exposures.
+    Attribution,
+    /// Those, by the day of the conversion.
+    AttributionOverTime,
+    /// Those, from the first day to each day.
+    AttributionCumulative,
+    /// Those, for every value of one dimension.
+    AttributionByDimension,
+}
+
+impl View {
+    /// All views, in the order in which they are listed.
+    pub const ALL: [Self; 10] = [
+        Self::Summary,
+        Self::OverTime,
+        Self::Frequency,
+        Self::CumulativeReach,
+        Self::ByDimension,
+        Self::Conversions,
+        Self::Attribution,
+        Self::AttributionOverTime,
+        Self::AttributionCumulative,
+        Self::AttributionByDimension,
+    ];
+
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Summary => "SUMMARY",
+            Self::OverTime => "OVER_TIME",
+            Self::Frequency => "FREQUENCY",
+            Self::CumulativeReach => "CUMULATIVE_REACH",
+            Self::ByDimension => "BY_DIMENSION",
+            Self::Conversions => "CONVERSIONS",
+            Self::Attribution => "ATTRIBUTION",
+            Self::AttributionOverTime => "ATTRIBUTION_OVER_TIME",
+            Self::AttributionCumulative => "ATTRIBUTION_CUMULATIVE",
+            Self::AttributionByDimension => "ATTRIBUTION_BY_DIMENSION",
+        }
+    }
+}
+
+/// How conversions are credited to exposures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Model {
+    /// To the last exposure before the conversion.
+    LastTouch,
+}
+
+impl Model {
+    /// All models.
+    pub const ALL: [Self; 1] = [Self::LastTouch];
+
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LastTouch => "LAST_TOUCH",
+        }
+    }
+}
+
+/// What the rows of a table tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Dimension {
+    /// UTC days.
+    Day,
+    /// How often somebody was exposed.
+    Frequency,
+    /// The campaign's id where it runs.
+    Campaign,
+    /// Where it was shown.
+    Placement,
+    /// What was shown.
+    Creative,
+    /// View, engaged view or click.
+    Kind,
+}
+
+impl Dimension {
+    /// All dimensions.
+    pub const ALL: [Self; 6] =
+        [Self::Day, Self::Frequency, Self::Campaign, Self::Placement, Self::Creative, Self::Kind];
+
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "DAY",
+            Self::Frequency => "FREQUENCY",
+            Self::Campaign => "CAMPAIGN",
+            Self::Placement => "PLACEMENT",
+            Self::Creative => "CREATIVE",
+            Self::Kind => "KIND",
+        }
+    }
+}
+
+/// What a column counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Metric {
+    /// Exposures of every kind.
+    Impressions,
+    /// Exposures known to have been viewable.
+    Viewable,
+    /// Distinct identities.
+    Reach,
+    /// What the exposures cost.
+    Cost,
+    /// Impressions over reach.
+    AverageFrequency,
+    /// Conversions.
+    Conversions,
+    /// The sum of their values.
+    Revenue,
+}
+
+impl Metric {
+    /// All metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Impressions,
+        Self::Viewable,
+        Self::Reach,
+        Self::Cost,
+        Self::AverageFrequency,
+        Self::Conversions,
+        Self::Revenue,
+    ];
+
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Impressions => "IMPRESSIONS",
+            Self::Viewable => "VIEWABLE",
+            Self::Reach => "REACH",
+            Self::Cost => "COST",
+            Self::AverageFrequency => "AVERAGE_FREQUENCY",
+            Self::Conversions => "CONVERSIONS",
+            Self::Revenue => "REVENUE",
+        }
+    }
+
+    /// What its numbers count.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Impressions | Self::Viewable | Self::Reach | Self::Conversions => Unit::Count,
+            Self::Cost | Self::Revenue => Unit::Money,
+            Self::AverageFrequency => Unit::Ratio,
+        }
+    }
+}
+
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Everything.
+    All,
+    /// A UTC day.
+    Day(NaiveDate),
+    /// Those exposed so often.
+    Frequency {
+        /// How often.
+        times: u32,
+        /// Whether it stands for that often or more.
+        or_more: bool,
+    },
+    /// A value of the dimension. It is what a file has: any text.
+    Named(String),
+    /// All exposures whose value is not listed.
+    Others,
+}
+
+impl Group {
+    /// The value of the dimension as text: a day as `2026-03-01`, a frequency as `10+` where it stands for more as well.
+    /// None for everything and for what is not listed.
+    #[must_use]
+    pub fn value(&self) -> Option<String> {
+        match self {
+            Self::All | Self::Others => None,
+            Self::Day(day) => Some(day.to_string()),
+            Self::Frequency { times, or_more } => Some(format!("{times}{}", if *or_more { "+" } else { "" })),
+            Self::Named(name) => Some(name.clone()),
+        }
+    }
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What it is about.
+    pub group: Group,
+    /// As many as the table has metrics, in their order.
+    pub cells: Vec<Cell>,
+}
+
+/// A table of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// What it shows.
+    pub view: View,
+    /// The conversion event, by its name; none for what is about exposures.
+    pub event: Option<String>,
+    /// How conversions are credited; none where nothing is.
+    pub model: Option<Model>,
+    /// What its rows tell apart; none where there is one row for everything.
+    pub dimension: Option<Dimension>,
+    /// Its columns.
+    pub metrics: Vec<Metric>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_json_document() {
+        let json = |value: &dyn Fn() -> serde_json::Result<serde_json::Value>| value().unwrap();
+        for view in View::ALL {
+            assert_eq!(json(&|| serde_json::to_value(view)), view.name());
+        }
+        for dimension in Dimension::ALL {
+            assert_eq!(json(&|| serde_json::to_value(dimension)), dimension.name());
+        }
+        for metric in Metric::ALL {
+            assert_eq!(json(&|| serde_json::to_value(metric)), metric.name());
+            assert_eq!(json(&|| serde_json::to_value(metric.unit())), metric.unit().name());
+        }
+        for model in Model::ALL {
+            assert_eq!(json(&|| serde_json::to_value(model)), model.name());
+        }
+    }
+
+    #[test]
+    fn a_frequency_says_whether_it_stands_for_more() {
+        assert_eq!(Group::Frequency { times: 3, or_more: false }.value().unwrap(), "3");
+        assert_eq!(Group::Frequency { times: 10, or_more: true }.value().unwrap(), "10+");
+        assert_eq!(Group::Others.value(), None);
+    }
+}

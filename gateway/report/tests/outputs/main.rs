@@ -1,0 +1,12 @@
+//! What is written of a report: of a small one that has every kind of figure, and of a measured one.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod csv;
+mod json;
+mod page;
+mod parquet;
+mod small;
+
+#[path = "../../examples/page/campaign.rs"]
+mod campaign;
