@@ -138,7 +138,7 @@ fn repeats<T: PartialEq>(values: &[T]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
     use AttributionModel::{FirstTouch, LastTouch, Linear, PositionBased, TimeDecay};
 
