@@ -38,7 +38,7 @@ fn conversions(people: std::ops::Range<u32>) -> String {
     csv
 }
 
-/// TV Tube ran a campaign for 4,000 people, of whom 2,000 bought at Luma. Both agreed on exact counts.
+/// TV Tube ran a campaign for 8,000 people, of whom 6,000 bought at Luma. Both agreed on exact counts.
 struct World {
     luma: Party,
     project: String,
@@ -58,8 +58,8 @@ impl World {
         tv_tube.accept_settings(&connection, version).await;
         let project = luma.create_project(&connection, "Spring").await;
         let campaign = tv_tube.add_campaign(&project, "spring-2026").await;
-        tv_tube.load_exposures(&project, exposures(0..4_000), Form::Hashed).await;
-        let conversions = luma.load_conversions(&project, conversions(2_000..4_000)).await;
+        tv_tube.load_exposures(&project, exposures(0..8_000), Form::Hashed).await;
+        let conversions = luma.load_conversions(&project, conversions(2_000..8_000)).await;
         Self { luma, project, campaign, conversions }
     }
 
@@ -118,18 +118,18 @@ on_both_databases! {
                 paths {{ steps paths {{ path conversions {figure} }} }} }} }} }} }} }}");
         let report = world.luma.client.query(&query, json!({ "id": id })).await["node"].clone();
         let event = &report["attribution"]["perEvent"][0];
-        assert_eq!(event["credited"]["conversions"]["value"], 2_000);
+        assert_eq!(event["credited"]["conversions"]["value"], 6_000);
         // A day's half-life and exposures a day apart: 1, 2 and 4 sevenths.
         for (number, kind, home) in [
-            (0, "LAST_TOUCH", 2_000.0), (1, "FIRST_TOUCH", 2_000.0), (2, "LINEAR", 4_000.0 / 3.0),
-            (3, "TIME_DECAY", 10_000.0 / 7.0), (4, "POSITION_BASED", 1_600.0),
+            (0, "LAST_TOUCH", 6_000.0), (1, "FIRST_TOUCH", 6_000.0), (2, "LINEAR", 4_000.0),
+            (3, "TIME_DECAY", 30_000.0 / 7.0), (4, "POSITION_BASED", 4_800.0),
         ] {
             let model = &event["models"][number];
             assert_eq!(model["model"]["kind"], kind);
             let ((at_home, revenue), (at_sports, rest)) = (credit(model, "home"), credit(model, "sports"));
             assert!((at_home - home).abs() < 0.01, "{kind}: {at_home} at home");
-            assert!((at_home + at_sports - 2_000.0).abs() < 1e-6, "{kind}: {at_home} and {at_sports}");
-            assert!((revenue - 10.0 * home).abs() < 0.1 && (revenue + rest - 20_000.0).abs() < 1e-6, "{kind}: {revenue}");
+            assert!((at_home + at_sports - 6_000.0).abs() < 1e-6, "{kind}: {at_home} and {at_sports}");
+            assert!((revenue - 10.0 * home).abs() < 0.1 && (revenue + rest - 60_000.0).abs() < 1e-6, "{kind}: {revenue}");
         }
         let settings = &report["attributionSettings"]["credit"];
         assert_eq!(settings["models"][3], json!({
@@ -143,7 +143,7 @@ on_both_databases! {
             let table = &event["paths"][table];
             assert_eq!(table["steps"], steps);
             assert_eq!(table["paths"].as_array().unwrap().len(), 1, "{table}");
-            assert_eq!((&table["paths"][0]["path"], &table["paths"][0]["conversions"]["value"]), (&path, &json!(2_000)));
+            assert_eq!((&table["paths"][0]["path"], &table["paths"][0]["conversions"]["value"]), (&path, &json!(6_000)));
         }
         let summary = &report["summary"];
         for (rate, value) in [("viewableRate", 1.0), ("costPerThousand", 10.0), ("costPerPerson", 0.03), ("averageFrequency", 3.0)] {
@@ -151,7 +151,7 @@ on_both_databases! {
         }
 
         // Where clicks go first, all of it is theirs, as long as they are within their lookback.
-        for (days, home) in [(4, 0.0), (2, 2_000.0)] {
+        for (days, home) in [(4, 0.0), (2, 6_000.0)] {
             let id = world.report(json!({
                 "models": [{ "linear": true }], "engagementPriority": ["CLICK"],
                 "engagementLookbacks": [{ "engagement": "CLICK", "days": days }],
@@ -211,7 +211,7 @@ on_both_databases! {
 
         let (_, _, body) = get(&world.link(&id, "JSON").await).await;
         let document: Value = serde_json::from_slice(&body).unwrap();
-        assert!(document.to_string().contains("2000"), "{document}");
+        assert!(document.to_string().contains("6000"), "{document}");
         let (_, (content_type, ..), body) = get(&world.link(&id, "CSV").await).await;
         assert!(content_type.unwrap().starts_with("text/csv") && body.len() > 1_000);
         let (_, _, body) = get(&world.link(&id, "PARQUET").await).await;
