@@ -137,7 +137,7 @@ on_both_databases! {
         }));
         assert_eq!(settings["models"][4]["firstPercent"], 40);
         for (table, steps, path) in [
-            (0, "ENGAGEMENTS", json!(["VIEW", "CLICK", "VIEW"])),
+            (0, "ENGAGEMENTS", json!(["view", "click", "view"])),
             (1, "CAMPAIGNS", json!(["spring-2026", "spring-2026", "spring-2026"])),
         ] {
             let table = &event["paths"][table];

@@ -453,7 +453,7 @@ pub struct PathTable {
 /// Credited conversions after one path.
 #[derive(Clone, SimpleObject)]
 pub struct PathConversions {
-    /// One to five kinds of exposure (VIEW, ENGAGED_VIEW, CLICK) or ids of campaigns where they run, the last one nearest to
+    /// One to five kinds of exposure (view, engaged_view, click) or ids of campaigns where they run, the last one nearest to
     /// the conversion. Five stand for longer paths as well.
     path: Vec<String>,
     /// How many.
