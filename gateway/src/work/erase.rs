@@ -25,7 +25,7 @@ pub fn job(account: AccountId, now: Timestamp) -> NewJob {
 /// Removes all files of the account: nothing refers to them any longer.
 pub async fn run(task: Task) -> Result<Ended, Fault> {
     let (gateway, account) = (&task.gateway, task.job.account);
-    leftovers::remove(gateway, account, None).await?;
+    leftovers::remove_all(gateway, account).await?;
     load_events::remove_left_behind(gateway, account).await?;
     sweep::expired_uploads(gateway).await?;
     Ok(Ended::Done)

@@ -31,6 +31,22 @@ pub async fn remove(gateway: &Arc<Gateway>, account: AccountId, also: Option<Gen
     Ok(())
 }
 
+/// Removes all runs, links, lists and generations of an account that is gone, also one that was made current while it went.
+pub async fn remove_all(gateway: &Arc<Gateway>, account: AccountId) -> Result<(), Fault> {
+    let identities = gateway.identities();
+    let folders = [
+        identities.runs(account),
+        identities.crosswalks(account),
+        identities.opt_outs(account),
+        identities.generations(account),
+    ];
+    remove_folders(gateway, folders.map(|folder| (folder, Vec::new()))).await?;
+    for generation in gateway.store().generations_of_account(account).await? {
+        gateway.store().forget_generation(generation.id).await?;
+    }
+    Ok(())
+}
+
 /// Removes what is in each of these folders and not among its names.
 async fn remove_folders(gateway: &Arc<Gateway>, named: [(PathBuf, Vec<String>); 4]) -> Result<(), Fault> {
     let gateway = gateway.clone();
