@@ -3,7 +3,7 @@
 use super::Fault;
 use crate::gateway::Gateway;
 use entente_domain::{AccountId, GenerationId};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// Removes the runs, links, lists and generations of an account that nothing refers to. Stay: the current ones, those that
 /// deliveries in hand are made from, and `also`. To be called where nothing is written for the account: in its lane, or at the start.
@@ -17,14 +17,7 @@ pub async fn remove(gateway: &Arc<Gateway>, account: AccountId, also: Option<Gen
     let links = store.all_crosswalks(account).await?.into_iter().filter_map(|c| c.links).collect();
     let opt_outs = store.opt_outs_of_accounts(&[account]).await?.into_values().map(|list| list.files).collect();
     let generation_names = kept.iter().map(GenerationId::to_string).collect();
-    let identities = gateway.identities();
-    let named = [
-        (identities.runs(account), runs),
-        (identities.crosswalks(account), links),
-        (identities.opt_outs(account), opt_outs),
-        (identities.generations(account), generation_names),
-    ];
-    remove_folders(gateway, named).await?;
+    remove_folders(gateway, account, [runs, links, opt_outs, generation_names]).await?;
     for generation in generations.filter(|g| !kept.contains(g)) {
         store.forget_generation(generation).await?;
     }
@@ -33,25 +26,25 @@ pub async fn remove(gateway: &Arc<Gateway>, account: AccountId, also: Option<Gen
 
 /// Removes all runs, links, lists and generations of an account that is gone, also one that was made current while it went.
 pub async fn remove_all(gateway: &Arc<Gateway>, account: AccountId) -> Result<(), Fault> {
-    let identities = gateway.identities();
-    let folders = [
-        identities.runs(account),
-        identities.crosswalks(account),
-        identities.opt_outs(account),
-        identities.generations(account),
-    ];
-    remove_folders(gateway, folders.map(|folder| (folder, Vec::new()))).await?;
+    remove_folders(gateway, account, Default::default()).await?;
     for generation in gateway.store().generations_of_account(account).await? {
         gateway.store().forget_generation(generation.id).await?;
     }
     Ok(())
 }
 
-/// Removes what is in each of these folders and not among its names.
-async fn remove_folders(gateway: &Arc<Gateway>, named: [(PathBuf, Vec<String>); 4]) -> Result<(), Fault> {
+/// Removes the runs, links, lists and generations of an account, in this order, but for those of these names.
+async fn remove_folders(gateway: &Arc<Gateway>, account: AccountId, kept: [Vec<String>; 4]) -> Result<(), Fault> {
     let gateway = gateway.clone();
     let removed = tokio::task::spawn_blocking(move || {
-        named.iter().try_for_each(|(folder, kept)| gateway.identities().keep_only(folder, kept))
+        let identities = gateway.identities();
+        let folders = [
+            identities.runs(account),
+            identities.crosswalks(account),
+            identities.opt_outs(account),
+            identities.generations(account),
+        ];
+        folders.iter().zip(&kept).try_for_each(|(folder, kept)| identities.keep_only(folder, kept))
     });
     Ok(removed.await.map_err(Fault::new)??)
 }
