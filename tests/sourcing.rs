@@ -1,7 +1,7 @@
 //! Files that are not what they should be, and files that replace others.
 
 use crate::{
-    harness::{Gateway, Kind, on_both_databases},
+    harness::{Gateway, Kind, Options, on_both_databases},
     people::{self, Form, digest, email},
     stories::Party,
 };
@@ -173,7 +173,9 @@ on_both_databases! {
 on_both_databases! {
     /// Re-sourcing replaces at once: who reads meanwhile sees the old audiences or the new ones.
     async fn a_refresh_replaces_at_once(kind: Kind) {
-        let gateway = Gateway::start(kind).await;
+        // It asks as fast as it is answered.
+        let settings = vec![("ENTENTE_REQUESTS_PER_MINUTE", "1000000".to_owned())];
+        let gateway = Gateway::start_with(kind, Options { settings }).await;
         let luma = Party::create(&gateway, "Luma", "ADVERTISER").await;
         let of = |people| people::customers(people, Form::Hashed, people::luma);
         let data_connection = luma.source(of(0..20_000), Form::Hashed).await;
