@@ -1,7 +1,12 @@
 //! The one place where fields and mutations are guarded.
 
 use crate::{
-    gateway::Gateway, graphql::fault::unauthenticated, graphql::loaders::Loaders, http::request_id::RequestId,
+    gateway::Gateway,
+    graphql::{
+        fault::{fault, unauthenticated},
+        loaders::{By, Loaders, load},
+    },
+    http::request_id::RequestId,
 };
 use async_graphql::{Context, ID, Result};
 use entente_domain::{
@@ -12,8 +17,8 @@ use entente_domain::{
     project::Project,
     settings::Side,
 };
-use entente_store::Change;
-use std::sync::Arc;
+use entente_store::{Change, Owned};
+use std::{fmt::Debug, hash::Hash, sync::Arc};
 
 pub use crate::clock::now;
 
@@ -74,7 +79,7 @@ pub fn side(connection: &Connection, account: AccountId) -> Result<Side, Refusal
 
 /// A connection, when this account is one of its sides.
 pub async fn connection_of(ctx: &Context<'_>, account: AccountId, id: ConnectionId) -> Result<Option<Connection>> {
-    let connection = super::loaders::load(&loaders(ctx).connections, id).await?;
+    let connection = load(&loaders(ctx).connections, id).await?;
     Ok(connection.filter(|c| c.side_of(account).is_some()))
 }
 
@@ -84,8 +89,18 @@ pub async fn project_of(
     account: AccountId,
     id: entente_domain::ProjectId,
 ) -> Result<Option<(Project, Connection)>> {
-    let found = super::loaders::load(&loaders(ctx).projects_with_connections, id).await?;
-    Ok(found.filter(|(_, connection)| connection.side_of(account).is_some()))
+    load_own(ctx, account, &loaders(ctx).projects_with_connections, id).await
+}
+
+/// An object that an account names: its own, or of a connection of which it is a side. Of what is others' nothing is read, so
+/// that it takes as long as what does not exist. It asks for each by itself: not for lists.
+pub async fn load_own<K, V>(ctx: &Context<'_>, account: AccountId, loader: &By<K, V>, id: K) -> Result<Option<V>>
+where
+    K: Into<Owned> + Eq + Hash + Copy + Send + Sync + Debug,
+    V: Clone + Send + Sync,
+{
+    let own = gateway(ctx).store().owned(vec![id.into()], vec![account]).await.map_err(fault)?;
+    if own.is_empty() { Ok(None) } else { load(loader, id).await }
 }
 
 /// What a change of state is recorded with.

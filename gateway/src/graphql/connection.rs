@@ -1,7 +1,7 @@
 //! Connections.
 
 use crate::graphql::{
-    access::{Authorised, authorise, authorise_id, change, connection_of, creation, gateway, loaders, side},
+    access::{Authorised, authorise, authorise_id, change, creation, gateway, load_own, loaders, side},
     collaborator::{Collaborator, by_connect_code},
     cost::{cost, list_size, sized, slicing_by},
     deletion::{self, DeletionPreview, PREVIEW},
@@ -579,6 +579,6 @@ impl ConnectionQuery {
     ) -> Result<Option<Connection>> {
         let Ok(authorised) = authorise(ctx, &account_id, Act::Read)? else { return Ok(None) };
         let Ok(id) = local::<ConnectionId>(&id, "id") else { return Ok(None) };
-        Ok(connection_of(ctx, authorised.account, id).await?.map(Connection))
+        Ok(load_own(ctx, authorised.account, &loaders(ctx).connections, id).await?.map(Connection))
     }
 }

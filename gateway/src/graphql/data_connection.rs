@@ -2,7 +2,7 @@
 
 use crate::{
     graphql::{
-        access::{actor_name, authorise, authorise_id, change, creation, gateway, loaders},
+        access::{actor_name, authorise, authorise_id, change, creation, gateway, load_own, loaders},
         audience::{Audience, AudiencePage},
         audience_access::{AudienceVisibility, AudienceVisibilityInput, ConnectionAccess, ConnectionAccessInput},
         cost::{cost, list_size, sized, slicing_by},
@@ -434,7 +434,7 @@ impl DataConnectionMutation {
         let id = allow!(local::<DataConnectionId>(&input.data_connection_id, "dataConnectionId"));
         let change = change(ctx, authorised, "updateDataConnection", Some(Subject::DataConnection(id)))?;
         let (at, account) = (change.now, authorised.account);
-        let present = load(&loaders(ctx).data_connections, id).await?.filter(|present| present.account == account);
+        let present = load_own(ctx, account, &loaders(ctx).data_connections, id).await?;
         let of_type = present.and_then(|present| present.source_type);
         let replaced = match (&input.source, of_type) {
             (None, _) => None,

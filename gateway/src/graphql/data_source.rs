@@ -3,7 +3,7 @@
 use crate::{
     gateway::Gateway,
     graphql::{
-        access::{authorise, gateway, loaders, viewer},
+        access::{authorise, gateway, load_own, loaders, viewer},
         cost::list_size,
         fault::{allow, fault, payload},
         id::local,
@@ -244,7 +244,7 @@ async fn asked_for(
                 Ok(id) => id,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let found = load(&loaders(ctx).data_connections, id).await?.filter(|found| found.account == account);
+            let found = load_own(ctx, account, &loaders(ctx).data_connections, id).await?;
             let Some(found) = found else {
                 return Ok(Err(Refusal::not_found("data connection").at(field)));
             };

@@ -3,7 +3,7 @@
 use crate::{
     endpoint,
     graphql::{
-        access::{authorise, change, creation, gateway, loaders, now, viewer},
+        access::{authorise, change, creation, gateway, load_own, loaders, now, viewer},
         cost::list_size,
         destination_consent::DestinationConsent,
         fault::{allow, fault, payload},
@@ -329,8 +329,7 @@ async fn owned(ctx: &Context<'_>, account: AccountId, id: &ID) -> Result<Result<
         Ok(id) => id,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let found = load(&loaders(ctx).destinations, id).await?.filter(|destination| destination.account == account);
-    Ok(found.ok_or_else(missing))
+    Ok(load_own(ctx, account, &loaders(ctx).destinations, id).await?.ok_or_else(missing))
 }
 
 /// The settings of a destination: as they are sealed, and what is in them.

@@ -2,7 +2,7 @@
 
 use crate::{
     graphql::{
-        access::{authorise, authorise_id, creation, gateway, loaders, now},
+        access::{authorise, authorise_id, creation, gateway, load_own, loaders, now},
         fault::{allow, fault, payload, refused},
         id::{global, local},
         loaders::load,
@@ -212,7 +212,7 @@ impl UploadQuery {
         let account = authorise(ctx, &account_id, Act::ManageData)?.map_err(refused)?.account;
         let id = local::<UploadId>(&upload_id, "uploadId").map_err(refused)?;
         let delimiter = delimiter.as_deref().map(previewed_delimiter).transpose().map_err(refused)?;
-        let upload = load(&loaders(ctx).uploads, id).await?;
+        let upload = load_own(ctx, account, &loaders(ctx).uploads, id).await?;
         usable(upload.as_ref(), account).map_err(refused)?;
         let gone = || refused(csv::gone().at("uploadId"));
         let opened = opening::open(gateway(ctx), id).await.map_err(fault)?.ok_or_else(gone)?;

@@ -3,7 +3,7 @@
 
 use super::{
     super::{Conn, Db, lock},
-    Changed, Done, Read, accounts, events, jobs, lease,
+    Changed, Done, Read, accounts, events, jobs, lease, ownership,
     paging::page,
     schema::{dead_letters, event_counters, event_webhooks, jobs as job_rows},
 };
@@ -117,8 +117,9 @@ pub(super) async fn locked(
     id: EventWebhookId,
 ) -> Result<EventWebhook, crate::error::Stop> {
     let not_found = || Refusal::not_found("event webhook");
-    let present = by_ids(conn, vec![id]).await?.remove(&id);
-    present.filter(|webhook| webhook.account == account).ok_or_else(not_found)?;
+    if !ownership::is_of(conn, account, id).await? {
+        return Err(not_found().into());
+    }
     lock(conn, "event_webhooks", &id.to_string()).await?;
     Ok(by_ids(conn, vec![id]).await?.remove(&id).ok_or_else(not_found)?)
 }

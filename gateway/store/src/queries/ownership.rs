@@ -25,10 +25,17 @@ pub async fn require(
     object: impl Into<Owned>,
     not_found: impl FnOnce() -> Refusal,
 ) -> Result<(), Stop> {
-    let Some(account) = change.account else { return Ok(()) };
+    match change.account {
+        Some(account) if !is_of(conn, account, object).await? => Err(not_found().into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an object is an account's.
+pub async fn is_of(conn: &mut Conn, account: AccountId, object: impl Into<Owned>) -> Read<bool> {
     let Owned { kind, id } = object.into();
     let found = of_kind(conn, kind, &columns::texts([id]), &columns::texts([account])).await?;
-    if found.is_empty() { Err(not_found().into()) } else { Ok(()) }
+    Ok(!found.is_empty())
 }
 
 /// Those of some objects that are of these accounts: a statement for each kind.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Conn, Db, lock},
-    Changed, Done, Read, accounts, idempotency,
+    Changed, Done, Read, accounts, idempotency, ownership,
     paging::page,
     schema::uploads,
 };
@@ -97,11 +97,11 @@ pub async fn take(
     id: UploadId,
     user: String,
 ) -> Result<(), Stop> {
-    let own = uploads::table.find(id.to_string()).filter(uploads::account_id.eq(account.to_string()));
     // One of others is not waited for.
-    if diesel::select(diesel::dsl::exists(own.clone())).get_result(conn).await? {
+    if ownership::is_of(conn, account, id).await? {
         lock(conn, "uploads", &id.to_string()).await?;
     }
+    let own = uploads::table.find(id.to_string()).filter(uploads::account_id.eq(account.to_string()));
     let usable = own
         .filter(uploads::complete.eq(true).and(uploads::used_by.is_null()))
         .filter(uploads::expires_at.gt(change.now));
