@@ -55,7 +55,11 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
                 return Ok(Ended::Done);
             }
             Err(refusal) if refusal.code == Code::Conflict => generation::discard(gateway, account, &built).await?,
-            Err(refusal) => return Ok(Ended::Failed(refusal.message)),
+            // The account is gone.
+            Err(_) => {
+                generation::discard(gateway, account, &built).await?;
+                return Ok(Ended::Done);
+            }
         }
     }
     Err(Fault::new("another generation was published each time"))

@@ -61,8 +61,8 @@ impl TryFrom<RunRow> for Run {
     }
 }
 
-/// Makes a generation the one that everybody reads, unless another became so since it was built. The account is locked
-/// by the caller.
+/// Makes a generation the one that everybody reads, unless another became so since it was built, or the account is gone. The
+/// account is locked by the caller.
 pub async fn switch(
     conn: &mut Conn,
     account: AccountId,
@@ -71,8 +71,8 @@ pub async fn switch(
     identities: &BTreeMap<String, u64>,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    let current: Option<Option<String>> =
-        accounts::table.find(account.to_string()).select(accounts::current_generation).first(conn).await.optional()?;
+    let present = accounts::table.find(account.to_string()).filter(accounts::deleted_at.is_null());
+    let current: Option<Option<String>> = present.select(accounts::current_generation).first(conn).await.optional()?;
     let current = current.ok_or_else(|| Refusal::not_found("account"))?;
     if columns::optional_id::<GenerationId>(current.as_deref())? != built_from {
         return Err(conflict());
