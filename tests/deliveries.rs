@@ -21,6 +21,20 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Nobody finds these texts in a file below a folder, whatever their letter case. What goes meanwhile is gone.
+pub fn assert_nowhere(folder: &Path, texts: &[&str]) {
+    let mut read = 0;
+    for file in files(folder) {
+        let Ok(bytes) = std::fs::read(&file) else { continue };
+        read += 1;
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        for wanted in texts {
+            assert!(!text.contains(&wanted.to_lowercase()), "{wanted} is in {}", file.display());
+        }
+    }
+    assert!(read > 0, "there is nothing in {}", folder.display());
+}
+
 /// How often each identity was delivered, by match key and hex digest.
 pub fn delivered(folder: &Path) -> BTreeMap<(String, String), u32> {
     let mut rows = BTreeMap::new();
