@@ -37,6 +37,7 @@ mod http;
 mod introspection;
 mod keys;
 mod killed_deliveries;
+mod lift;
 mod limits;
 mod measuring;
 mod members;

@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
     turns::{LineTooLong, Turns},
 };
-use entente_domain::{AccountId, GenerationId, MatchKey};
+use entente_domain::{AccountId, GenerationId, MatchKey, activation::SentAudience};
 use entente_identity::{Index, IndexFault, IndexSecret, KeyName, generation};
 use std::{
     collections::HashMap,
@@ -105,6 +105,16 @@ impl Identities {
     /// Where the versions of an account's list of opt-outs lie.
     pub fn opt_outs(&self, account: AccountId) -> PathBuf {
         self.accounts.join(account.to_string()).join("opt_outs")
+    }
+
+    /// Where it lies who was in the audiences that an account sent with a holdout: a folder for each of these.
+    pub fn holdouts(&self, account: AccountId) -> PathBuf {
+        self.accounts.join(account.to_string()).join("holdouts")
+    }
+
+    /// The file that says who was in a sent audience.
+    pub fn roster(&self, sent: &SentAudience) -> PathBuf {
+        self.holdouts(sent.sender).join(sent.id.to_string()).join("roster")
     }
 
     /// Where the generations of an account lie.

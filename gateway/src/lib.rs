@@ -22,6 +22,7 @@ mod figures;
 pub mod fuzzing;
 mod gateway;
 mod graphql;
+mod holdout;
 mod http;
 mod identities;
 mod mail;

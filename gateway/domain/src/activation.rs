@@ -7,6 +7,7 @@ use crate::{
     Timestamp,
     connection::{Connection, State},
     crosswalk::{self, Crosswalk},
+    holdout::Holdout,
     match_key::MatchKey,
     project::Project,
     refusal::text,
@@ -71,6 +72,8 @@ pub struct SentAudience {
     pub match_keys: Vec<MatchKey>,
     /// Once or recurring.
     pub recurrence: Recurrence,
+    /// Who is left out of its deliveries, where anybody is.
+    pub holdout: Option<Holdout>,
     /// When access was taken away.
     pub revoked_at: Option<Timestamp>,
     /// When it was sent.
@@ -97,6 +100,8 @@ pub struct NewSend {
     pub match_keys: Vec<MatchKey>,
     /// Once or recurring.
     pub recurrence: Recurrence,
+    /// Of a hundred people so many are left out of its deliveries.
+    pub holdout_percent: Option<u32>,
 }
 
 /// Checks all about a send but the threshold, which needs counting: see [`all_keys_released`].
@@ -130,6 +135,7 @@ pub fn send(
         let message = format!("{} is not agreed on in this connection's settings.", key.name());
         return Err(Refusal::new(Code::MatchKeyUnavailable, message).at("matchKeys"));
     }
+    let holdout = new.holdout_percent.map(|percent| Holdout::new(percent, &new.match_keys)).transpose()?;
     Ok(SentAudience {
         id,
         connection: connection.id,
@@ -140,6 +146,7 @@ pub fn send(
         within: new.within,
         match_keys: new.match_keys,
         recurrence: new.recurrence.checked(now.date_naive())?,
+        holdout,
         revoked_at: None,
         created_at: now,
         version: 1,

@@ -165,6 +165,7 @@ mod tests {
             within: vec![],
             match_keys: vec![],
             recurrence,
+            holdout: None,
             revoked_at: None,
             created_at: now(),
             version: 1,

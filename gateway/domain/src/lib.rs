@@ -26,6 +26,7 @@ pub mod email_invite;
 pub mod event;
 pub mod event_data;
 pub mod event_webhook;
+pub mod holdout;
 pub mod id;
 pub mod invitation;
 pub mod match_key;

@@ -1,9 +1,12 @@
 //! Reports: when one may run, and the privacy budget that it spends.
 
 use crate::{
-    AccountId, CampaignId, Code, EventDataSetId, ProjectId, Refusal, ReportId, Timestamp,
+    AccountId, CampaignId, Code, EventDataSetId, ProjectId, Refusal, ReportId, SentAudienceId, Timestamp,
+    activation::SentAudience,
     attribution::{self, CreditRules},
     event_data::{EventColumns, EventDataSet, EventDataStatus},
+    holdout,
+    match_key::MatchKey,
     project::Campaign,
     refusal::text,
     settings::Counts,
@@ -29,6 +32,55 @@ pub enum ReportKind {
         #[serde(default)]
         credit: CreditRules,
     },
+    /// What a sent audience brought, told from those who were held out of it.
+    Lift {
+        /// Sent by the viewing account, with a holdout.
+        sent: SentAudienceId,
+        /// The viewing account's conversions.
+        conversions: EventDataSetId,
+        /// Names of the data set's conversion events; at most three.
+        events: Vec<String>,
+        /// The smallest lift worth knowing of, as a part: above 0, at most 10.
+        smallest_lift: f64,
+    },
+}
+
+/// The conversions that a report is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConversionsOf<'a> {
+    /// The data set.
+    pub data_set: EventDataSetId,
+    /// Names of its conversion events.
+    pub events: &'a [String],
+    /// Where it is asked for.
+    field: &'static str,
+}
+
+impl ReportKind {
+    /// The conversions that it is about; none of a campaign summary.
+    pub fn conversions(&self) -> Option<ConversionsOf<'_>> {
+        let of = |data_set: &EventDataSetId, events, field| ConversionsOf { data_set: *data_set, events, field };
+        match self {
+            Self::CampaignSummary => None,
+            Self::Attribution { conversions, events, .. } => Some(of(conversions, events, "report.attribution")),
+            Self::Lift { conversions, events, .. } => Some(of(conversions, events, "report.lift")),
+        }
+    }
+
+    /// The sent audience whose lift it is about.
+    pub fn sent_audience(&self) -> Option<SentAudienceId> {
+        match self {
+            Self::Lift { sent, .. } => Some(*sent),
+            Self::CampaignSummary | Self::Attribution { .. } => None,
+        }
+    }
+}
+
+impl ConversionsOf<'_> {
+    /// Where something is asked for.
+    fn field(&self, name: &str) -> String {
+        format!("{}.{name}", self.field)
+    }
 }
 
 /// Where a report is.
@@ -58,11 +110,11 @@ pub struct Report {
     pub name: String,
     /// What it is about.
     pub kind: ReportKind,
-    /// At least one campaign of the project.
+    /// At least one campaign of the project; none of a lift.
     pub campaigns: Vec<CampaignId>,
-    /// First UTC day of the exposures.
+    /// First UTC day of the exposures, or of a lift's conversions.
     pub from: NaiveDate,
-    /// Last UTC day of the exposures.
+    /// Last UTC day of the same.
     pub until: NaiveDate,
     /// The UTC day on which it runs.
     pub run_on: NaiveDate,
@@ -105,7 +157,7 @@ const LONGEST_DAYS: i64 = 366;
 /// The first day on which a report may run: the day after its last exposures, and after the lookback.
 pub fn earliest(kind: &ReportKind, until: NaiveDate) -> NaiveDate {
     let lookback = match kind {
-        ReportKind::CampaignSummary => 0,
+        ReportKind::CampaignSummary | ReportKind::Lift { .. } => 0,
         ReportKind::Attribution { lookback_days, .. } => u64::from(*lookback_days),
     };
     until.checked_add_days(Days::new(lookback + 1)).unwrap_or(NaiveDate::MAX)
@@ -127,15 +179,7 @@ pub fn schedule(
     }
     new.campaigns.sort_unstable();
     new.campaigns.dedup();
-    if new.campaigns.is_empty() || new.campaigns.len() > 20 {
-        return Err(Refusal::invalid("campaignIds", "Between 1 and 20 campaigns."));
-    }
-    if let ReportKind::Attribution { events, lookback_days, credit, .. } = &new.kind {
-        attribution::check(credit, *lookback_days, new.campaigns.len())?;
-        if events.is_empty() || events.len() > 3 {
-            return Err(Refusal::invalid("report.attribution.events", "Between one and three conversion events."));
-        }
-    }
+    check_kind(&new)?;
     let earliest = earliest(&new.kind, new.until);
     let run_on = new.run_on.unwrap_or_else(|| earliest.max(now.date_naive()));
     if run_on < earliest {
@@ -161,6 +205,36 @@ pub fn schedule(
     })
 }
 
+/// Checks what a report is about, as far as the project and the account's data are not needed for it.
+fn check_kind(new: &NewReport) -> Result<(), Refusal> {
+    match &new.kind {
+        ReportKind::CampaignSummary | ReportKind::Attribution { .. } => {
+            if new.campaigns.is_empty() || new.campaigns.len() > 20 {
+                return Err(Refusal::invalid("campaignIds", "Between 1 and 20 campaigns."));
+            }
+        }
+        ReportKind::Lift { smallest_lift, .. } => {
+            if !new.campaigns.is_empty() {
+                let message = "A lift is that of a sent audience, whatever campaigns it was used in: name none.";
+                return Err(Refusal::invalid("campaignIds", message));
+            }
+            if !(0.001..=10.0).contains(smallest_lift) {
+                let message = "Between 0.001 and 10: 0.05 is one twentieth more.";
+                return Err(Refusal::invalid("report.lift.smallestLift", message));
+            }
+        }
+    }
+    if let ReportKind::Attribution { lookback_days, credit, .. } = &new.kind {
+        attribution::check(credit, *lookback_days, new.campaigns.len())?;
+    }
+    match new.kind.conversions() {
+        Some(asked) if asked.events.is_empty() || asked.events.len() > 3 => {
+            Err(Refusal::invalid(&asked.field("events"), "Between one and three conversion events."))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A report can be edited until it runs; it is checked like a new one.
 pub fn edit(report: &Report, new: NewReport, now: Timestamp) -> Result<Report, Refusal> {
     if report.status != ReportStatus::Scheduled {
@@ -183,33 +257,60 @@ pub fn runner(campaigns: &[Campaign], chosen: &[CampaignId]) -> Result<AccountId
     }
 }
 
-/// Attribution is for the side with conversions: they must be the account's own, of this project, and define the events.
-pub fn attributable(
+/// What a report that is about conversions can be made from: they must be the account's own, of this project, and define the
+/// events.
+pub fn countable(
     kind: &ReportKind,
     account: AccountId,
     project: ProjectId,
     conversions: Option<&EventDataSet>,
 ) -> Result<(), Refusal> {
-    let ReportKind::Attribution { events, .. } = kind else { return Ok(()) };
-    let missing = || Refusal::not_found("event data set").at("report.attribution.conversionsId");
+    let Some(asked) = kind.conversions() else { return Ok(()) };
+    let field = asked.field("conversionsId");
+    let missing = || Refusal::not_found("event data set").at(&field);
     let found = conversions.filter(|d| d.account == account && d.project == project).ok_or_else(missing)?;
     if !matches!(found.columns, EventColumns::Conversions(_)) {
-        return Err(Refusal::invalid("report.attribution.conversionsId", "These are exposures, not conversions."));
+        return Err(Refusal::invalid(&field, "These are exposures, not conversions."));
     }
     if found.status == EventDataStatus::Failed {
         let message = "These conversions could not be loaded; load them again.";
-        return Err(Refusal::new(Code::WrongState, message).at("report.attribution.conversionsId"));
+        return Err(Refusal::new(Code::WrongState, message).at(&field));
     }
-    for (i, name) in events.iter().enumerate() {
+    for (i, name) in asked.events.iter().enumerate() {
         if !found.events.iter().any(|e| e.name == *name) {
             let message = format!("{name} is not one of the data set's conversion events.");
-            return Err(Refusal::invalid("report.attribution.events", message));
+            return Err(Refusal::invalid(&asked.field("events"), message));
         }
-        if events[..i].contains(name) {
-            return Err(Refusal::invalid("report.attribution.events", format!("{name} is named twice.")));
+        if asked.events[..i].contains(name) {
+            return Err(Refusal::invalid(&asked.field("events"), format!("{name} is named twice.")));
         }
     }
     Ok(())
+}
+
+/// What a lift can be measured from: a holdout of the account's own, conversions with the match key that it was drawn by, and
+/// days on which some could follow from it.
+pub fn liftable(
+    report: &Report,
+    sent: Option<&SentAudience>,
+    conversions: Option<&EventDataSet>,
+) -> Result<(), Refusal> {
+    if report.kind.sent_audience().is_none() {
+        return Ok(());
+    }
+    let sent = holdout::comparable(sent, report.account, report.project)?;
+    if report.from < sent.created_at.date_naive() {
+        let message = format!("It was sent on {}: begin on that day or later.", sent.created_at.date_naive());
+        return Err(Refusal::invalid("from", message));
+    }
+    let has = |key: &MatchKey| conversions.is_some_and(|d| d.fields.iter().any(|field| field.match_key == *key));
+    match sent.match_keys.iter().find(|key| !has(key)) {
+        Some(key) => {
+            let message = format!("The audience was sent by {}, which these conversions do not have.", key.name());
+            Err(Refusal::new(Code::MatchKeyUnavailable, message).at("report.lift.conversionsId"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What a report spends of the pair's budget: nothing where the exposures are the viewer's own (conversions always are),
@@ -454,7 +555,7 @@ mod tests {
             credit: CreditRules::default(),
         };
         let check = |events: &[&str], set: Option<&EventDataSet>| {
-            attributable(&asking(events), account, project, set).map_err(|r| r.code)
+            countable(&asking(events), account, project, set).map_err(|r| r.code)
         };
         assert_eq!(check(&["Purchase"], Some(&loaded)), Ok(()));
         assert_eq!(check(&["Refund"], Some(&loaded)), Err(Code::Invalid));
@@ -466,7 +567,7 @@ mod tests {
         assert_eq!(check(&["Purchase"], Some(&elsewhere)), Err(Code::NotFound));
         let failed = EventDataSet { status: EventDataStatus::Failed, ..loaded.clone() };
         assert_eq!(check(&["Purchase"], Some(&failed)), Err(Code::WrongState));
-        assert_eq!(attributable(&ReportKind::CampaignSummary, account, project, None), Ok(()));
+        assert_eq!(countable(&ReportKind::CampaignSummary, account, project, None), Ok(()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod digest;
 pub mod encrypted;
 pub mod generation;
 mod giving_way;
+mod holdout;
 mod in_order;
 mod index;
 mod key_name;
@@ -30,6 +31,7 @@ mod view;
 
 pub use digest::{AccountSecret, Digest, IndexSecret, Key64};
 pub use giving_way::Waits;
+pub use holdout::{Holdout, hold_out_of_rows};
 pub use index::{Index, IndexFault};
 pub use key_name::{BadKeyName, KeyName};
 pub use positions::{MatchedRows, positions};

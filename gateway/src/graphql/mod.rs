@@ -35,6 +35,7 @@ pub mod fault;
 pub mod id;
 mod invitation;
 mod job;
+mod lift;
 mod loaders;
 mod match_key;
 mod member;
@@ -80,6 +81,7 @@ pub struct Query(
     upload::UploadQuery,
     destination::DestinationQuery,
     data_source::DataSourceQuery,
+    lift::LiftQuery,
 );
 
 /// Fields of the mutation type.

@@ -1,14 +1,15 @@
-//! Reports: campaign summaries and attributions, as the account that they are made for sees them.
+//! Reports: campaign summaries, attributions and lifts, as the account that they are made for sees them.
 
 use crate::{
     graphql::{
-        access::{authorise, change, creation, gateway, loaders, project_of},
+        access::{authorise, change, creation, gateway, load_own, loaders, project_of},
         attribution::{Asked, AttributionModelInput, CreditSettings, Engagement, EngagementLookback, PathSteps},
         campaign::Campaign,
         cost::list_size,
         event_data_set::measurable,
         fault::{allow, fault, payload},
         id::{global, local, locals},
+        lift::{Lift, LiftInput, LiftSettings},
         loaders::load,
         page::page,
         project::Project,
@@ -22,14 +23,16 @@ use chrono::{DateTime, Utc};
 use entente_domain::{
     AccountId, CampaignId, Code, ProjectId, Refusal, ReportId,
     access::Act,
+    activation::SentAudience as SentRow,
     credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet as DataSetRow,
     project::Campaign as CampaignRow,
     report::{self, NewReport, Report as Row, ReportKind as DomainKind, ReportStatus as DomainStatus},
 };
-use entente_identity::measure;
+use entente_identity::measure::{self, lift::LiftReport};
 use entente_store::{LoadedProject, LoadedReport, Outcome};
+use serde::de::DeserializeOwned;
 
 /// What a report is about.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum ReportKind {
     CampaignSummary,
     /// The summary, and which conversions the campaigns had a part in.
     Attribution,
+    /// What a sent audience brought, told from those who were held out of it.
+    Lift,
 }
 
 /// Where a report is.
@@ -96,13 +101,14 @@ impl Report {
         match self.0.kind {
             DomainKind::CampaignSummary => ReportKind::CampaignSummary,
             DomainKind::Attribution { .. } => ReportKind::Attribution,
+            DomainKind::Lift { .. } => ReportKind::Lift,
         }
     }
 
-    /// What an attribution asks for; null for a campaign summary.
+    /// What an attribution asks for; null for what is none.
     async fn attribution_settings(&self) -> Option<AttributionSettings> {
         match &self.0.kind {
-            DomainKind::CampaignSummary => None,
+            DomainKind::CampaignSummary | DomainKind::Lift { .. } => None,
             DomainKind::Attribution { conversions, events, lookback_days, credit } => Some(AttributionSettings {
                 conversions_id: global(*conversions),
                 events: events.clone(),
@@ -112,7 +118,12 @@ impl Report {
         }
     }
 
-    /// Its campaigns, without those that are gone.
+    /// What a lift asks for; null for what is none.
+    async fn lift_settings(&self) -> Option<LiftSettings> {
+        LiftSettings::of(&self.0.kind)
+    }
+
+    /// Its campaigns, without those that are gone; none of a lift.
     #[graphql(complexity = "5 * child_complexity", directive = list_size::apply(5, None, None, false))]
     async fn campaigns(&self, ctx: &Context<'_>) -> Result<Vec<Campaign>> {
         let loaders = loaders(ctx);
@@ -120,12 +131,12 @@ impl Report {
         Ok(futures::future::try_join_all(found).await?.into_iter().flatten().map(Campaign).collect())
     }
 
-    /// The first UTC day of the exposures.
+    /// The first UTC day of the exposures, or of a lift's conversions.
     async fn from(&self) -> Date {
         Date(self.0.from)
     }
 
-    /// The last UTC day of the exposures.
+    /// The last UTC day of the same.
     async fn until(&self) -> Date {
         Date(self.0.until)
     }
@@ -151,20 +162,28 @@ impl Report {
         self.0.epsilon
     }
 
-    /// What the campaigns did; null until it is finished.
+    /// What the campaigns did; null until it is finished, and always for a lift.
     async fn summary(&self, ctx: &Context<'_>) -> Result<Option<CampaignSummary>> {
-        Ok(self.result(ctx).await?.as_ref().map(CampaignSummary::from))
+        Ok(self.measured(ctx).await?.as_ref().map(CampaignSummary::from))
     }
 
-    /// Which conversions they had a part in; null until it is finished, and always for a campaign summary.
+    /// Which conversions they had a part in; null until it is finished, and always for what is no attribution.
     async fn attribution(&self, ctx: &Context<'_>) -> Result<Option<Attribution>> {
-        let result = self.result(ctx).await?;
+        let result = self.measured(ctx).await?;
         Ok(result.and_then(|r| r.attribution).as_ref().map(Attribution::from))
     }
 
-    /// How the other side's people were protected; null until it is finished.
+    /// What the sent audience brought; null until it is finished, and always for what is no lift.
+    async fn lift(&self, ctx: &Context<'_>) -> Result<Option<Lift>> {
+        let is_lift = matches!(self.0.kind, DomainKind::Lift { .. });
+        let frozen = if is_lift { self.frozen::<LiftReport>(ctx).await? } else { None };
+        Ok(frozen.map(Lift::from))
+    }
+
+    /// How the other side's people were protected; null until it is finished, and always for a lift, which has nothing of
+    /// theirs.
     async fn protection(&self, ctx: &Context<'_>) -> Result<Option<ReportProtection>> {
-        Ok(self.result(ctx).await?.as_ref().map(ReportProtection::from))
+        Ok(self.measured(ctx).await?.as_ref().map(ReportProtection::from))
     }
 
     /// When it was frozen; null before.
@@ -189,7 +208,13 @@ impl Report {
 }
 
 impl Report {
-    async fn result(&self, ctx: &Context<'_>) -> Result<Option<measure::Report>> {
+    /// What exposures came to.
+    async fn measured(&self, ctx: &Context<'_>) -> Result<Option<measure::Report>> {
+        if matches!(self.0.kind, DomainKind::Lift { .. }) { Ok(None) } else { self.frozen(ctx).await }
+    }
+
+    /// What the report came to, once it is finished.
+    async fn frozen<T: DeserializeOwned>(&self, ctx: &Context<'_>) -> Result<Option<T>> {
         if self.0.status != DomainStatus::Finished {
             return Ok(None);
         }
@@ -253,6 +278,8 @@ enum ReportInput {
     CampaignSummary(bool),
     /// The summary, and which conversions the campaigns had a part in. For the side with conversions.
     Attribution(AttributionInput),
+    /// What a sent audience brought, told from those who were held out of it. For its sender.
+    Lift(LiftInput),
 }
 
 impl ReportInput {
@@ -260,7 +287,7 @@ impl ReportInput {
         match self {
             Self::CampaignSummary(true) => Ok(DomainKind::CampaignSummary),
             Self::CampaignSummary(false) => {
-                Err(Refusal::invalid("report.campaignSummary", "Say true, or attribution."))
+                Err(Refusal::invalid("report.campaignSummary", "Say true, attribution, or lift."))
             }
             Self::Attribution(input) => Ok(DomainKind::Attribution {
                 conversions: local(&input.conversions_id, "report.attribution.conversionsId")?,
@@ -274,6 +301,7 @@ impl ReportInput {
                 }
                 .rules()?,
             }),
+            Self::Lift(input) => input.kind(),
         }
     }
 }
@@ -289,11 +317,12 @@ struct ScheduleReportInput {
     name: String,
     /// What it is about.
     report: ReportInput,
-    /// Between 1 and 20 campaigns of the project, all run by one side.
+    /// Between 1 and 20 campaigns of the project, all run by one side; none for a lift.
+    #[graphql(default)]
     campaign_ids: Vec<ID>,
-    /// The first UTC day of the exposures.
+    /// The first UTC day of the exposures, or of a lift's conversions.
     from: Date,
-    /// The last UTC day of the exposures; at most 366 days in all.
+    /// The last UTC day of the same; at most 366 days in all.
     until: Date,
     /// The UTC day on which it runs: the day after the last one at the earliest, for an attribution after the lookback as
     /// well. The first possible day unless it is said.
@@ -313,11 +342,11 @@ struct EditReportInput {
     name: Option<String>,
     /// What it is about.
     report: Option<ReportInput>,
-    /// Between 1 and 20 campaigns of the project, all run by one side.
+    /// Between 1 and 20 campaigns of the project, all run by one side; none for a lift.
     campaign_ids: Option<Vec<ID>>,
-    /// The first UTC day of the exposures.
+    /// The first UTC day of the exposures, or of a lift's conversions.
     from: Option<Date>,
-    /// The last UTC day of the exposures; at most 366 days in all.
+    /// The last UTC day of the same; at most 366 days in all.
     until: Option<Date>,
     /// The UTC day on which it runs.
     run_on: Option<Date>,
@@ -405,7 +434,7 @@ impl ReportMutation {
         let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
         let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
         let change = change(ctx, authorised, "editReport", Some(Subject::Report(id)))?;
-        let present = load(&loaders(ctx).reports, id).await?.filter(|r| r.account == by);
+        let present = load_own(ctx, by, &loaders(ctx).reports, id).await?;
         let present = allow!(present.ok_or_else(missing));
         let new = allow!(input.changed(&present));
         let draft = allow!(report::edit(&present, new, change.now));
@@ -462,6 +491,7 @@ impl EditReportInput {
 /// What a report is checked against besides its project.
 struct Known {
     conversions: Option<DataSetRow>,
+    sent: Option<SentRow>,
     spent: f64,
     budget: f64,
     epsilon: f64,
@@ -470,9 +500,13 @@ struct Known {
 impl Known {
     async fn about(ctx: &Context<'_>, draft: &Row) -> Result<Result<Self, Refusal>> {
         let gateway = gateway(ctx);
-        let conversions = match draft.kind {
-            DomainKind::CampaignSummary => None,
-            DomainKind::Attribution { conversions, .. } => load(&loaders(ctx).event_data_sets, conversions).await?,
+        let conversions = match draft.kind.conversions() {
+            None => None,
+            Some(asked) => load_own(ctx, draft.account, &loaders(ctx).event_data_sets, asked.data_set).await?,
+        };
+        let sent = match draft.kind.sent_audience() {
+            None => None,
+            Some(sent) => load_own(ctx, draft.account, &loaders(ctx).sent_audiences, sent).await?,
         };
         let Some((_, connection)) = project_of(ctx, draft.account, draft.project).await? else {
             return Ok(Err(Refusal::not_found("project").at("projectId")));
@@ -481,6 +515,7 @@ impl Known {
         let quarter = report::quarter(draft.run_on);
         Ok(Ok(Self {
             conversions,
+            sent,
             spent: gateway.store().budget_spent(one, other, &quarter).await.map_err(fault)?,
             budget: gateway.settings.privacy_budget_per_quarter,
             epsilon: gateway.settings.privacy_epsilon_per_report,
@@ -491,8 +526,11 @@ impl Known {
     fn checked(&self, draft: Row, loaded: &LoadedProject, campaigns: &[CampaignRow]) -> Result<Row, Refusal> {
         measurable(loaded)?;
         let settings = loaded.connection.settings.as_ref().ok_or_else(|| Refusal::not_found("project"))?;
-        let runner = report::runner(campaigns, &draft.campaigns)?;
-        report::attributable(&draft.kind, draft.account, draft.project, self.conversions.as_ref())?;
+        report::countable(&draft.kind, draft.account, draft.project, self.conversions.as_ref())?;
+        report::liftable(&draft, self.sent.as_ref(), self.conversions.as_ref())?;
+        // A lift is about the account's own people.
+        let own = draft.kind.sent_audience().map(|_| Ok(draft.account));
+        let runner = own.unwrap_or_else(|| report::runner(campaigns, &draft.campaigns))?;
         let epsilon = report::epsilon(draft.account, runner, settings.counts, self.epsilon);
         if epsilon > 0.0 {
             report::spend(self.spent, epsilon, self.budget, draft.run_on).map_err(|r| r.at("runOn"))?;

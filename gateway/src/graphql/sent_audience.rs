@@ -10,6 +10,7 @@ use crate::{
         discover::{COMPARISON, OverlapAnswer, partner_audiences, unanswered},
         fault::{allow, fault, payload},
         id::{global, local},
+        lift::Holdout,
         loaders::load,
         match_key::{MatchKey, MatchKeyInput, keys},
         page::page,
@@ -18,6 +19,7 @@ use crate::{
         scalar::{Date, SafeInt},
     },
     readiness::present,
+    work::record_holdout,
 };
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -34,7 +36,7 @@ use entente_domain::{
     sending,
     settings::UseCase,
 };
-use entente_store::{LoadedSend, Outcome};
+use entente_store::{LoadedSend, Outcome, Owned};
 
 /// When the receiver may activate.
 #[derive(Clone, SimpleObject)]
@@ -120,6 +122,12 @@ impl SentAudience {
     /// The match keys by which it is matched.
     async fn match_keys(&self) -> Vec<MatchKey> {
         self.0.match_keys.iter().cloned().map(Into::into).collect()
+    }
+
+    /// Who is left out of its deliveries; null where nobody is, and to the receiver.
+    async fn holdout(&self, ctx: &Context<'_>) -> Result<Option<Holdout>> {
+        let is_senders = may_read(ctx, self.0.sender)?;
+        Ok(self.0.holdout.filter(|_| is_senders).map(Holdout::from))
     }
 
     /// When the receiver may activate.
@@ -222,6 +230,9 @@ struct SendAudienceInput {
     match_keys: Vec<MatchKeyInput>,
     /// Once or recurring.
     schedule: ScheduleInput,
+    /// Leaves so many of a hundred people out of all deliveries, between 1 and 50, drawn by lot, so that a report can tell what
+    /// the audience brings. Needs a single match key. Nobody is left out unless it is said.
+    holdout_percent: Option<u32>,
     /// The same key within 24 hours returns the first result.
     idempotency_key: Option<String>,
 }
@@ -270,6 +281,7 @@ impl SentAudienceMutation {
             within: allow!(partner_audiences(&input.within_audience_ids, "withinAudienceIds")),
             match_keys: allow!(keys(&input.match_keys, "matchKeys")),
             recurrence: allow!(input.schedule.recurrence()),
+            holdout_percent: input.holdout_percent,
         };
         let change = allow!(creation(ctx, authorised, "sendAudience", input.idempotency_key)?);
         let (id, at, by) = (SentAudienceId::new(), change.now, authorised.account);
@@ -287,7 +299,8 @@ impl SentAudienceMutation {
             // It was counted already: what is reserved is settled at once.
             let reserved = credit::of_send(&prices, &sent, &loaded.connection, counted.reached);
             let settled = credit::Command::Settle { work: reserved.work, inputs: counted.reached };
-            let outcome = Outcome::of(sent).events(events);
+            let record = sent.holdout.is_some().then(|| record_holdout::job(&sent, at));
+            let outcome = record.into_iter().fold(Outcome::of(sent).events(events), Outcome::job);
             Ok(outcome.credits(credit::Command::Reserve(reserved)).credits(settled))
         };
         let store = gateway(ctx).store();
@@ -345,7 +358,10 @@ struct CountedSend {
 async fn count(ctx: &Context<'_>, by: AccountId, project: ProjectId, new: &NewSend) -> Result<Option<CountedSend>> {
     let Some((project, connection)) = project_of(ctx, by, project).await? else { return Ok(None) };
     let (gateway, at) = (gateway(ctx), now());
-    let wanted: Vec<_> = std::iter::once(new.audience).chain(new.within.iter().copied()).collect();
+    let wanted = std::iter::once(new.audience).chain(new.within.iter().copied()).map(Owned::from).collect();
+    let sides = vec![connection.owner, connection.recipient];
+    let own = gateway.store().owned(wanted, sides).await.map_err(fault)?;
+    let wanted: Vec<_> = own.into_iter().map(|object| AudienceId(object.id)).collect();
     let mut found = gateway.store().audiences_by_ids(&wanted).await.map_err(fault)?;
     let loaded = LoadedSend {
         audience: found.get(&new.audience).cloned(),

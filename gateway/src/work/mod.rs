@@ -10,6 +10,7 @@ pub mod event_webhook;
 mod expiry;
 mod generation;
 mod leftovers;
+mod lift;
 pub mod load_crosswalk;
 pub mod load_events;
 pub mod load_opt_outs;
@@ -17,6 +18,7 @@ mod progress;
 mod reading;
 mod reading_source;
 pub mod rebuild;
+pub mod record_holdout;
 pub mod refresh;
 pub mod report;
 mod report_plan;
@@ -150,6 +152,7 @@ const POOLS: [Pool; 3] = [
             load_events::KIND,
             load_opt_outs::KIND,
             load_opt_outs::SCHEDULED,
+            record_holdout::KIND,
             report::KIND,
         ],
         places: 4,
@@ -181,6 +184,7 @@ async fn work_on(task: Task) -> Result<Ended, Fault> {
         load_crosswalk::KIND => load_crosswalk::run(task).await,
         load_events::KIND => load_events::run(task).await,
         load_opt_outs::KIND | load_opt_outs::SCHEDULED => load_opt_outs::run(task).await,
+        record_holdout::KIND => record_holdout::run(task).await,
         report::KIND => report::run(task).await,
         deliver::KIND => deliver::run(task).await,
         event_webhook::KIND => event_webhook::run(task).await,

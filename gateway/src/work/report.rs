@@ -3,9 +3,10 @@
 
 use super::{
     Ended, Fault, Task,
+    lift::{self, LiftPlan},
     report_plan::{self, Ingredients, Plan},
 };
-use crate::background;
+use crate::{background, gateway::Gateway};
 use chrono::{NaiveTime, TimeDelta};
 use entente_domain::{
     Code, EventDataSetId, JobId, ReportId,
@@ -80,14 +81,14 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
     if report_plan::waits(&with, now) {
         return Ok(Ended::Later(now + LOOK_AGAIN));
     }
-    let plan = match report_plan::plan(&with) {
-        Ok(plan) => plan,
+    let making = match making(task, &with).await? {
+        Ok(making) => making,
         Err(reason) => return fail(task, id, &reason).await,
     };
     let read_version = loaded.report.version;
     let begin = move |present: &LoadedReport| report::start(&present.report, now).map(Outcome::of);
     match store.change_report(change, id, Box::new(begin)).await? {
-        Ok(running) if running.version == read_version + 1 => compute(task, &running, &settings, plan).await,
+        Ok(running) if running.version == read_version + 1 => compute(task, &running, &settings, &making).await,
         Ok(_) => Ok(Ended::Later(now)),
         Err(refusal) if refusal.code == Code::Conflict => Ok(Ended::Later(now)),
         // It was deleted, or edited and has another job.
@@ -107,8 +108,67 @@ async fn data_sets(task: &Task, loaded: &LoadedReport) -> Result<Vec<EventDataSe
     Ok(found.into_values().flatten().collect())
 }
 
-/// Counts, protects and freezes.
-async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan) -> Result<Ended, Fault> {
+/// A report, ready to be made.
+enum Making {
+    /// From exposures.
+    Campaigns(Plan),
+    /// From those who were held out.
+    Lift(LiftPlan),
+}
+
+impl Making {
+    /// What it reads.
+    fn reads(&self) -> Vec<&EventDataSet> {
+        match self {
+            Self::Campaigns(plan) => plan.exposures.iter().chain(&plan.conversions).collect(),
+            Self::Lift(plan) => vec![&plan.conversions],
+        }
+    }
+}
+
+/// Plans a report; the inner error is a sentence that says why it cannot run.
+async fn making(task: &Task, with: &Ingredients<'_>) -> Result<Result<Making, String>, Fault> {
+    let Some(sent) = with.report.kind.sent_audience() else {
+        return Ok(report_plan::plan(with).map(Making::Campaigns));
+    };
+    let sent = task.gateway.store().sent_audiences_by_ids(&[sent]).await?.remove(&sent);
+    let plan = lift::plan(with.report, sent.as_ref(), with.data_sets, task.gateway.settings.threshold);
+    Ok(plan.map(Making::Lift))
+}
+
+/// What came of counting.
+pub enum Counted {
+    /// What is to be frozen.
+    Finished(FinishedReport),
+    /// It cannot be counted; a sentence that says why.
+    Impossible(String),
+    /// The gateway stops.
+    Stopped,
+}
+
+/// Where a data set lies.
+pub fn folder_of(gateway: &Gateway, data_set: &EventDataSet) -> PathBuf {
+    gateway.identities().events(data_set.account).join(data_set.id.to_string())
+}
+
+/// Counts and freezes.
+async fn compute(task: &Task, running: &Report, settings: &Settings, making: &Making) -> Result<Ended, Fault> {
+    let counted = match making {
+        Making::Campaigns(plan) => count_campaigns(task, running, settings, plan).await?,
+        Making::Lift(plan) => lift::count(task, running, plan).await?,
+    };
+    match counted {
+        Counted::Finished(_) if !still_there(task, &making.reads()).await? => {
+            Ok(Ended::Later(task.change(KIND, subject(running)).now))
+        }
+        Counted::Finished(finished) => freeze(task, running, finished).await,
+        Counted::Impossible(reason) => fail(task, running.id, &reason).await,
+        Counted::Stopped => Ok(Ended::HandedBack),
+    }
+}
+
+/// Counts exposures, and protects them.
+async fn count_campaigns(task: &Task, running: &Report, settings: &Settings, plan: &Plan) -> Result<Counted, Fault> {
     let gateway = &task.gateway;
     let limits = &gateway.settings;
     let protection = report_plan::protection(
@@ -118,7 +178,7 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
         limits.privacy_epsilon_per_report,
         limits.threshold,
     );
-    let folder = |d: &EventDataSet| gateway.identities().events(d.account).join(d.id.to_string());
+    let folder = |d: &EventDataSet| folder_of(gateway, d);
     let sources = Sources {
         exposures: plan.exposures.iter().map(folder).collect::<Vec<PathBuf>>(),
         conversions: plan.conversions.iter().map(folder).collect(),
@@ -128,41 +188,43 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
         measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| stop.is_cancelled())
     });
     match counting.await.map_err(Fault::new)? {
-        Ok(_) if !still_there(task, &plan).await? => Ok(Ended::Later(task.change(KIND, subject(running)).now)),
-        Ok(result) => freeze(task, running, (settings, &plan), &result).await,
-        Err(MeasureFault::Stopped) => Ok(Ended::HandedBack),
+        Ok(result) => finished(task, running, (settings, plan), &result).map(Counted::Finished),
+        Err(MeasureFault::Stopped) => Ok(Counted::Stopped),
         Err(MeasureFault::Definition { reason }) => {
-            fail(task, running.id, &format!("It cannot be computed: {reason}.")).await
+            Ok(Counted::Impossible(format!("It cannot be computed: {reason}.")))
         }
         Err(fault) => Err(Fault::new(fault)),
     }
 }
 
+/// A result, with what it spends of the budget and what is paid for it.
+fn finished(
+    task: &Task,
+    running: &Report,
+    (settings, plan): (&Settings, &Plan),
+    result: &measure::Report,
+) -> Result<FinishedReport, Fault> {
+    let (shown, threshold) = (result.summary.total.impressions.value(), task.gateway.settings.threshold);
+    Ok(FinishedReport {
+        result: serde_json::to_value(result).map_err(Fault::new)?,
+        epsilon: result.epsilon_spent,
+        pair: [running.account, plan.runner],
+        quarter: report::quarter(crate::clock::now().date_naive()),
+        budget: task.gateway.settings.privacy_budget_per_quarter,
+        inputs: credit::inputs_of_report(running.account, plan.runner, settings.counts, shown, threshold),
+    })
+}
+
 /// Events that were deleted while they were read may have been read in part; then nothing of it counts.
-async fn still_there(task: &Task, plan: &Plan) -> Result<bool, Fault> {
-    let read: Vec<&EventDataSet> = plan.exposures.iter().chain(&plan.conversions).collect();
+async fn still_there(task: &Task, read: &[&EventDataSet]) -> Result<bool, Fault> {
     let ids: Vec<EventDataSetId> = read.iter().map(|d| d.id).collect();
     let found = task.gateway.store().event_data_sets_by_ids(&ids).await?;
     Ok(read.iter().all(|d| found.get(&d.id) == Some(d)))
 }
 
-/// Stores the result, once, with what it spends of the budget and what is paid for it.
-async fn freeze(
-    task: &Task,
-    running: &Report,
-    (settings, plan): (&Settings, &Plan),
-    result: &measure::Report,
-) -> Result<Ended, Fault> {
+/// Stores the result, once.
+async fn freeze(task: &Task, running: &Report, finished: FinishedReport) -> Result<Ended, Fault> {
     let change = task.change(KIND, subject(running));
-    let (shown, threshold) = (result.summary.total.impressions.value(), task.gateway.settings.threshold);
-    let finished = FinishedReport {
-        result: serde_json::to_value(result).map_err(Fault::new)?,
-        epsilon: result.epsilon_spent,
-        pair: [running.account, plan.runner],
-        quarter: report::quarter(change.now.date_naive()),
-        budget: task.gateway.settings.privacy_budget_per_quarter,
-        inputs: credit::inputs_of_report(running.account, plan.runner, settings.counts, shown, threshold),
-    };
     match task.gateway.store().finish_report(change, running.id, finished, vec![]).await? {
         // It could not be paid.
         Ok(Report { status: ReportStatus::Failed, failure, .. }) => Ok(Ended::Failed(failure.unwrap_or_default())),

@@ -2,7 +2,7 @@
 //! measuring code asks for.
 
 use entente_domain::{
-    AccountId, Timestamp,
+    AccountId, EventDataSetId, Timestamp,
     attribution::{self, AttributionModel, Engagement, EngagementLookback, PathSteps},
     conversion_event::{self, Match, Operator},
     event_data::{EventColumns, EventDataKind, EventDataSet, EventDataStatus},
@@ -68,13 +68,13 @@ pub fn plan(with: &Ingredients<'_>) -> Result<Plan, String> {
         None => None,
         Some(id) => {
             let found = loaded().find(|d| d.id == id).cloned();
-            report::attributable(&report.kind, report.account, report.project, found.as_ref())
+            report::countable(&report.kind, report.account, report.project, found.as_ref())
                 .map_err(|_| "The conversions of the report are gone, or no longer have its events.")?;
             found
         }
     };
     let (lookback_days, credit) = match &report.kind {
-        ReportKind::CampaignSummary => (0, CreditRules::default()),
+        ReportKind::CampaignSummary | ReportKind::Lift { .. } => (0, CreditRules::default()),
         ReportKind::Attribution { lookback_days, credit, .. } => (*lookback_days, credit_rules(credit)),
     };
     let definition = Definition {
@@ -104,11 +104,8 @@ pub fn protection(viewer: AccountId, runner: AccountId, counts: Counts, epsilon:
     }
 }
 
-fn conversions_of(report: &Report) -> Option<entente_domain::EventDataSetId> {
-    match report.kind {
-        ReportKind::CampaignSummary => None,
-        ReportKind::Attribution { conversions, .. } => Some(conversions),
-    }
+fn conversions_of(report: &Report) -> Option<EventDataSetId> {
+    report.kind.conversions().map(|asked| asked.data_set)
 }
 
 /// The cells of a report are those that the campaigns list, whatever the exposures name.
@@ -122,10 +119,9 @@ fn dimensions(campaigns: &[Campaign], report: &Report) -> Dimensions {
     dimensions.sorted()
 }
 
-fn events(conversions: &EventDataSet, report: &Report) -> Vec<ConversionEvent> {
-    let (ReportKind::Attribution { events, .. }, EventColumns::Conversions(columns)) =
-        (&report.kind, &conversions.columns)
-    else {
+/// The conversion events of a report, as its data set defines them.
+pub fn events(conversions: &EventDataSet, report: &Report) -> Vec<ConversionEvent> {
+    let (Some(asked), EventColumns::Conversions(columns)) = (report.kind.conversions(), &conversions.columns) else {
         return Vec::new();
     };
     let value = if columns.value.is_some() { ValueRule::SumOfValue } else { ValueRule::Count };
@@ -141,7 +137,7 @@ fn events(conversions: &EventDataSet, report: &Report) -> Vec<ConversionEvent> {
         },
         conditions: e.conditions.iter().map(condition).collect(),
     };
-    events.iter().filter_map(named).map(event).collect()
+    asked.events.iter().filter_map(named).map(event).collect()
 }
 
 fn credit_rules(rules: &attribution::CreditRules) -> CreditRules {

@@ -81,6 +81,7 @@ mod tests {
             match_keys: vec![],
             recurrence: until
                 .map_or(Recurrence::Once, |until| Recurrence::Recurring { from: day(-9), until: day(until) }),
+            holdout: None,
             revoked_at: None,
             created_at: NOW,
             version: 1,

@@ -46,6 +46,7 @@ fn the_destination_takes_the_key_that_is_delivered() {
         within: vec![],
         match_keys: keys(&[HashedEmail, HashedPhone]),
         recurrence: Recurrence::Once,
+        holdout: None,
         revoked_at: None,
         created_at: NOW,
         version: 1,

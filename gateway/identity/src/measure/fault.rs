@@ -1,5 +1,6 @@
 //! Why a report could not be made.
 
+use super::lift::Groups;
 use arrow_schema::ArrowError;
 use parquet::errors::ParquetError;
 use std::io;
@@ -13,6 +14,12 @@ pub enum MeasureFault {
     Definition {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// A group that is to be compared has fewer people than the threshold.
+    #[error("a group has too few people")]
+    TooFewPeople {
+        /// How many there are.
+        groups: Groups,
     },
     /// A stored file is not what was written.
     #[error("a stored file is damaged: {reason}")]

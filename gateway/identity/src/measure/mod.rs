@@ -17,6 +17,7 @@ mod instant;
 mod interval;
 mod join;
 mod journeys;
+pub mod lift;
 mod load;
 mod noise;
 mod path;

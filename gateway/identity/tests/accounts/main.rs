@@ -6,6 +6,7 @@ mod counting;
 mod deliveries;
 mod fixture;
 mod generations;
+mod lift;
 mod opt_outs;
 mod secrecy;
 mod view;

@@ -5,6 +5,7 @@ use super::{batch_rows::batch_rows, files, opt_outs::Lists, sources::Sources, th
 use crate::{
     background,
     gateway::Gateway,
+    holdout,
     identities::key_name,
     work::{Fault, Task},
 };
@@ -13,9 +14,10 @@ use entente_domain::{
     opt_out::{DeliveredOptOuts, OptOutVersions},
 };
 use entente_identity::{
-    Index, MatchedRows, SlotSet,
+    Holdout, Index, MatchedRows, SlotSet,
     delivery::{KeyChange, write_changes, write_set},
     generation::digests_path,
+    hold_out_of_rows,
     opt_out::{OptOuts, count_opted_out, leave_out_of_changes, leave_out_of_rows},
     positions,
 };
@@ -64,6 +66,7 @@ pub async fn prepare(task: &Task, sources: &Sources, delivery: &Delivery) -> Res
         wanted: sources.wanted(now),
         through: Through::of(&task.gateway, sources),
         before: before(&task.gateway, sources).await?,
+        holdout: holdout::of_sent(&task.gateway, &sources.sent).await.map_err(Fault::new)?,
         lists,
     };
     let turn = task.gateway.preparing().wait(sources.activation.account).await.map_err(Fault::new)?;
@@ -122,6 +125,7 @@ struct Work {
     wanted: SlotSet,
     through: Option<Through>,
     before: Option<PathBuf>,
+    holdout: Option<Holdout>,
     lists: Lists,
 }
 
@@ -172,7 +176,8 @@ impl Work {
         Ok(Made { without_link, opt_outs: Some(opt_outs) })
     }
 
-    /// Whom both sides hold and neither has on its list of opt-outs, and how many are on the receiver's alone.
+    /// Whom both sides hold, who is not held out, and whom neither has on its list of opt-outs, and how many are on the
+    /// receiver's alone.
     fn matched(&self) -> Result<(Vec<Matched<'_>>, u64), Fault> {
         let identities = self.gateway.identities();
         let (mut matched, mut left_out) = (Vec::with_capacity(self.keys.len()), 0);
@@ -182,6 +187,9 @@ impl Work {
             let mut rows = MatchedRows::new();
             if let (Some(receiver), Some(sender)) = (&receiver, &sender) {
                 rows = positions(receiver, &self.wanted, sender, &self.selected);
+                if let Some(holdout) = &self.holdout {
+                    hold_out_of_rows(receiver, &mut rows, holdout);
+                }
                 if let Some(opt_outs) = self.lists.of_sender(key) {
                     leave_out_of_rows(receiver, &mut rows, &opt_outs)?;
                 }

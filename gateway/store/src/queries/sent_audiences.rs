@@ -7,7 +7,7 @@ use super::{
     idempotency, ownership,
     paging::page,
     projects,
-    schema::sent_audiences,
+    schema::{projects as project_rows, sent_audiences},
 };
 use crate::{
     Change, Created, LoadedProject, LoadedSend, Outcome, Page, PageRequest, SentAudienceFilter, StoreError, columns,
@@ -16,7 +16,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use entente_domain::{
-    AudienceId, ProjectId, Refusal, SentAudienceId, Timestamp,
+    AccountId, AudienceId, ProjectId, Refusal, SentAudienceId, Timestamp,
     activation::{Recurrence, SentAudience},
 };
 use std::collections::HashMap;
@@ -34,6 +34,7 @@ struct SentAudienceRow {
     match_keys: String,
     recurring_from: Option<NaiveDate>,
     recurring_until: Option<NaiveDate>,
+    holdout: Option<String>,
     revoked_at: Option<Timestamp>,
     version: i64,
     created_at: Timestamp,
@@ -56,6 +57,7 @@ impl SentAudienceRow {
             match_keys: columns::json(&s.match_keys)?,
             recurring_from,
             recurring_until,
+            holdout: s.holdout.as_ref().map(columns::json).transpose()?,
             revoked_at: s.revoked_at,
             version: s.version,
             created_at: s.created_at,
@@ -81,6 +83,7 @@ impl TryFrom<SentAudienceRow> for SentAudience {
             within: columns::from_json(&row.within_audiences, "audiences")?,
             match_keys: columns::from_json(&row.match_keys, "match keys")?,
             recurrence,
+            holdout: row.holdout.map(|holdout| columns::from_json(&holdout, "holdout")).transpose()?,
             revoked_at: row.revoked_at,
             created_at: row.created_at,
             version: row.version,
@@ -149,6 +152,19 @@ pub async fn by_ids(conn: &mut Conn, ids: Vec<SentAudienceId>) -> Read<HashMap<S
         .load(conn)
         .await?;
     rows.into_iter().map(|row| SentAudience::try_from(row).map(|s| (s.id, s))).collect()
+}
+
+/// What an account sent with a holdout in projects that are still there: reports may yet be made of it.
+pub async fn with_holdout(conn: &mut Conn, sender: AccountId) -> Read<Vec<SentAudienceId>> {
+    let present = project_rows::table.select(project_rows::id);
+    let ids: Vec<String> = sent_audiences::table
+        .filter(sent_audiences::sender_id.eq(sender.to_string()))
+        .filter(sent_audiences::holdout.is_not_null())
+        .filter(sent_audiences::project_id.eq_any(present))
+        .select(sent_audiences::id)
+        .load(conn)
+        .await?;
+    ids.iter().map(|id| columns::id(id)).collect()
 }
 
 /// Sent audiences, newest first.

@@ -127,6 +127,12 @@ impl Store {
         read!(self, |conn| queries::sent_audiences::by_ids(conn, ids))
     }
 
+    /// What an account sent with a holdout in projects that are still there.
+    #[boxed]
+    pub async fn sent_with_holdout(&self, sender: AccountId) -> Result<Vec<SentAudienceId>, StoreError> {
+        read!(self, |conn| queries::sent_audiences::with_holdout(conn, sender))
+    }
+
     /// Sent audiences, newest first. Ask for a sender or a receiver, or both sides of a project.
     #[boxed]
     pub async fn sent_audiences(

@@ -128,7 +128,13 @@ async fn activated(db: &Database, luma: AccountId, tv: AccountId) -> (Activation
     let project = project(db, connection, luma).await;
     let (sent, destination, id, job_id) =
         (SentAudienceId::new(), DestinationId::new(), ActivationId::new(), JobId::new());
-    let new = NewSend { audience, within: vec![], match_keys: vec![email()], recurrence: Recurrence::Once };
+    let new = NewSend {
+        audience,
+        within: vec![],
+        match_keys: vec![email()],
+        recurrence: Recurrence::Once,
+        holdout_percent: None,
+    };
     let rule = move |loaded: &LoadedSend| {
         activation::send(sent, &loaded.connection, &loaded.project, luma, new, at(4)).map(Outcome::of)
     };

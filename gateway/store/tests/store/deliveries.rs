@@ -39,7 +39,8 @@ pub async fn send(
     let id = SentAudienceId::new();
     let day = at(0).date_naive();
     let recurrence = Recurrence::Recurring { from: day, until: day + chrono::Days::new(5) };
-    let new = NewSend { audience, within: within.clone(), match_keys: vec![email()], recurrence };
+    let new =
+        NewSend { audience, within: within.clone(), match_keys: vec![email()], recurrence, holdout_percent: None };
     let rule = move |loaded: &entente_store::LoadedSend| {
         assert_eq!(loaded.audience.as_ref().map(|a| a.id), Some(audience));
         activation::send(id, &loaded.connection, &loaded.project, sender, new, at(4)).map(Outcome::of)

@@ -106,6 +106,7 @@ diesel::table! {
         match_keys -> Text,
         recurring_from -> Nullable<Date>,
         recurring_until -> Nullable<Date>,
+        holdout -> Nullable<Text>,
         revoked_at -> Nullable<Instant>,
         version -> BigInt,
         created_at -> Instant,

@@ -1,0 +1,85 @@
+//! Counting what a sent audience brought, told from those who were held out of it. It is about the sender's own people and
+//! conversions alone, so that it spends nothing of the privacy budget.
+
+use super::{
+    Fault, Task,
+    report::{Counted, folder_of},
+    report_plan,
+};
+use crate::{background, holdout};
+use entente_domain::{
+    activation::SentAudience,
+    event_data::{EventDataSet, EventDataStatus},
+    holdout::{Holdout, Roster},
+    report::{self, Report, ReportKind},
+};
+use entente_identity::measure::{
+    MeasureFault, Period,
+    lift::{Groups, LiftDefinition, LiftSources, measure_lift},
+};
+use entente_store::FinishedReport;
+
+/// A report of lift, ready to be computed.
+#[derive(Debug)]
+pub struct LiftPlan {
+    sent: SentAudience,
+    /// Conversions that it reads.
+    pub conversions: EventDataSet,
+    definition: LiftDefinition,
+}
+
+/// Plans a report of lift; the error is a sentence that says why it cannot run.
+pub fn plan(
+    report: &Report,
+    sent: Option<&SentAudience>,
+    data_sets: &[EventDataSet],
+    threshold: u64,
+) -> Result<LiftPlan, String> {
+    let gone = "The sent audience or the conversions of the report are gone, or no longer have its events.";
+    let ReportKind::Lift { conversions, smallest_lift, .. } = &report.kind else { return Err(gone.to_owned()) };
+    let found = data_sets.iter().find(|d| d.id == *conversions && d.status == EventDataStatus::Active);
+    report::countable(&report.kind, report.account, report.project, found).map_err(|_| gone)?;
+    report::liftable(report, sent, found).map_err(|_| gone)?;
+    let (Some(sent), Some(conversions)) = (sent, found) else { return Err(gone.to_owned()) };
+    let Some(Holdout { roster: Some(Roster { .. }), .. }) = sent.holdout else {
+        return Err("It is not on record who was in the audience when it was sent.".to_owned());
+    };
+    let definition = LiftDefinition {
+        match_key: sent.match_keys.first().map(|key| key.name()).unwrap_or_default(),
+        period: Period { first: report.from, last: report.until },
+        events: report_plan::events(conversions, report),
+        threshold,
+        smallest_lift: *smallest_lift,
+    };
+    Ok(LiftPlan { sent: sent.clone(), conversions: conversions.clone(), definition })
+}
+
+/// Compares those who were held out with everybody else.
+pub async fn count(task: &Task, running: &Report, plan: &LiftPlan) -> Result<Counted, Fault> {
+    let gateway = &task.gateway;
+    let Some(holdout) = holdout::of_sent(gateway, &plan.sent).await.map_err(Fault::new)? else {
+        return Err(Fault::new("a lift without a holdout"));
+    };
+    let sources = LiftSources {
+        roster: gateway.identities().roster(&plan.sent),
+        conversions: folder_of(gateway, &plan.conversions),
+    };
+    let (definition, stop) = (plan.definition.clone(), task.stop.clone());
+    let counting = background::run(move || measure_lift(&sources, &definition, &holdout, &|| stop.is_cancelled()));
+    match counting.await.map_err(Fault::new)? {
+        Ok(result) => Ok(Counted::Finished(FinishedReport {
+            result: serde_json::to_value(result).map_err(Fault::new)?,
+            epsilon: 0.0,
+            pair: [running.account, plan.sent.receiver],
+            quarter: report::quarter(running.run_on),
+            budget: gateway.settings.privacy_budget_per_quarter,
+            inputs: gateway.settings.threshold,
+        })),
+        Err(MeasureFault::TooFewPeople { groups: Groups { treated, held_out } }) => Ok(Counted::Impossible(format!(
+            "{held_out} identities were held out and {treated} were not; either group needs {}.",
+            plan.definition.threshold,
+        ))),
+        Err(MeasureFault::Stopped) => Ok(Counted::Stopped),
+        Err(fault) => Err(Fault::new(fault)),
+    }
+}
