@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn counts_stay_whole_and_above_nothing() {
         let few = *Cell::count(value(10, 7.3)).measured().unwrap();
-        assert_eq!((few.low, few.high), (Number::Count(0), Number::Count(27)));
+        assert_eq!((few.low, few.high), (Number::Count(0), Number::Count(26)));
         let part = *Cell::credit(value(1_500_000, 1_000_000.0)).measured().unwrap();
         assert_eq!((part.number.to_string(), part.low), ("1.5".to_owned(), Number::Credit(0)));
         let refunds = *Cell::money(value(-12_340_000, 1_000_000.0)).measured().unwrap();

@@ -180,6 +180,20 @@ fn models_are_compared_side_by_side() {
     assert_eq!((texts("View › Click"), texts("Spring shoes › Spring shoes")), (3, 3));
 }
 
+#[test]
+fn one_model_is_compared_with_none() {
+    let (about, mut report) = (about(), report());
+    report.definition.credit.models.truncate(1);
+    for event in report.attribution.iter_mut().flat_map(|attribution| &mut attribution.per_event) {
+        event.models.truncate(1);
+    }
+    let page = page(&about, &report);
+    assert!(!parse(&page).attributes.iter().any(|(_, value, _)| value == "rowgroup"));
+    assert_eq!(page.matches("<h3>Conversions by placement</h3>").count(), 1);
+    assert!(page.contains("<td>1,200.00 <small>"));
+    assert!(page.contains("Last touch: a conversion is credited to the last exposure in the 7 days before it."));
+}
+
 /// What was made before there were models is shown as it was.
 #[test]
 fn a_report_without_models_has_whole_conversions() {
