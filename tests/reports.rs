@@ -97,6 +97,18 @@ fn credit(model: &Value, placement: &str) -> (f64, f64) {
     (row["conversions"]["value"].as_f64().unwrap_or(0.0), row["revenue"]["value"].as_f64().unwrap_or(0.0))
 }
 
+/// A figure of a table in the JSON document, by what tells its table and its row apart; all that are not said are null.
+fn in_file(file: &Value, view: &str, model: &Value, dimension: &Value, row: &Value, metric: &str) -> Value {
+    let tables = file["tables"].as_array().unwrap().iter();
+    let mut of = tables.filter(|t| t["view"] == view && t["model"] == *model && t["dimension"] == *dimension);
+    let rows = of.next().unwrap()["rows"].as_array().unwrap();
+    let name = if row.is_array() { "path" } else { "value" };
+    let row = rows.iter().find(|r| r[name] == *row).unwrap();
+    let figure = row["figures"].as_array().unwrap().iter().find(|f| f["metric"] == metric).unwrap();
+    assert!(of.next().is_none(), "{view} {model} {dimension} is there twice");
+    figure.clone()
+}
+
 on_both_databases! {
     async fn models_share_the_credit(kind: Kind) {
         let gateway = Gateway::start(kind).await;
@@ -119,6 +131,10 @@ on_both_databases! {
         let report = world.luma.client.query(&query, json!({ "id": id })).await["node"].clone();
         let event = &report["attribution"]["perEvent"][0];
         assert_eq!(event["credited"]["conversions"]["value"], 6_000);
+        let link = world.link(&id, "JSON").await;
+        let answer = gateway.anonymous().http().get(&link).send().await.unwrap();
+        let file: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let null = Value::Null;
         // A day's half-life and exposures a day apart: 1, 2 and 4 sevenths.
         for (number, kind, home) in [
             (0, "LAST_TOUCH", 6_000.0), (1, "FIRST_TOUCH", 6_000.0), (2, "LINEAR", 4_000.0),
@@ -126,6 +142,14 @@ on_both_databases! {
         ] {
             let model = &event["models"][number];
             assert_eq!(model["model"]["kind"], kind);
+            for row in model["byDimension"].as_array().unwrap() {
+                for (figure, metric) in [("conversions", "CREDIT"), ("revenue", "REVENUE")] {
+                    let [shown, kind] = [&row[figure], &model["model"]["kind"]];
+                    let of_file = in_file(&file, "CREDIT_BY_DIMENSION", kind, &row["dimension"], &row["value"], metric);
+                    assert_eq!((&of_file["state"], of_file["value"].as_f64()), (&shown["state"], shown["value"].as_f64()));
+                    assert_eq!(of_file["interval95"][1].as_f64(), shown["interval"]["high"].as_f64(), "{of_file}");
+                }
+            }
             let ((at_home, revenue), (at_sports, rest)) = (credit(model, "home"), credit(model, "sports"));
             assert!((at_home - home).abs() < 0.01, "{kind}: {at_home} at home");
             assert!((at_home + at_sports - 6_000.0).abs() < 1e-6, "{kind}: {at_home} and {at_sports}");
@@ -136,18 +160,25 @@ on_both_databases! {
             "kind": "TIME_DECAY", "halfLifeHours": 24, "firstPercent": null, "lastPercent": null,
         }));
         assert_eq!(settings["models"][4]["firstPercent"], 40);
-        for (table, steps, path) in [
-            (0, "ENGAGEMENTS", json!(["view", "click", "view"])),
-            (1, "CAMPAIGNS", json!(["spring-2026", "spring-2026", "spring-2026"])),
+        for (table, steps, dimension, path) in [
+            (0, "ENGAGEMENTS", "KIND_PATH", json!(["view", "click", "view"])),
+            (1, "CAMPAIGNS", "CAMPAIGN_PATH", json!(["spring-2026", "spring-2026", "spring-2026"])),
         ] {
+            let of_file = in_file(&file, "PATHS", &null, &json!(dimension), &path, "CONVERSIONS");
+            assert_eq!(of_file["value"], 6_000);
             let table = &event["paths"][table];
             assert_eq!(table["steps"], steps);
             assert_eq!(table["paths"].as_array().unwrap().len(), 1, "{table}");
             assert_eq!((&table["paths"][0]["path"], &table["paths"][0]["conversions"]["value"]), (&path, &json!(6_000)));
         }
         let summary = &report["summary"];
-        for (rate, value) in [("viewableRate", 1.0), ("costPerThousand", 10.0), ("costPerPerson", 0.03), ("averageFrequency", 3.0)] {
+        for (rate, metric, value) in [
+            ("viewableRate", "VIEWABLE_RATE", 1.0), ("costPerThousand", "COST_PER_THOUSAND", 10.0),
+            ("costPerPerson", "COST_PER_PERSON", 0.03), ("averageFrequency", "AVERAGE_FREQUENCY", 3.0),
+        ] {
             assert!((summary[rate]["value"].as_f64().unwrap() - value).abs() < 1e-9, "{rate}: {summary}");
+            let of_file = in_file(&file, "SUMMARY", &null, &null, &null, metric);
+            assert!((of_file["value"].as_f64().unwrap() - value).abs() < 1e-9, "{metric}: {of_file}");
         }
 
         // Where clicks go first, all of it is theirs, as long as they are within their lookback.

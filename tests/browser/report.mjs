@@ -3,7 +3,8 @@
 //   node report.mjs <page file> <folder for screenshots>
 //
 // Opens the page in each way, has axe-core look for what keeps people out, and takes a screenshot: light.png, dark.png,
-// narrow.png, print.pdf beside print.png, and top.png, the first screen of the light one, which is in docs. Exits 1 when axe-core finds a violation, when something is wider than the
+// narrow.png, print.pdf beside print.png; and of the light one what is in docs: top.png, its first screen, and models.png, the
+// first comparison of models, where there is one. Exits 1 when axe-core finds a violation, when something is wider than the
 // screen, when a text is cut off, or when the page ran a script, had an error, or asked for anything but itself. The
 // browser is the system's Chromium, or the one that CHROMIUM names.
 import { readFileSync } from "node:fs";
@@ -81,7 +82,11 @@ for (const { name, viewport, colorScheme, media } of ways) {
     for (const found of await page.evaluate(look)) complaints.push(`${name}: ${found}`);
   }
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-  if (name === "light") await page.screenshot({ path: join(folder, "top.png") });
+  if (name === "light") {
+    await page.screenshot({ path: join(folder, "top.png") });
+    const models = page.locator(".block", { has: page.locator("th[scope=rowgroup]") }).first();
+    if ((await models.count()) > 0) await models.screenshot({ path: join(folder, "models.png") });
+  }
   if (media === "print") await page.pdf({ path: join(folder, "print.pdf"), format: "A4" });
   // What the browser is told by its debugger is not held back by the page's own policy.
   await page.evaluate(axe);

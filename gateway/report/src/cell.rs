@@ -1,13 +1,9 @@
 //! One figure of a table: its number and how sure it is, or why there is none.
 
-use entente_identity::measure::{Figure, MICROS};
+use entente_identity::measure::{Figure, Interval, MICROS};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
-
-/// So many standard errors to either side hold 95 of 100 draws of Laplace noise: ln 20 / √2. Sums of several draws, as
-/// totals are, need fewer, down to 1.96, so that the interval is never too narrow for its noise.
-const STANDARD_ERRORS: f64 = 2.118_29;
 
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -15,6 +11,8 @@ const STANDARD_ERRORS: f64 = 2.118_29;
 pub enum Unit {
     /// People, impressions or conversions.
     Count,
+    /// Conversions that a model credits: fractions of one add up.
+    Credit,
     /// Money, in the currency of the file that it comes from.
     Money,
     /// A quotient of two counts.
@@ -27,6 +25,7 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Self::Count => "COUNT",
+            Self::Credit => "CREDIT",
             Self::Money => "MONEY",
             Self::Ratio => "RATIO",
         }
@@ -38,6 +37,8 @@ impl Unit {
 pub enum Number {
     /// People, impressions or conversions.
     Count(i64),
+    /// Credited conversions in micros of one.
+    Credit(i64),
     /// Money in micros.
     Money(i64),
     /// A quotient.
@@ -45,12 +46,12 @@ pub enum Number {
 }
 
 impl Number {
-    /// The nearest floating-point number; money in units of the currency.
+    /// The nearest floating-point number; credit in conversions, money in units of the currency.
     #[must_use]
     pub fn as_f64(self) -> f64 {
         match self {
             Self::Count(count) => count as f64,
-            Self::Money(micros) => micros as f64 / MICROS as f64,
+            Self::Credit(micros) | Self::Money(micros) => micros as f64 / MICROS as f64,
             Self::Ratio(ratio) => ratio,
         }
     }
@@ -62,7 +63,7 @@ impl fmt::Display for Number {
         match *self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Ratio(ratio) => write!(f, "{ratio}"),
-            Self::Money(micros) => {
+            Self::Credit(micros) | Self::Money(micros) => {
                 let sign = if micros < 0 { "-" } else { "" };
                 let (whole, part) =
                     (micros.unsigned_abs() / MICROS.unsigned_abs(), micros.unsigned_abs() % MICROS.unsigned_abs());
@@ -78,9 +79,9 @@ impl fmt::Display for Number {
 pub struct Measured {
     /// The number.
     pub number: Number,
-    /// Of its noise, in units of the number (money in units of the currency); 0 where it is exact.
+    /// Of its noise, in conversions for credit, in units of the currency for money; 0 where it is exact.
     pub standard_error: f64,
-    /// The lower end of the 95 % interval of its noise.
+    /// The lower end of its 95 % interval.
     pub low: Number,
     /// The upper end.
     pub high: Number,
@@ -106,10 +107,16 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// A count of people, impressions or conversions. Its interval is of whole numbers and never below 0.
+    /// A count of people, impressions or conversions. Its interval is never below 0.
     #[must_use]
     pub fn count(figure: Figure<i64>) -> Self {
         whole(figure, 1.0, Number::Count, 0)
+    }
+
+    /// Conversions that a model credits, in micros of one. Its interval is never below 0.
+    #[must_use]
+    pub fn credit(figure: Figure<i64>) -> Self {
+        whole(figure, MICROS as f64, Number::Credit, 0)
     }
 
     /// An amount in micros.
@@ -118,18 +125,24 @@ impl Cell {
         whole(figure, MICROS as f64, Number::Money, i64::MIN)
     }
 
-    /// A quotient.
+    /// A quotient. Its interval is never below 0.
     #[must_use]
     pub fn ratio(figure: Figure<f64>) -> Self {
-        match figure {
-            Figure::Value { value, standard_error, .. } => {
-                let reach = STANDARD_ERRORS * standard_error;
-                let [low, high] = [(value - reach).max(0.0), value + reach].map(Number::Ratio);
-                Self::Value(Measured { number: Number::Ratio(value), standard_error, low, high })
-            }
-            Figure::BelowThreshold => Self::BelowThreshold,
-            Figure::NotMeasured => Self::NotMeasured,
-        }
+        released(figure, figure.interval(), |value, standard_error, Interval { low, high }| {
+            let [number, low, high] = [value, low.max(0.0), high].map(Number::Ratio);
+            Measured { number, standard_error, low, high }
+        })
+    }
+
+    /// Cost over a count, in micros: a quotient that is money, to the nearest micro.
+    #[must_use]
+    pub fn price(figure: Figure<f64>) -> Self {
+        released(figure, figure.interval(), |value, standard_error, Interval { high, .. }| {
+            let (micros, half) = (value.round() as i64, (high - value).round() as i64);
+            let low = micros.saturating_sub(half).max(0);
+            let [number, low, high] = [micros, low, micros.saturating_add(half)].map(Number::Money);
+            Measured { number, standard_error: standard_error / MICROS as f64, low, high }
+        })
     }
 
     /// What is released, where something is.
@@ -152,21 +165,28 @@ impl Cell {
     }
 }
 
-/// A whole number of units, `one` of which make what its standard error is said in. Noise is whole as well: the ends of
-/// the interval are rounded away from the number.
+/// A whole number of units, `one` of which make what its standard error is said in.
 fn whole(figure: Figure<i64>, one: f64, number: fn(i64) -> Number, least: i64) -> Cell {
-    match figure {
-        Figure::Value { value, standard_error, .. } => {
-            let reach = (STANDARD_ERRORS * standard_error).ceil() as i64;
-            Cell::Value(Measured {
-                number: number(value),
-                standard_error: standard_error / one,
-                low: number(value.saturating_sub(reach).max(least.min(value))),
-                high: number(value.saturating_add(reach)),
-            })
+    released(figure, figure.interval(), |value, standard_error, Interval { low, high }| Measured {
+        number: number(value),
+        standard_error: standard_error / one,
+        low: number(low.max(least.min(value))),
+        high: number(high),
+    })
+}
+
+/// What is made of the number, its standard error and its interval, or why there is none.
+fn released<T>(
+    figure: Figure<T>,
+    interval: Option<Interval<T>>,
+    measured: impl Fn(T, f64, Interval<T>) -> Measured,
+) -> Cell {
+    match (figure, interval) {
+        (Figure::Value { value, standard_error }, Some(interval)) => {
+            Cell::Value(measured(value, standard_error, interval))
         }
-        Figure::BelowThreshold => Cell::BelowThreshold,
-        Figure::NotMeasured => Cell::NotMeasured,
+        (Figure::NotMeasured, _) => Cell::NotMeasured,
+        (Figure::BelowThreshold | Figure::Value { .. }, _) => Cell::BelowThreshold,
     }
 }
 
@@ -191,9 +211,44 @@ mod tests {
     fn counts_stay_whole_and_above_nothing() {
         let few = *Cell::count(value(10, 7.3)).measured().unwrap();
         assert_eq!((few.low, few.high), (Number::Count(0), Number::Count(26)));
+        let part = *Cell::credit(value(1_500_000, 1_000_000.0)).measured().unwrap();
+        assert_eq!((part.number.to_string(), part.low), ("1.5".to_owned(), Number::Credit(0)));
         let refunds = *Cell::money(value(-12_340_000, 1_000_000.0)).measured().unwrap();
-        assert_eq!((refunds.low, refunds.high), (Number::Money(-14_458_290), Number::Money(-10_221_710)));
+        assert!(matches!(refunds.low, Number::Money(-14_460_000..-14_458_000)), "{refunds:?}");
         assert_eq!(refunds.standard_error, 1.0);
+    }
+
+    /// What the API shows and what files hold is the same interval.
+    #[test]
+    fn intervals_are_those_of_the_figures() {
+        for standard_error in [0.0, 0.3, 7.3, 400.0, 1e7] {
+            let figure = value(5_000_000_000, standard_error);
+            let interval = figure.interval().unwrap();
+            for (cell, number) in [
+                (Cell::count(figure), Number::Count as fn(i64) -> Number),
+                (Cell::credit(figure), Number::Credit),
+                (Cell::money(figure), Number::Money),
+            ] {
+                let measured = cell.measured().unwrap();
+                assert_eq!((measured.low, measured.high), (number(interval.low), number(interval.high)));
+            }
+            let quotient = Figure::Value { value: 3.0, standard_error: standard_error / 1e8 };
+            let (interval, cell) = (quotient.interval().unwrap(), Cell::ratio(quotient));
+            let measured = cell.measured().unwrap();
+            assert_eq!((measured.low, measured.high), (Number::Ratio(interval.low), Number::Ratio(interval.high)));
+        }
+    }
+
+    #[test]
+    fn prices_are_in_whole_micros() {
+        let exact = *Cell::price(Figure::Value { value: 24_093.6, standard_error: 0.0 }).measured().unwrap();
+        assert_eq!([exact.number, exact.low, exact.high], [Number::Money(24_094); 3]);
+        let noisy = *Cell::price(Figure::Value { value: 24_093.6, standard_error: 1_000.0 }).measured().unwrap();
+        assert_eq!([noisy.low, noisy.high], [24_094 - 2_118, 24_094 + 2_118].map(Number::Money));
+        assert_eq!(noisy.standard_error, 0.001);
+        let wide = *Cell::price(Figure::Value { value: 10.0, standard_error: 1_000.0 }).measured().unwrap();
+        assert_eq!(wide.low, Number::Money(0));
+        assert_eq!(Cell::price(Figure::NotMeasured).state(), "NOT_MEASURED");
     }
 
     #[test]
@@ -207,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn money_is_written_without_rounding() {
+    fn micros_are_written_without_rounding() {
         for (micros, text) in [
             (0, "0"),
             (-1, "-0.000001"),
@@ -216,7 +271,10 @@ mod tests {
             (100_000_000, "100"),
             (i64::MAX, "9223372036854.775807"),
         ] {
-            assert_eq!(Number::Money(micros).to_string(), text);
+            assert_eq!(
+                (Number::Money(micros).to_string(), Number::Credit(micros).to_string()),
+                (text.into(), text.into())
+            );
         }
     }
 

@@ -36,7 +36,13 @@ fn push(csv: &mut String, record: &Record<'_>) {
         }
         None => write!(csv, ",,,,"),
     };
-    let _ = write!(csv, ",{}\r\n", record.cell.state());
+    let _ = write!(csv, ",{}", record.cell.state());
+    let settings = &record.settings;
+    for setting in [settings.half_life_hours, settings.first_percent, settings.last_percent] {
+        csv.push(',');
+        let _ = setting.map_or(Ok(()), |setting| write!(csv, "{setting}"));
+    }
+    csv.push_str("\r\n");
 }
 
 /// A text in quotes, or nothing. Others wrote it: what a spreadsheet would take for a formula gets an apostrophe before

@@ -3,7 +3,7 @@
 use crate::cell::{Cell, Number, Unit};
 use crate::document::Document;
 use crate::fault::WriteFault;
-use crate::table::{Dimension, Group, Metric, Model, Row, Table, View};
+use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Row, Table, View};
 use chrono::SecondsFormat;
 use entente_identity::measure::{Counts, MICROS};
 use schemars::JsonSchema;
@@ -105,7 +105,7 @@ struct Bounds {
 
 /// A table.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename = "Table")]
+#[serde(rename = "Table", rename_all = "camelCase")]
 struct TableOfReport {
     /// What it shows.
     view: View,
@@ -113,6 +113,8 @@ struct TableOfReport {
     event: Option<String>,
     /// How conversions are credited; null where nothing is.
     model: Option<Model>,
+    /// What that model is told; null where nothing is credited.
+    model_settings: Option<ModelSettings>,
     /// What its rows tell apart; null where there is one row for everything.
     dimension: Option<Dimension>,
     /// Its rows.
@@ -124,8 +126,11 @@ struct TableOfReport {
 #[serde(rename = "Row")]
 struct RowOfReport {
     /// The value of the dimension: a day as `2026-03-01`, a frequency as `3`, or as `10+` where it stands for more as
-    /// well. Null for everything and for what is not listed.
+    /// well, a path as `view > click`. Null for everything and for what is not listed.
     value: Option<String>,
+    /// The steps of a path, the last one nearest to the conversion: kinds of exposure or ids of campaigns. Five stand for
+    /// longer paths as well. Null for what is no path.
+    path: Option<Vec<String>>,
     /// Whether it is about all exposures whose value is not listed.
     others: bool,
     /// A figure for each metric of the table.
@@ -154,11 +159,12 @@ struct FigureOfReport {
     unit: Unit,
     /// Whether it has a value.
     state: State,
-    /// The number: a whole one for counts, in units of the currency for money. Null unless the state is `VALUE`.
+    /// The number: a whole one for counts, in conversions for credit, in units of the currency for money. Null unless the
+    /// state is `VALUE`.
     value: Option<serde_json::Number>,
     /// Of the noise, in the same unit; 0 where the number is exact. Null unless the state is `VALUE`.
     standard_error: Option<f64>,
-    /// Both ends of the 95 % interval of the noise. Null unless the state is `VALUE`.
+    /// Both ends of the 95 % interval. Null unless the state is `VALUE`.
     interval95: Option<[serde_json::Number; 2]>,
 }
 
@@ -226,13 +232,18 @@ impl From<&Table> for TableOfReport {
     fn from(table: &Table) -> Self {
         let row = |row: &Row| RowOfReport {
             value: row.group.value(),
+            path: match &row.group {
+                Group::Path(steps) => Some(steps.clone()),
+                _ => None,
+            },
             others: row.group == Group::Others,
             figures: table.metrics.iter().zip(&row.cells).map(|(metric, cell)| figure(*metric, cell)).collect(),
         };
         Self {
             view: table.view,
             event: table.event.clone(),
-            model: table.model,
+            model: table.model.map(Model::from),
+            model_settings: table.model.map(ModelSettings::from),
             dimension: table.dimension,
             rows: table.rows.iter().map(row).collect(),
         }
@@ -259,6 +270,6 @@ fn figure(metric: Metric, cell: &Cell) -> FigureOfReport {
 fn number(number: Number) -> Option<serde_json::Number> {
     match number {
         Number::Count(count) => Some(count.into()),
-        Number::Money(_) | Number::Ratio(_) => serde_json::Number::from_f64(number.as_f64()),
+        Number::Credit(_) | Number::Money(_) | Number::Ratio(_) => serde_json::Number::from_f64(number.as_f64()),
     }
 }

@@ -4,7 +4,7 @@ use crate::cell::Number;
 use crate::document::Document;
 use crate::fault::WriteFault;
 use crate::record::{COLUMNS, Record, records};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -16,8 +16,8 @@ use std::sync::Arc;
 const METADATA: &str = "entente.report";
 
 impl Document<'_> {
-    /// A file with a row for each figure. Texts are strings, `others` is a boolean and figures are doubles, null where
-    /// there is nothing. What else the JSON document says is in the file's metadata, under `entente.report`.
+    /// A file with a row for each figure. Texts are strings, `others` is a boolean, figures are doubles and a model's
+    /// settings whole numbers, null where there is nothing. What else the JSON document says is in the file's metadata, under `entente.report`.
     ///
     /// # Errors
     /// When the file cannot be written, whatever the report says.
@@ -43,6 +43,9 @@ impl Document<'_> {
         let number = |of: fn(&Record<'_>) -> Option<f64>| -> ArrayRef {
             Arc::new(records.iter().map(of).collect::<Float64Array>())
         };
+        let setting = |of: fn(&Record<'_>) -> Option<u32>| -> ArrayRef {
+            Arc::new(records.iter().map(of).collect::<UInt32Array>())
+        };
         let others = BooleanArray::from_iter(records.iter().map(|record| Some(record.others)));
         let columns: [ArrayRef; COLUMNS.len()] = [
             text(|record| Some(record.view.name().to_owned())),
@@ -58,6 +61,9 @@ impl Document<'_> {
             number(|record| record.cell.measured().map(|measured| measured.low).map(Number::as_f64)),
             number(|record| record.cell.measured().map(|measured| measured.high).map(Number::as_f64)),
             text(|record| Some(record.cell.state().to_owned())),
+            setting(|record| record.settings.half_life_hours),
+            setting(|record| record.settings.first_percent),
+            setting(|record| record.settings.last_percent),
         ];
         Ok(RecordBatch::try_new(Arc::new(schema()), columns.into())?)
     }
@@ -68,6 +74,7 @@ fn schema() -> Schema {
         let (data, nullable) = match *name {
             "others" => (DataType::Boolean, false),
             "figure" | "standard_error" | "low" | "high" => (DataType::Float64, true),
+            "half_life_hours" | "first_percent" | "last_percent" => (DataType::UInt32, true),
             "event" | "model" | "dimension" | "value" => (DataType::Utf8, true),
             _ => (DataType::Utf8, false),
         };

@@ -5,10 +5,10 @@
 //! error, its interval and its state beside it, which in a wide table would be five columns for each metric.
 
 use crate::cell::Cell;
-use crate::table::{Dimension, Group, Metric, Model, Table, View};
+use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Table, View};
 
-/// Names of the columns, in order.
-pub(crate) const COLUMNS: [&str; 13] = [
+/// Names of the columns, in order. New ones come last, so that whoever counts columns finds the others where they were.
+pub(crate) const COLUMNS: [&str; 16] = [
     "view",
     "event",
     "model",
@@ -22,6 +22,9 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "low",
     "high",
     "state",
+    "half_life_hours",
+    "first_percent",
+    "last_percent",
 ];
 
 /// One figure with all that says what it is.
@@ -36,6 +39,8 @@ pub(crate) struct Record<'a> {
     pub(crate) others: bool,
     pub(crate) metric: Metric,
     pub(crate) cell: &'a Cell,
+    /// What tells two models of the same name apart.
+    pub(crate) settings: ModelSettings,
 }
 
 /// Every figure of every table.
@@ -45,12 +50,13 @@ pub(crate) fn records(tables: &[Table]) -> impl Iterator<Item = Record<'_>> {
             table.metrics.iter().zip(&row.cells).map(move |(metric, cell)| Record {
                 view: table.view,
                 event: table.event.as_deref(),
-                model: table.model,
+                model: table.model.map(Model::from),
                 dimension: table.dimension,
                 value: row.group.value(),
                 others: row.group == Group::Others,
                 metric: *metric,
                 cell,
+                settings: table.model.map(ModelSettings::from).unwrap_or_default(),
             })
         })
     })

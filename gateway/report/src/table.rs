@@ -28,13 +28,17 @@ pub enum View {
     AttributionOverTime,
     /// Those, from the first day to each day.
     AttributionCumulative,
-    /// Those, for every value of one dimension.
+    /// Those, for every value of one dimension, in whole conversions.
     AttributionByDimension,
+    /// What a model credits of them to every value of one dimension.
+    CreditByDimension,
+    /// Those, by the exposures before them.
+    Paths,
 }
 
 impl View {
     /// All views, in the order in which they are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Summary,
         Self::OverTime,
         Self::Frequency,
@@ -45,6 +49,8 @@ impl View {
         Self::AttributionOverTime,
         Self::AttributionCumulative,
         Self::AttributionByDimension,
+        Self::CreditByDimension,
+        Self::Paths,
     ];
 
     /// As outputs have it.
@@ -61,6 +67,8 @@ impl View {
             Self::AttributionOverTime => "ATTRIBUTION_OVER_TIME",
             Self::AttributionCumulative => "ATTRIBUTION_CUMULATIVE",
             Self::AttributionByDimension => "ATTRIBUTION_BY_DIMENSION",
+            Self::CreditByDimension => "CREDIT_BY_DIMENSION",
+            Self::Paths => "PATHS",
         }
     }
 }
@@ -110,6 +118,32 @@ impl Model {
     }
 }
 
+/// What a model is told, each where the model has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ModelSettings {
+    /// After so many hours more a touch has half the credit; null but for `TIME_DECAY`.
+    pub(crate) half_life_hours: Option<u32>,
+    /// The share of the first touch; null but for `POSITION_BASED`.
+    pub(crate) first_percent: Option<u32>,
+    /// The share of the last touch; null but for `POSITION_BASED`.
+    pub(crate) last_percent: Option<u32>,
+}
+
+impl From<measure::Model> for ModelSettings {
+    fn from(model: measure::Model) -> Self {
+        match model {
+            measure::Model::LastTouch | measure::Model::FirstTouch | measure::Model::Linear => Self::default(),
+            measure::Model::TimeDecay { half_life_hours } => {
+                Self { half_life_hours: Some(half_life_hours), ..Self::default() }
+            }
+            measure::Model::PositionBased { first_percent, last_percent } => {
+                Self { first_percent: Some(first_percent), last_percent: Some(last_percent), ..Self::default() }
+            }
+        }
+    }
+}
+
 /// What the rows of a table tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -126,12 +160,24 @@ pub enum Dimension {
     Creative,
     /// View, engaged view or click.
     Kind,
+    /// The kinds of the exposures before a conversion, in their order.
+    KindPath,
+    /// The campaigns of the exposures before a conversion, in their order.
+    CampaignPath,
 }
 
 impl Dimension {
     /// All dimensions.
-    pub const ALL: [Self; 6] =
-        [Self::Day, Self::Frequency, Self::Campaign, Self::Placement, Self::Creative, Self::Kind];
+    pub const ALL: [Self; 8] = [
+        Self::Day,
+        Self::Frequency,
+        Self::Campaign,
+        Self::Placement,
+        Self::Creative,
+        Self::Kind,
+        Self::KindPath,
+        Self::CampaignPath,
+    ];
 
     /// As outputs have it.
     #[must_use]
@@ -143,6 +189,8 @@ impl Dimension {
             Self::Placement => "PLACEMENT",
             Self::Creative => "CREATIVE",
             Self::Kind => "KIND",
+            Self::KindPath => "KIND_PATH",
+            Self::CampaignPath => "CAMPAIGN_PATH",
         }
     }
 }
@@ -161,21 +209,33 @@ pub enum Metric {
     Cost,
     /// Impressions over reach.
     AverageFrequency,
+    /// Viewable impressions over all.
+    ViewableRate,
+    /// Cost of a thousand impressions.
+    CostPerThousand,
+    /// Cost over reach.
+    CostPerPerson,
     /// Conversions.
     Conversions,
+    /// Conversions that a model credits, with fractions.
+    Credit,
     /// The sum of their values.
     Revenue,
 }
 
 impl Metric {
     /// All metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Impressions,
         Self::Viewable,
         Self::Reach,
         Self::Cost,
         Self::AverageFrequency,
+        Self::ViewableRate,
+        Self::CostPerThousand,
+        Self::CostPerPerson,
         Self::Conversions,
+        Self::Credit,
         Self::Revenue,
     ];
 
@@ -188,7 +248,11 @@ impl Metric {
             Self::Reach => "REACH",
             Self::Cost => "COST",
             Self::AverageFrequency => "AVERAGE_FREQUENCY",
+            Self::ViewableRate => "VIEWABLE_RATE",
+            Self::CostPerThousand => "COST_PER_THOUSAND",
+            Self::CostPerPerson => "COST_PER_PERSON",
             Self::Conversions => "CONVERSIONS",
+            Self::Credit => "CREDIT",
             Self::Revenue => "REVENUE",
         }
     }
@@ -198,11 +262,15 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Self::Impressions | Self::Viewable | Self::Reach | Self::Conversions => Unit::Count,
-            Self::Cost | Self::Revenue => Unit::Money,
-            Self::AverageFrequency => Unit::Ratio,
+            Self::Credit => Unit::Credit,
+            Self::Cost | Self::CostPerThousand | Self::CostPerPerson | Self::Revenue => Unit::Money,
+            Self::AverageFrequency | Self::ViewableRate => Unit::Ratio,
         }
     }
 }
+
+/// Between the steps of a path that is one text.
+const STEP: &str = " > ";
 
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,13 +288,15 @@ pub enum Group {
     },
     /// A value of the dimension. It is what a file has: any text.
     Named(String),
+    /// Values of the dimension's steps, the last one nearest to the conversion.
+    Path(Vec<String>),
     /// All exposures whose value is not listed.
     Others,
 }
 
 impl Group {
-    /// The value of the dimension as text: a day as `2026-03-01`, a frequency as `10+` where it stands for more as well.
-    /// None for everything and for what is not listed.
+    /// The value of the dimension as text: a day as `2026-03-01`, a frequency as `10+` where it stands for more as well, a
+    /// path as `view > click`. None for everything and for what is not listed.
     #[must_use]
     pub fn value(&self) -> Option<String> {
         match self {
@@ -234,6 +304,7 @@ impl Group {
             Self::Day(day) => Some(day.to_string()),
             Self::Frequency { times, or_more } => Some(format!("{times}{}", if *or_more { "+" } else { "" })),
             Self::Named(name) => Some(name.clone()),
+            Self::Path(steps) => Some(steps.join(STEP)),
         }
     }
 }
@@ -254,8 +325,8 @@ pub struct Table {
     pub view: View,
     /// The conversion event, by its name; none for what is about exposures.
     pub event: Option<String>,
-    /// How conversions are credited; none where nothing is.
-    pub model: Option<Model>,
+    /// How conversions are credited, with the model's settings; none where nothing is.
+    pub model: Option<measure::Model>,
     /// What its rows tell apart; none where there is one row for everything.
     pub dimension: Option<Dimension>,
     /// Its columns.
@@ -292,5 +363,12 @@ mod tests {
         assert_eq!(Group::Frequency { times: 3, or_more: false }.value().unwrap(), "3");
         assert_eq!(Group::Frequency { times: 10, or_more: true }.value().unwrap(), "10+");
         assert_eq!(Group::Others.value(), None);
+    }
+
+    #[test]
+    fn a_path_is_one_text() {
+        let path = |steps: &[&str]| Group::Path(steps.iter().map(|step| (*step).to_owned()).collect());
+        assert_eq!(path(&["view", "engaged_view", "click"]).value().unwrap(), "view > engaged_view > click");
+        assert_eq!(path(&["view"]).value().unwrap(), "view");
     }
 }

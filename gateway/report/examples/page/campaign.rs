@@ -1,10 +1,10 @@
-//! A made-up campaign, the same each time: exposures of TV Tube and conversions of Luma, loaded from CSV and measured as
+//! Made-up campaigns, the same each time: exposures of TV Tube and conversions of Luma, loaded from CSV and measured as
 //! the gateway does, for Luma. Only the noise is drawn from a seed.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entente_identity::measure::{
     Bounds, Combine, ConversionEvent, ConversionPlan, Counts, CreditRules, Definition, Dimensions, ExposurePlan,
-    MICROS, MeasureFault, Noise, Period, Protection, Report, Sources, ValueRule, Whose, load_conversions,
+    MICROS, MeasureFault, Model, Noise, Period, Protection, Report, Sources, Steps, ValueRule, Whose, load_conversions,
     load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
@@ -19,7 +19,9 @@ use std::path::Path;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const CAMPAIGN: &str = "luma-run-further";
+/// Ids and names. The first campaign runs mostly early in the month, the last one late.
+const CAMPAIGNS: [(&str, &str); 3] =
+    [("luma-run-further", "Run further"), ("luma-new-shoe", "The new shoe"), ("luma-outlet", "Outlet days")];
 /// Names with how many of ten exposures each has.
 const PLACEMENTS: [(&str, u32); 4] = [("Home", 5), ("Sports live", 3), ("Series", 1), ("Late night & repeats", 1)];
 const CREATIVES: [(&str, u32); 3] = [("Shoes, 30 seconds", 6), ("Shoes, 15 seconds", 3), ("Trail", 1)];
@@ -33,23 +35,23 @@ pub fn about() -> About {
         project: "Spring".into(),
         viewer: "Luma".into(),
         partner: "TV Tube".into(),
-        campaigns: vec![Campaign { id: CAMPAIGN.into(), name: "Run further".into() }],
+        campaigns: CAMPAIGNS.map(|(id, name)| Campaign { id: id.into(), name: name.into() }).into(),
         finished_at: midnight(day(4, 15)) + TimeDelta::minutes(7),
     }
 }
 
-/// The report of a campaign that reached so many people, or a little fewer.
+/// The report of campaigns that reached so many people, or a little fewer.
 pub fn report(people: u32) -> Result<Report> {
+    let bounds = Bounds { impressions: 20, cost_micros: MICROS / 50, conversions: 2, value_micros: 200 * MICROS };
+    measured(people, Counts::Protected { epsilon: 1.0, bounds }, 1_000)
+}
+
+/// The same with such a protection.
+pub fn measured(people: u32, counts: Counts, threshold: u32) -> Result<Report> {
     let directory = tempfile::tempdir()?;
     let mut random = StdRng::seed_from_u64(8);
     let sources = load(directory.path(), &mut random, people)?;
-    let bounds = Bounds { impressions: 20, cost_micros: MICROS / 50, conversions: 5, value_micros: 200 * MICROS };
-    let protection = Protection {
-        exposures: Whose::Theirs,
-        conversions: Whose::Mine,
-        counts: Counts::Protected { epsilon: 1.0, bounds },
-        threshold: 1_000,
-    };
+    let protection = Protection { exposures: Whose::Theirs, conversions: Whose::Mine, counts, threshold };
     Ok(measure(&sources, &definition(), protection, &mut Seeded(random), &|| false)?)
 }
 
@@ -76,7 +78,7 @@ fn definition() -> Definition {
         match_keys: vec!["hashed_email".into()],
         // The last creative is not listed.
         dimensions: Dimensions {
-            campaigns: vec![CAMPAIGN.into()],
+            campaigns: CAMPAIGNS.map(|(id, _)| id.to_owned()).into(),
             placements: names(&PLACEMENTS),
             creatives: names(&CREATIVES[..2]),
         },
@@ -85,7 +87,11 @@ fn definition() -> Definition {
             event("Newsletter", "newsletter", ValueRule::Count),
         ],
         lookback_days: 14,
-        credit: CreditRules::default(),
+        credit: CreditRules {
+            models: vec![Model::LastTouch, Model::FirstTouch, Model::TIME_DECAY],
+            paths: vec![Steps::Campaigns, Steps::Kinds],
+            ..CreditRules::default()
+        },
     }
 }
 
@@ -138,16 +144,17 @@ fn files(random: &mut StdRng, people: u32) -> (String, String) {
             let time = moment(random);
             last = last.max(time);
             let [placement, creative, kind] = [&PLACEMENTS[..], &CREATIVES[..], &KINDS[..]].map(|of| pick(random, of));
+            let campaign = campaign(random, time);
             let (cost, viewable) = (random.random_range(4..12), random.random_bool(0.7));
             // Writing to a string cannot fail.
             let _ = writeln!(
                 exposures,
-                "p{person}@example.com,{},{CAMPAIGN},{placement},\"{creative}\",0.{cost:03},{viewable},{kind}",
+                "p{person}@example.com,{},{campaign},{placement},\"{creative}\",0.{cost:03},{viewable},{kind}",
                 time.to_rfc3339()
             );
         }
         let bought = last + TimeDelta::minutes(random.random_range(1..10_000));
-        for (share, kind) in [(0.3, "purchase"), (0.02, "newsletter")] {
+        for (share, kind) in [(0.3, "purchase"), (0.05, "newsletter")] {
             if random.random_bool(share) {
                 let (time, value) = (bought.to_rfc3339(), random.random_range(25..180));
                 let _ = writeln!(conversions, "p{person}@example.com,{time},{kind},{value}.90");
@@ -157,8 +164,14 @@ fn files(random: &mut StdRng, people: u32) -> (String, String) {
     (exposures, conversions)
 }
 
+fn campaign(random: &mut StdRng, time: DateTime<Utc>) -> &'static str {
+    let day = chrono::Datelike::day(&time);
+    let [early, always, late] = CAMPAIGNS.map(|(id, _)| id);
+    pick(random, &[(early, 36 - day), (always, 8), (late, day)])
+}
+
 fn pick<'a>(random: &mut StdRng, values: &[(&'a str, u32)]) -> &'a str {
-    let mut left = random.random_range(0..10_u32);
+    let mut left = random.random_range(0..values.iter().map(|(_, share)| share).sum::<u32>());
     for (name, share) in values {
         match left.checked_sub(*share) {
             Some(rest) => left = rest,

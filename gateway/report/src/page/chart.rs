@@ -1,8 +1,8 @@
 //! Charts, drawn by plotters as SVG.
 
 use super::name::shortened;
-use super::numbers::{compact, full, short_day};
-use super::palette::{FIRST, GRID, SECOND, STRONG, TEXT};
+use super::numbers::{self, compact, full, short_day};
+use super::palette::{FIFTH, FIRST, FOURTH, GRID, SECOND, STRONG, TEXT, THIRD};
 use crate::cell::{Cell, Measured};
 use crate::fault::WriteFault;
 use chrono::NaiveDate;
@@ -21,8 +21,14 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 const LIGHT: f64 = 0.18;
 /// The most days whose figures are marked one by one.
 const MARKED_DAYS: usize = 62;
-/// Height of a row of [`Bars`].
+/// Height of a row of [`Chart::Bars`].
 const ROW: u32 = 40;
+/// The highest [`Chart::Groups`]; groups that do not fit are in its table only.
+const HIGHEST: u32 = 680;
+/// Of one of its groups, in pixels: the height of its name, of a bar, and of what is below.
+const GROUP: (u32, u32, u32) = (26, 21, 10);
+/// Beside a bar, in pixels: room for what it is called, and for its number.
+const BESIDE: (i32, i32) = (100, 92);
 
 /// A chart that is drawn: the inside of an `svg` element of this size.
 #[derive(Debug)]
@@ -85,6 +91,22 @@ pub(super) enum Chart<'a> {
     Columns(Vec<(String, &'a Cell)>),
     /// Bars below each other, each with a name.
     Bars(Vec<(String, &'a Measured)>),
+    /// Groups of bars below each other, each with the same few bars.
+    Groups(Vec<Group<'a>>),
+}
+
+/// Bars that are compared.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    pub(super) name: String,
+    /// Figures with a short label each, at most five.
+    pub(super) bars: Vec<(String, &'a Cell)>,
+}
+
+impl Group<'_> {
+    fn height(&self) -> u32 {
+        GROUP.0 + GROUP.1 * u32::try_from(self.bars.len()).unwrap_or(u32::MAX / GROUP.1) + GROUP.2
+    }
 }
 
 impl Chart<'_> {
@@ -92,6 +114,7 @@ impl Chart<'_> {
     pub(super) fn draw(&self, width: Width) -> Result<Drawing, WriteFault> {
         let height = match (self, width) {
             (Self::Bars(bars), _) => ROW * u32::try_from(bars.len()).unwrap_or(u32::MAX / ROW) + 8,
+            (Self::Groups(groups), _) => fitting(groups).map(Group::height).sum(),
             (_, Width::Page) => 300,
             (_, Width::Column | Width::Narrow) => 260,
         };
@@ -102,6 +125,7 @@ impl Chart<'_> {
                 Self::Lines { days, series } => lines(&area, days, series, width)?,
                 Self::Columns(columns) => draw_columns(&area, columns)?,
                 Self::Bars(bars) => draw_bars(&area, bars, width)?,
+                Self::Groups(groups) => draw_groups(&area, groups, width)?,
             }
             area.present()?;
         }
@@ -248,6 +272,53 @@ fn draw_bars(area: &Area<'_>, bars: &[(String, &Measured)], width: Width) -> Dra
             let ends = vec![(cell.low.as_f64(), row + 0.675), (cell.high.as_f64(), row + 0.675)];
             chart.draw_series([PathElement::new(ends, STRONG.stroke_width(2))])?;
         }
+    }
+    Ok(())
+}
+
+/// The first groups, as many as a chart has room for, but one at least.
+fn fitting<'a, 'b>(groups: &'a [Group<'b>]) -> impl Iterator<Item = &'a Group<'b>> {
+    let mut height = 0;
+    groups
+        .iter()
+        .enumerate()
+        .take_while(move |(number, group)| {
+            height += group.height();
+            *number == 0 || height <= HIGHEST
+        })
+        .map(|(_, group)| group)
+}
+
+/// Each bar has its label before it and its number behind it, so that nobody has to tell colours apart.
+fn draw_groups(area: &Area<'_>, groups: &[Group<'_>], width: Width) -> Drawn {
+    let Range { start: least, end: most } =
+        range(fitting(groups).flat_map(|group| &group.bars).filter_map(|(_, cell)| cell.measured()));
+    let right_edge = i32::try_from(width.pixels()).unwrap_or(i32::MAX) - 2;
+    let (left, right) = (BESIDE.0, right_edge - BESIDE.1);
+    let place = |value: f64| left + ((value - least) / (most - least) * f64::from(right - left)).round() as i32;
+    let (name_style, label_style) = (text(13.0, STRONG, HPos::Left), text(12.0, TEXT, HPos::Left));
+    let number_style = text(12.0, TEXT, HPos::Right);
+    let mut top = 0;
+    for group in fitting(groups) {
+        let name = shortened(&group.name, width.letters());
+        area.draw(&Text::new(name, (2, top + 14), name_style.clone()))?;
+        top += GROUP.0 as i32;
+        for ((label, cell), colour) in group.bars.iter().zip([FIRST, SECOND, THIRD, FOURTH, FIFTH]) {
+            let (middle, half) = (top + GROUP.1 as i32 / 2, 6);
+            area.draw(&Text::new(label.clone(), (2, middle), label_style.clone()))?;
+            area.draw(&Text::new(numbers::cell(cell, full), (right_edge, middle), number_style.clone()))?;
+            let bar = |from, to| [(from, middle - half), (to, middle + half)];
+            area.draw(&Rectangle::new(bar(left, right), GRID.mix(0.6).filled()))?;
+            if let Some(measured) = cell.measured() {
+                area.draw(&Rectangle::new(bar(place(0.0), place(measured.number.as_f64())), colour.filled()))?;
+                if !measured.is_exact() {
+                    let ends = [measured.low, measured.high].map(|end| (place(end.as_f64()), middle));
+                    area.draw(&PathElement::new(ends.to_vec(), STRONG.stroke_width(2)))?;
+                }
+            }
+            top += GROUP.1 as i32;
+        }
+        top += GROUP.2 as i32;
     }
     Ok(())
 }

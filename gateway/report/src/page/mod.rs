@@ -3,6 +3,7 @@
 //! It is well-formed XML as well, so that it can be checked by either kind of parser.
 
 mod chart;
+mod comparison;
 mod name;
 mod numbers;
 mod palette;
@@ -78,7 +79,13 @@ impl Document<'_> {
     fn sections(&self) -> Result<Vec<Section>, WriteFault> {
         let mut sections: Vec<Section> = Vec::new();
         let mut last = None;
-        for (number, table) in self.tables.iter().enumerate().filter(|(_, table)| table.view != View::Summary) {
+        let mut number = 0;
+        for tables in self.tables.chunk_by(is_compared_with) {
+            let [table, others @ ..] = tables else { continue };
+            number += tables.len();
+            if table.view == View::Summary || self.is_rounded(table) {
+                continue;
+            }
             let about = table.event.as_deref();
             if last != Some(about) {
                 last = Some(about);
@@ -87,16 +94,23 @@ impl Document<'_> {
             let Some(section) = sections.last_mut() else { continue };
             match table.view {
                 View::Conversions | View::Attribution => section.cards.extend(section::cards(table)),
-                _ => section.blocks.push(section::block(table, number, self)?),
+                _ if others.is_empty() => section.blocks.push(section::block(table, number, self)?),
+                _ => section.blocks.extend(comparison::block(tables, number, self)?),
             }
         }
         Ok(sections)
     }
 
+    /// Whether what a table says in whole conversions is said more exactly by another one.
+    fn is_rounded(&self, table: &Table) -> bool {
+        table.view == View::AttributionByDimension
+            && self.tables.iter().any(|other| other.view == View::CreditByDimension && other.event == table.event)
+    }
+
     fn section(&self, table: &Table, number: usize) -> Section {
         let attribution = self.report.attribution.as_ref();
         let lead =
-            attribution.map(|attribution| wording::model(&self.report.definition.credit, attribution.lookback_days));
+            attribution.map(|attribution| wording::credited(&self.report.definition.credit, attribution.lookback_days));
         let event = table.event.as_deref().map(shown);
         Section {
             id: format!("section-{number}"),
@@ -107,4 +121,10 @@ impl Document<'_> {
             blocks: Vec::new(),
         }
     }
+}
+
+/// Whether two tables are what two models say of the same.
+fn is_compared_with(one: &Table, other: &Table) -> bool {
+    let credit = |table: &Table| table.view == View::CreditByDimension;
+    credit(one) && credit(other) && one.event == other.event && one.dimension == other.dimension
 }

@@ -1,28 +1,63 @@
 //! Numbers and days as people read them.
 
-use crate::cell::{Cell, Measured, Number};
+use crate::cell::{Cell, Measured, Number, Unit};
+use crate::table::Metric;
 use chrono::NaiveDate;
 use entente_identity::measure::MICROS;
 
-/// With a comma between thousands; money and quotients with two digits after the point.
+/// How figures of a metric are written in a table.
+pub(super) fn of(metric: Metric) -> fn(Number) -> String {
+    match metric {
+        Metric::ViewableRate => percent,
+        Metric::CostPerPerson => price,
+        _ => full,
+    }
+}
+
+/// The same where a figure stands alone: money of 100,000 and more is without what is after the point.
+pub(super) fn at_a_glance(metric: Metric) -> fn(Number) -> String {
+    match metric.unit() {
+        Unit::Money if metric != Metric::CostPerPerson => rounded,
+        _ => of(metric),
+    }
+}
+
+/// With a comma between thousands; credit, money and quotients with two digits after the point.
 pub(super) fn full(number: Number) -> String {
     match number {
         Number::Count(count) => signed(count < 0, &thousands(&count.unsigned_abs().to_string())),
-        Number::Money(micros) => {
-            let cents = (i128::from(micros.unsigned_abs()) * 100 + i128::from(MICROS) / 2) / i128::from(MICROS);
-            let text = format!("{}.{:02}", thousands(&(cents / 100).to_string()), cents % 100);
-            signed(micros < 0 && cents > 0, &text)
-        }
+        Number::Credit(micros) | Number::Money(micros) => decimal(micros, 2),
         Number::Ratio(ratio) => signed(ratio < 0.0, &format!("{:.2}", ratio.abs())),
     }
 }
 
-/// The same, but money of 100,000 and more without what is after the point: for a figure that stands alone.
-pub(super) fn at_a_glance(number: Number) -> String {
+fn rounded(number: Number) -> String {
     match number {
         Number::Money(_) if number.as_f64().abs() >= 1e5 => full(Number::Count(number.as_f64().round() as i64)),
         _ => full(number),
     }
+}
+
+/// What is mostly less than one: money with four digits after the point.
+fn price(number: Number) -> String {
+    match number {
+        Number::Money(micros) => decimal(micros, 4),
+        _ => full(number),
+    }
+}
+
+/// A quotient in hundredths.
+fn percent(number: Number) -> String {
+    let hundredths = number.as_f64() * 100.0;
+    signed(hundredths < 0.0, &format!("{:.1} %", hundredths.abs()))
+}
+
+/// Millionths as a number with so many digits after the point.
+fn decimal(micros: i64, digits: usize) -> String {
+    let one = 10_i128.pow(digits as u32);
+    let parts = (i128::from(micros.unsigned_abs()) * one + i128::from(MICROS) / 2) / i128::from(MICROS);
+    let text = format!("{}.{:0digits$}", thousands(&(parts / one).to_string()), parts % one);
+    signed(micros < 0 && parts > 0, &text)
 }
 
 /// Half the width of its interval where both halves are alike, such as `± 120`, otherwise both ends; none where it is
@@ -34,6 +69,9 @@ pub(super) fn interval(measured: &Measured, write: fn(Number) -> String) -> Opti
     let halves = match (measured.low, measured.number, measured.high) {
         (Number::Count(low), Number::Count(value), Number::Count(high)) => {
             (high - value == value - low).then_some(Number::Count(high - value))
+        }
+        (Number::Credit(low), Number::Credit(value), Number::Credit(high)) => {
+            (high - value == value - low).then_some(Number::Credit(high - value))
         }
         (Number::Money(low), Number::Money(value), Number::Money(high)) => {
             (high - value == value - low).then_some(Number::Money(high - value))
@@ -117,9 +155,25 @@ mod tests {
             (Number::Money(-1), "0.00"),
             (Number::Money(-12_340_000), "−12.34"),
             (Number::Money(i64::MIN), "−9,223,372,036,854.78"),
+            (Number::Credit(333_333), "0.33"),
+            (Number::Credit(1_234_500_000), "1,234.50"),
             (Number::Ratio(2.345), "2.35"),
         ] {
             assert_eq!(full(number), text);
+        }
+    }
+
+    #[test]
+    fn rates_have_the_digits_that_they_need() {
+        for (metric, number, text) in [
+            (Metric::ViewableRate, Number::Ratio(0.6995), "70.0 %"),
+            (Metric::ViewableRate, Number::Ratio(0.0012), "0.1 %"),
+            (Metric::CostPerPerson, Number::Money(24_093), "0.0241"),
+            (Metric::CostPerPerson, Number::Money(1_234_000_050), "1,234.0001"),
+            (Metric::CostPerThousand, Number::Money(7_604_000), "7.60"),
+            (Metric::AverageFrequency, Number::Ratio(3.168), "3.17"),
+        ] {
+            assert_eq!((of(metric)(number), at_a_glance(metric)(number)), (text.to_owned(), text.to_owned()));
         }
     }
 
@@ -128,9 +182,9 @@ mod tests {
         for (micros, text) in
             [(99_999_990_000, "99,999.99"), (100_000_500_000, "100,001"), (-4e12 as i64, "−4,000,000")]
         {
-            assert_eq!(at_a_glance(Number::Money(micros)), text);
+            assert_eq!(at_a_glance(Metric::Revenue)(Number::Money(micros)), text);
         }
-        assert_eq!(at_a_glance(Number::Count(1_000_000)), "1,000,000");
+        assert_eq!(at_a_glance(Metric::Impressions)(Number::Count(1_000_000)), "1,000,000");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use std::cmp::Reverse;
 /// The most bars of a chart; its table has all of them.
 const MOST_BARS: usize = 12;
 
+/// The most figures of a row that fit beside a chart.
+const COLUMNS_BESIDE_A_CHART: usize = 4;
+
 /// A figure at a glance.
 #[derive(Debug)]
 pub(super) struct Card {
@@ -36,11 +39,19 @@ pub(super) struct Block {
     /// Whether chart and table are below each other, each as wide as the page.
     pub(super) is_wide: bool,
     pub(super) picture: Option<Picture>,
-    /// Why there is no chart.
-    pub(super) no_picture: &'static str,
     pub(super) caption: String,
     pub(super) columns: Vec<&'static str>,
-    pub(super) rows: Vec<Line>,
+    /// How many columns say what a row is about, before those with figures.
+    pub(super) heads: usize,
+    /// None where there is nothing to show.
+    pub(super) bodies: Vec<Body>,
+}
+
+/// Rows of a table, below one name where it compares what is called so.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) name: Option<String>,
+    pub(super) lines: Vec<Line>,
 }
 
 /// A chart, drawn for a wide screen and for a narrow one.
@@ -48,7 +59,7 @@ pub(super) struct Block {
 pub(super) struct Picture {
     pub(super) title: String,
     pub(super) description: String,
-    pub(super) legend: Vec<&'static str>,
+    pub(super) legend: Vec<String>,
     pub(super) wide: Drawing,
     pub(super) narrow: Drawing,
 }
@@ -60,7 +71,12 @@ pub(super) struct Line {
     pub(super) cells: Vec<Words>,
 }
 
-fn words(cell: &Cell, write: fn(Number) -> String) -> Words {
+/// A figure of a table.
+pub(super) fn words(metric: Metric, cell: &Cell) -> Words {
+    words_by(cell, numbers::of(metric))
+}
+
+fn words_by(cell: &Cell, write: fn(Number) -> String) -> Words {
     let interval = cell.measured().and_then(|measured| numbers::interval(measured, write));
     Words { text: numbers::cell(cell, write), interval, is_value: cell.measured().is_some() }
 }
@@ -73,42 +89,60 @@ pub(super) fn cards(table: &Table) -> Vec<Card> {
         _ => wording::metric(metric).to_owned(),
     };
     let figures = table.rows.iter().flat_map(|row| table.metrics.iter().zip(&row.cells));
-    figures.map(|(metric, cell)| Card { label: label(*metric), figure: words(cell, numbers::at_a_glance) }).collect()
+    let words = |metric: Metric, cell| words_by(cell, numbers::at_a_glance(metric));
+    figures.map(|(metric, cell)| Card { label: label(*metric), figure: words(*metric, cell) }).collect()
 }
 
 /// A table with its chart. `number` tells it from the others of the page.
 pub(super) fn block(table: &Table, number: usize, document: &Document<'_>) -> Result<Block, WriteFault> {
     let by = table.dimension;
-    let rows = in_order(table);
+    let places = in_order(table);
     let title = wording::title(table.view, by);
-    let of = table.event.as_deref().map_or_else(String::new, |event| format!(", {}", shown(event)));
-    let line = |row: &&Row| Line {
+    let of = of_event(table);
+    let line = |row: &Row| Line {
         name: wording::group(&row.group, by, document),
-        cells: row.cells.iter().map(|cell| words(cell, numbers::full)).collect(),
+        cells: table.metrics.iter().zip(&row.cells).map(|(metric, cell)| words(*metric, cell)).collect(),
     };
+    let lines: Vec<Line> = places.iter().filter_map(|place| table.rows.get(*place)).map(line).collect();
     let head = by.map_or("", wording::dimension);
     Ok(Block {
         id: format!("table-{number}"),
         lead: wording::lead(table.view).to_owned(),
-        is_wide: matches!(table.view, View::OverTime),
-        picture: picture(table, &rows, &format!("{title}{of}"), document)?,
-        no_picture: "Every figure that the chart would show is withheld.",
+        is_wide: is_wide(table),
+        picture: picture(table, &places, &format!("{title}{of}"), document)?,
         caption: format!("{title}{of}: figures"),
         columns: std::iter::once(head).chain(table.metrics.iter().map(|metric| wording::metric(*metric))).collect(),
-        rows: rows.iter().map(line).collect(),
+        heads: 1,
+        bodies: if lines.is_empty() { Vec::new() } else { vec![Body { name: None, lines }] },
         title,
     })
 }
 
-/// Values of a dimension by their first figure, the largest first, those that are not listed last; others as they are.
-fn in_order(table: &Table) -> Vec<&Row> {
-    let mut rows: Vec<&Row> = table.rows.iter().collect();
+/// The event that a table is about, as it stands behind a title.
+pub(super) fn of_event(table: &Table) -> String {
+    table.event.as_deref().map_or_else(String::new, |event| format!(", {}", shown(event)))
+}
+
+/// Many days or many columns.
+fn is_wide(table: &Table) -> bool {
+    table.view == View::OverTime || table.metrics.len() > COLUMNS_BESIDE_A_CHART
+}
+
+/// Places of the rows. Values of a dimension are by their first figure, the largest first, those that are not listed last;
+/// others as they are.
+pub(super) fn in_order(table: &Table) -> Vec<usize> {
+    let mut rows: Vec<(usize, &Row)> = table.rows.iter().enumerate().collect();
     if is_by_name(table.dimension) {
         let first = |row: &Row| row.cells.first().and_then(Cell::measured).map(|cell| cell.number.as_f64());
-        rows.sort_by(|one, other| first(other).partial_cmp(&first(one)).unwrap_or(std::cmp::Ordering::Equal));
-        rows.sort_by_key(|row| Reverse(row.group != Group::Others));
+        rows.sort_by(|(_, one), (_, other)| first(other).partial_cmp(&first(one)).unwrap_or(std::cmp::Ordering::Equal));
+        rows.sort_by_key(|(_, row)| Reverse(row.group != Group::Others));
     }
-    rows
+    rows.into_iter().map(|(place, _)| place).collect()
+}
+
+/// A column of a table, its rows at these places.
+pub(super) fn column<'a>(table: &'a Table, places: &[usize], number: usize) -> Vec<&'a Cell> {
+    places.iter().filter_map(|place| table.rows.get(*place)?.cells.get(number)).collect()
 }
 
 fn is_by_name(by: Option<Dimension>) -> bool {
@@ -116,23 +150,28 @@ fn is_by_name(by: Option<Dimension>) -> bool {
 }
 
 /// None where nothing could be drawn.
-fn picture(table: &Table, rows: &[&Row], title: &str, document: &Document<'_>) -> Result<Option<Picture>, WriteFault> {
+fn picture(
+    table: &Table,
+    places: &[usize],
+    title: &str,
+    document: &Document<'_>,
+) -> Result<Option<Picture>, WriteFault> {
     let drawn: Vec<usize> = match table.view {
         View::OverTime => {
             table.metrics.iter().enumerate().filter(|(_, metric)| is_drawn(**metric)).map(|(n, _)| n).collect()
         }
         _ => vec![0],
     };
-    let column = |number: usize| rows.iter().filter_map(move |row| row.cells.get(number)).collect::<Vec<&Cell>>();
-    let shown: Vec<Vec<&Cell>> = drawn.iter().map(|number| column(*number)).collect();
+    let rows: Vec<&Row> = places.iter().filter_map(|place| table.rows.get(*place)).collect();
+    let shown: Vec<Vec<&Cell>> = drawn.iter().map(|number| column(table, places, *number)).collect();
     if !shown.iter().flatten().any(|cell| cell.measured().is_some()) {
         return Ok(None);
     }
     let names = drawn.iter().filter_map(|number| table.metrics.get(*number)).map(|metric| wording::metric(*metric));
-    let legend: Vec<&'static str> = names.collect();
-    let description = describe(&legend, rows, &shown, table.dimension, document);
-    let chart = chart(table.dimension, rows, shown, document);
-    let wide = if table.view == View::OverTime { Width::Page } else { Width::Column };
+    let legend: Vec<String> = names.map(str::to_owned).collect();
+    let description = describe(&legend, &rows, &shown, table.dimension, document);
+    let chart = chart(table.dimension, &rows, shown, document);
+    let wide = if is_wide(table) { Width::Page } else { Width::Column };
     Ok(Some(Picture {
         title: format!("{}: {}", title, legend.join(" and ").to_lowercase()),
         description,
@@ -170,8 +209,8 @@ fn chart<'a>(by: Option<Dimension>, rows: &[&Row], shown: Vec<Vec<&'a Cell>>, do
 }
 
 /// A chart in words: for each line from where to where it goes, and what is withheld.
-fn describe(
-    names: &[&str],
+pub(super) fn describe(
+    names: &[String],
     rows: &[&Row],
     shown: &[Vec<&Cell>],
     by: Option<Dimension>,

@@ -22,7 +22,11 @@ pub(super) fn metric(metric: Metric) -> &'static str {
         Metric::Reach => "Reach",
         Metric::Cost => "Cost",
         Metric::AverageFrequency => "Average frequency",
+        Metric::ViewableRate => "Viewable rate",
+        Metric::CostPerThousand => "Cost of a thousand",
+        Metric::CostPerPerson => "Cost of a person",
         Metric::Conversions => "Conversions",
+        Metric::Credit => "Conversions",
         Metric::Revenue => "Revenue",
     }
 }
@@ -36,11 +40,13 @@ pub(super) fn dimension(dimension: Dimension) -> &'static str {
         Dimension::Placement => "Placement",
         Dimension::Creative => "Creative",
         Dimension::Kind => "Kind of exposure",
+        Dimension::KindPath | Dimension::CampaignPath => "Path",
     }
 }
 
 /// The heading of a table.
 pub(super) fn title(view: View, by: Option<Dimension>) -> String {
+    let by_campaigns = by == Some(Dimension::CampaignPath);
     let by = by.map_or_else(String::new, |by| dimension(by).to_lowercase());
     match view {
         View::Summary | View::Conversions | View::Attribution => "Totals".to_owned(),
@@ -50,7 +56,9 @@ pub(super) fn title(view: View, by: Option<Dimension>) -> String {
         View::ByDimension => format!("By {by}"),
         View::AttributionOverTime => "Conversions over time".to_owned(),
         View::AttributionCumulative => "Cumulative conversions".to_owned(),
-        View::AttributionByDimension => format!("Conversions by {by}"),
+        View::AttributionByDimension | View::CreditByDimension => format!("Conversions by {by}"),
+        View::Paths if by_campaigns => "Paths over campaigns".to_owned(),
+        View::Paths => "Paths over kinds of exposure".to_owned(),
     }
 }
 
@@ -64,14 +72,65 @@ pub(super) fn lead(view: View) -> &'static str {
         View::ByDimension => "Who is reached by several counts for each.",
         View::AttributionOverTime => "Credited conversions by the UTC day on which they happened.",
         View::AttributionCumulative => "Credited conversions from the first day to each day.",
-        View::AttributionByDimension => "Credited conversions by the exposure that has the credit.",
+        View::AttributionByDimension | View::CreditByDimension => {
+            "Credited conversions by the exposures that have the credit."
+        }
+        View::Paths => {
+            "Credited conversions by the exposures before them, in their order. Five stand for longer paths as well; paths \
+             with too few are not listed."
+        }
     }
 }
 
-/// How conversions are credited, in a sentence.
-pub(super) fn model(rules: &CreditRules, lookback_days: u32) -> String {
-    let days = if lookback_days == 1 { "24 hours".to_owned() } else { format!("{lookback_days} days") };
-    let credited = match rules.models.first().copied().unwrap_or(Model::LastTouch) {
+/// What a table of models side by side shows, in a sentence.
+pub(super) fn lead_of_comparison(by: Option<Dimension>) -> String {
+    let by = by.map_or_else(String::new, |by| dimension(by).to_lowercase());
+    format!("What each model credits to every {by}: the same credited conversions, shared out.")
+}
+
+/// What a model is called, with its settings.
+pub(super) fn model_name(model: Model) -> String {
+    match model {
+        Model::LastTouch => "Last touch".to_owned(),
+        Model::FirstTouch => "First touch".to_owned(),
+        Model::Linear => "Linear".to_owned(),
+        Model::TimeDecay { half_life_hours } => format!("Time decay, {half_life_hours} h"),
+        Model::PositionBased { first_percent, last_percent } => {
+            format!("Position based, {first_percent}/{last_percent}")
+        }
+    }
+}
+
+/// The same where there is little room.
+pub(super) fn short_model_name(model: Model) -> String {
+    match model {
+        Model::TimeDecay { half_life_hours } => format!("Decay {half_life_hours} h"),
+        Model::PositionBased { first_percent, last_percent } => format!("Position {first_percent}/{last_percent}"),
+        other => model_name(other),
+    }
+}
+
+/// How conversions are credited, in a sentence or two.
+pub(super) fn credited(rules: &CreditRules, lookback_days: u32) -> String {
+    let days = within(lookback_days);
+    match rules.models.as_slice() {
+        [] => model(Model::LastTouch, &days),
+        [one] => model(*one, &days),
+        models => format!(
+            "A conversion is credited where there is an exposure in the {days} before it. Models differ in which \
+             exposures have the credit: {} are compared below.",
+            models.len()
+        ),
+    }
+}
+
+fn within(lookback_days: u32) -> String {
+    if lookback_days == 1 { "24 hours".to_owned() } else { format!("{lookback_days} days") }
+}
+
+/// Whom a model credits, in a sentence.
+fn model(model: Model, days: &str) -> String {
+    match model {
         Model::LastTouch => {
             format!("Last touch: a conversion is credited to the last exposure in the {days} before it.")
         }
@@ -87,10 +146,6 @@ pub(super) fn model(rules: &CreditRules, lookback_days: u32) -> String {
             "Position based: of the credit for a conversion the first exposure in the {days} before it has \
              {first_percent} %, the last one {last_percent} %, and those between have the rest."
         ),
-    };
-    match rules.models.len() {
-        0 | 1 => credited,
-        models => format!("{credited} What the other {} models credit is in the figures of the report.", models - 1),
     }
 }
 
@@ -102,15 +157,26 @@ pub(super) fn group(group: &Group, by: Option<Dimension>, document: &Document<'_
         Group::Frequency { times: 1, or_more: false } => "Once".to_owned(),
         Group::Frequency { times, or_more: false } => format!("{times} times"),
         Group::Frequency { times, or_more: true } => format!("{times} times or more"),
-        Group::Named(kind) if by == Some(Dimension::Kind) => match kind.as_str() {
-            "view" => "View".to_owned(),
-            "engaged_view" => "Engaged view".to_owned(),
-            "click" => "Click".to_owned(),
-            other => shown(other),
-        },
+        Group::Named(name) if by == Some(Dimension::Kind) => kind(name),
         Group::Named(id) if by == Some(Dimension::Campaign) => shown(document.about.campaign(id)),
+        Group::Path(steps) => {
+            let step = |step: &String| match by {
+                Some(Dimension::CampaignPath) => shown(document.about.campaign(step)),
+                _ => kind(step),
+            };
+            steps.iter().map(step).collect::<Vec<_>>().join(" › ")
+        }
         Group::Named(name) => shown(name),
         Group::Others => "All others".to_owned(),
+    }
+}
+
+fn kind(name: &str) -> String {
+    match name {
+        "view" => "View".to_owned(),
+        "engaged_view" => "Engaged view".to_owned(),
+        "click" => "Click".to_owned(),
+        other => shown(other),
     }
 }
 
@@ -135,6 +201,7 @@ fn threshold(document: &Document<'_>) -> String {
 pub(super) fn notes(document: &Document<'_>) -> Vec<Note> {
     let note = |title, text| Note { title, text };
     let mut notes = vec![note("Who is counted", counted(document))];
+    notes.extend(models(document).map(|text| note("Models", text)));
     notes.push(note("Noise", noise(document)));
     notes.extend(bounds(document).map(|text| note("What one person adds", text)));
     notes.push(note("Withheld figures", withheld(document)));
@@ -152,6 +219,14 @@ fn counted(document: &Document<'_>) -> String {
          several identifiers counts once for each.",
         keys.join(", ")
     )
+}
+
+/// Where there are several.
+fn models(document: &Document<'_>) -> Option<String> {
+    let days = within(document.report.attribution.as_ref()?.lookback_days);
+    let models = &document.report.definition.credit.models;
+    let sentences: Vec<String> = models.iter().map(|of| model(*of, &days)).collect();
+    (sentences.len() > 1).then(|| sentences.join(" "))
 }
 
 fn noise(document: &Document<'_>) -> String {

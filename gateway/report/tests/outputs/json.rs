@@ -1,6 +1,6 @@
 //! The JSON document and its schema.
 
-use crate::small::{about, own, report};
+use crate::small::{about, named, own, report};
 use entente_report::{Document, schema};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -42,6 +42,21 @@ fn documents_are_what_the_schema_says() {
             assert!(misfit(&schema, &schema, &json).is_some(), "{wrong}");
         }
     }
+}
+
+/// Steps are told apart whatever they are called.
+#[test]
+fn paths_are_arrays() {
+    let (about, report) = named("a > b");
+    let json: Value = serde_json::from_str(&Document::new(&about, &report).json().unwrap()).unwrap();
+    let tables = json["tables"].as_array().unwrap();
+    let of = |dimension: &str| {
+        let table = tables.iter().find(|table| table["dimension"] == dimension).unwrap();
+        table["rows"].as_array().unwrap().iter().map(|row| row["path"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("CAMPAIGN_PATH"), [json!(["a > b"]), json!(["a > b", "a > b"])]);
+    assert_eq!(of("KIND_PATH"), [json!(["view", "click"]), json!(["engaged_view"])]);
+    assert!(of("CAMPAIGN").iter().all(Value::is_null));
 }
 
 /// Where a value is not what its schema says, and a member that the schema does not name is not. Knows the words that

@@ -2,7 +2,8 @@
 
 use crate::campaign;
 use crate::small::{about, named, own, report};
-use entente_report::{Document, content_security_policy};
+use entente_identity::measure::{CreditRules, PathReport, Steps};
+use entente_report::{Document, View, content_security_policy};
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -70,7 +71,7 @@ impl Parsed {
 fn assert_inert(page: &str, parsed: &Parsed) {
     const ELEMENTS: &str = "html head meta title style body header main section div p h1 h2 h3 dl dt dd ul li bdi small span \
         figure figcaption table caption thead tbody tr th td svg desc rect line polyline polygon circle text";
-    const ATTRIBUTES: &str = "lang xmlns charset http-equiv content name class id role aria-labelledby tabindex scope viewBox \
+    const ATTRIBUTES: &str = "lang xmlns charset http-equiv content name class id role aria-labelledby tabindex scope rowspan viewBox \
         width height x y x1 y1 x2 y2 cx cy r dy points fill stroke stroke-width opacity text-anchor font-family \
         font-size font-weight font-style transform";
     for element in &parsed.elements {
@@ -132,7 +133,11 @@ fn every_chart_is_named_and_has_its_table() {
     let (about, report) = (about(), report());
     let parsed = parse(&page(&about, &report));
     let count = |name: &str| parsed.elements.iter().filter(|element| *element == name).count();
-    let tables = Document::new(&about, &report).tables().iter().filter(|table| table.dimension.is_some()).count();
+    // Five models are compared in one table for each dimension, in place of the first one's in whole conversions.
+    let document = Document::new(&about, &report);
+    let by_dimension = document.tables().iter().filter(|table| table.dimension.is_some());
+    let others = by_dimension.filter(|table| table.view != View::CreditByDimension);
+    let tables = others.filter(|table| table.view != View::AttributionByDimension).count() + 3;
     assert_eq!((count("table"), count("caption")), (tables, tables));
     // Those of creatives are withheld.
     assert_eq!((count("svg"), count("desc")), ((tables - 2) * 2, (tables - 2) * 2));
@@ -151,6 +156,60 @@ fn every_chart_is_named_and_has_its_table() {
         assert!(ids.iter().any(|id| *id == label), "{label}");
     }
     assert_eq!(of("scope", "th").len(), count("th"));
+}
+
+#[test]
+fn models_are_compared_side_by_side() {
+    let (about, report) = (about(), report());
+    let page = page(&about, &report);
+    let parsed = parse(&page);
+    // plotters writes a text on a line of its own.
+    let texts = |text: &str| parsed.texts.iter().filter(|other| other.trim() == text).count();
+    // In the legends and rows of two charts and three tables, by campaign, placement and creative.
+    for (name, short) in [
+        ("Last touch", None),
+        ("Time decay, 24 h", Some("Decay 24 h")),
+        ("Time decay, 168 h", Some("Decay 168 h")),
+        ("Position based, 50/30", Some("Position 50/30")),
+    ] {
+        assert_eq!(texts(name) + short.map_or(0, texts), 2 + 6 + 2 * 3, "{name}");
+        assert_eq!(short.map_or(6, texts), 6, "{name}");
+    }
+    assert!(page.contains("<td>4,000.25 <small>± 63.55</small></td>"));
+    assert!(page.contains("5 are compared below") && page.contains("half as much to one that is 24 hours older"));
+    assert_eq!((texts("View › Click"), texts("Spring shoes › Spring shoes")), (3, 3));
+}
+
+#[test]
+fn one_model_is_compared_with_none() {
+    let (about, mut report) = (about(), report());
+    report.definition.credit.models.truncate(1);
+    for event in report.attribution.iter_mut().flat_map(|attribution| &mut attribution.per_event) {
+        event.models.truncate(1);
+    }
+    let page = page(&about, &report);
+    assert!(!parse(&page).attributes.iter().any(|(_, value, _)| value == "rowgroup"));
+    assert_eq!(page.matches("<h3>Conversions by placement</h3>").count(), 1);
+    assert!(page.contains("<td>1,200.00 <small>"));
+    assert!(page.contains("Last touch: a conversion is credited to the last exposure in the 7 days before it."));
+}
+
+/// What was made before there were models is shown as it was.
+#[test]
+fn a_report_without_models_has_whole_conversions() {
+    let (about, mut report) = (about(), report());
+    report.definition.credit = CreditRules::default();
+    for event in report.attribution.iter_mut().flat_map(|attribution| &mut attribution.per_event) {
+        event.models.clear();
+        event.paths = vec![PathReport { over: Steps::Kinds, paths: Vec::new() }];
+    }
+    let page = page(&about, &report);
+    let parsed = parse(&page);
+    assert_inert(&page, &parsed);
+    assert!(page.contains("Conversions by placement") && page.contains("<td>1,200 <small>"));
+    assert!(page.contains("Last touch: a conversion is credited to the last exposure in the 7 days before it."));
+    assert!(page.contains("Nothing that can be shown."));
+    assert!(!parsed.attributes.iter().any(|(_, value, _)| value == "rowgroup"));
 }
 
 #[test]

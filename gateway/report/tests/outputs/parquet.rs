@@ -2,9 +2,10 @@
 
 use crate::small::{about, named, report};
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
+use arrow_array::types::{Float64Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use bytes::Bytes;
+use entente_identity::measure::Model;
 use entente_report::{Document, Number};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
@@ -25,11 +26,17 @@ fn every_figure_is_read_back() {
     let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Float64Type>().clone();
     let (view, metric, state) = (text("view"), text("metric"), text("state"));
     let (figure, error, low, high) = (number("figure"), number("standard_error"), number("low"), number("high"));
+    let hours = batch.column_by_name("half_life_hours").unwrap().as_primitive::<UInt32Type>().clone();
     let mut place = 0;
     for table in document.tables() {
         for (of, cell) in table.rows.iter().flat_map(|row| table.metrics.iter().zip(&row.cells)) {
             assert_eq!((view.value(place), metric.value(place)), (table.view.name(), of.name()));
             assert_eq!(state.value(place), cell.state());
+            let half_life = match table.model {
+                Some(Model::TimeDecay { half_life_hours }) => Some(half_life_hours),
+                _ => None,
+            };
+            assert_eq!(hours.is_valid(place).then(|| hours.value(place)), half_life);
             let read = figure.is_valid(place).then(|| [&figure, &error, &low, &high].map(|column| column.value(place)));
             let written = cell
                 .measured()

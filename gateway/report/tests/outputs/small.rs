@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, NaiveDate};
 use entente_identity::measure::{
-    Attribution, Bounds, Breakdown, Combine, ConversionEvent, Conversions, Counts, CreditRules, CumulativeReach,
-    DayConversions, DayMetrics, Definition, DimensionConversions, DimensionMetrics, DimensionTable, Dimensions,
-    EventReport, Figure, FrequencyReach, MICROS, Metrics, Period, Protection, REPORT_VERSION, Report, Summary,
-    ValueRule, Whose,
+    Attribution, Bounds, Breakdown, Combine, ConversionEvent, Conversions, Counts, Credit, CreditRules,
+    CumulativeReach, DayConversions, DayMetrics, Definition, DimensionConversions, DimensionMetrics, DimensionTable,
+    Dimensions, EventReport, Figure, FrequencyReach, MICROS, Metrics, Model, ModelReport, PathConversions, PathReport,
+    Period, Protection, REPORT_VERSION, Report, Steps, Summary, ValueRule, Whose,
 };
 use entente_report::{About, Campaign};
 
@@ -68,9 +68,49 @@ fn event(name: &str) -> EventReport {
             row(None, credited(2_800)),
         ],
         by_creative: vec![row(Some("Shoes"), WITHHELD), row(None, WITHHELD)],
-        models: vec![],
-        paths: vec![],
+        models: MODELS.map(credit).into(),
+        paths: vec![
+            paths(Steps::Kinds, &[(&["view", "click"], 1_700), (&["engaged_view"], 1_300)]),
+            paths(Steps::Campaigns, &[(&["spring"], 2_500), (&["spring", "spring"], 1_500)]),
+        ],
     }
+}
+
+/// Two of the same name among them.
+const MODELS: [Model; 5] = [
+    Model::LastTouch,
+    Model::Linear,
+    Model::TimeDecay { half_life_hours: 24 },
+    Model::TimeDecay { half_life_hours: 168 },
+    Model::PositionBased { first_percent: 50, last_percent: 30 },
+];
+
+fn credit(model: Model) -> ModelReport {
+    let part = if model == Model::LastTouch { 0 } else { 250_001 };
+    let row = |of: Option<&str>, conversions: i64| Credit {
+        value: of.map(str::to_owned),
+        conversions: value(conversions * MICROS + part, 30_000_000.5),
+        revenue: value(-conversions * 2_500_000, 40_000_000.0),
+    };
+    let withheld = |of: Option<&str>| Credit {
+        value: of.map(str::to_owned),
+        conversions: Figure::BelowThreshold,
+        revenue: Figure::BelowThreshold,
+    };
+    ModelReport {
+        model,
+        by_campaign: vec![row(Some("spring"), 4_000)],
+        by_placement: vec![row(Some("Home"), 1_200), withheld(Some("Sports")), row(None, 2_800)],
+        by_creative: vec![withheld(Some("Shoes")), withheld(None)],
+    }
+}
+
+fn paths(over: Steps, paths: &[(&[&str], i64)]) -> PathReport {
+    let path = |(steps, conversions): &(&[&str], i64)| PathConversions {
+        steps: steps.iter().map(|step| (*step).to_owned()).collect(),
+        conversions: value(*conversions, 30.0),
+    };
+    PathReport { over, paths: paths.iter().map(path).collect() }
 }
 
 fn definition() -> Definition {
@@ -91,7 +131,11 @@ fn definition() -> Definition {
             conditions: Vec::new(),
         }],
         lookback_days: 7,
-        credit: CreditRules::default(),
+        credit: CreditRules {
+            models: MODELS.into(),
+            paths: vec![Steps::Kinds, Steps::Campaigns],
+            ..CreditRules::default()
+        },
     }
 }
 
@@ -166,6 +210,15 @@ pub fn named(name: &str) -> (About, Report) {
         event.event.clone_from(&name);
         for rows in [&mut event.by_campaign, &mut event.by_placement, &mut event.by_creative] {
             rows.iter_mut().for_each(|row| row.value = Some(name.clone()));
+        }
+        for model in &mut event.models {
+            for rows in [&mut model.by_campaign, &mut model.by_placement, &mut model.by_creative] {
+                rows.iter_mut().for_each(|row| row.value = Some(name.clone()));
+            }
+        }
+        let over_campaigns = event.paths.iter_mut().filter(|paths| paths.over == Steps::Campaigns);
+        for path in over_campaigns.flat_map(|paths| &mut paths.paths) {
+            path.steps.iter_mut().for_each(|step| step.clone_from(&name));
         }
     }
     let about = About {
