@@ -28,6 +28,7 @@ mod documents;
 mod drifting;
 mod email_invites;
 mod ended_subscriptions;
+mod event_files;
 mod event_sources;
 mod event_webhooks;
 mod exactness;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod activation;
+pub mod admap;
 pub mod agency;
 pub mod api_key;
 pub mod attribution;

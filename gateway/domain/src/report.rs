@@ -494,3 +494,6 @@ mod tests {
         assert_eq!(failed.version, 3);
     }
 }
+            key_type: None,
+            time_form: crate::event_data::TimeForm::Rfc3339,
+            currency: None,

@@ -7,7 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 use entente_domain::{
     CampaignId, EventDataSetId, MatchKey, MatchKeyKind, ProjectId, ReportId,
     data_connection::Consent,
-    event_data::{ConversionColumns, ExposureColumns},
+    event_data::{ConversionColumns, ExposureColumns, TimeForm},
     report::ReportStatus,
     settings::{ActivationPayer, Activators, Side, UseCase},
 };
@@ -57,6 +57,8 @@ impl World {
         };
         let exposures = || {
             EventColumns::Exposures(ExposureColumns {
+                key_type: None,
+                time_form: TimeForm::Rfc3339,
                 time: "time".into(),
                 campaign: "campaign".into(),
                 placement: None,
@@ -67,9 +69,12 @@ impl World {
             })
         };
         let conversions = EventColumns::Conversions(ConversionColumns {
+            key_type: None,
+            time_form: TimeForm::Rfc3339,
             time: "time".into(),
             kind: "type".into(),
             value: Some("value".into()),
+            currency: None,
             deduplication_key: None,
             attributes: vec!["items".into()],
         });

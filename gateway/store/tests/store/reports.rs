@@ -8,7 +8,7 @@ use entente_domain::{
     connection::Command,
     data_connection::{FieldMapping, Transformation},
     event::Subject,
-    event_data::{self, EventColumns, EventDataStatus, ExposureColumns, NewEventDataSet},
+    event_data::{self, EventColumns, EventDataStatus, ExposureColumns, NewEventDataSet, TimeForm},
     report::{self, NewReport, ReportKind, ReportStatus},
     settings::Side,
 };
@@ -137,6 +137,8 @@ pub async fn exposures(db: &Database, by: AccountId, project: ProjectId) -> (Eve
             time: "time".into(),
             campaign: "campaign".into(),
             placement: None,
+            key_type: None,
+            time_form: TimeForm::Rfc3339,
             creative: None,
             cost: None,
             viewable: None,
