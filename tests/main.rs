@@ -59,6 +59,7 @@ mod sourcing;
 mod startup;
 mod stories;
 mod subscriptions;
+mod taken_back;
 mod timing;
 mod two_gateways;
 mod uploads;

@@ -35,6 +35,7 @@ pub mod opt_out;
 pub mod privacy;
 pub mod progress;
 pub mod project;
+pub mod provenance;
 pub mod refusal;
 pub mod release;
 pub mod report;

@@ -345,8 +345,9 @@ impl EventDataSetMutation {
         Ok(LoadConversionsPayload { event_data_set, user_errors: vec![] })
     }
 
-    /// Deletes exposures or conversions. Finished reports stay; those that have not run do without them, or fail. For
-    /// ADMIN and MANAGER of the account that loaded them.
+    /// Takes exposures or conversions back, also while they are loaded: nothing of their file is kept. Finished reports stay as they
+    /// are; those that have not run do without them, or fail with `EXPOSURES_MISSING` or `CONVERSIONS_MISSING`. For ADMIN and
+    /// MANAGER of the account that loaded them.
     async fn delete_event_data_set(
         &self,
         ctx: &Context<'_>,
@@ -358,8 +359,8 @@ impl EventDataSetMutation {
         let by = authorised.account;
         let rule = |_: &Row| Ok(Outcome::of(()));
         let gateway = gateway(ctx);
-        allow!(gateway.store().delete_event_data_set(change, id, Box::new(rule)).await.map_err(fault)?);
-        load_events::remove(gateway, by, id).await.map_err(fault)?;
+        let deleted = gateway.store().delete_event_data_set(change, id, Box::new(rule)).await.map_err(fault)?;
+        load_events::take_back(gateway, by, id, &allow!(deleted)).await.map_err(fault)?;
         Ok(DeleteEventDataSetPayload { deleted_event_data_set_id: Some(global(id)), user_errors: vec![] })
     }
 }

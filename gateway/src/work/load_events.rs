@@ -263,8 +263,22 @@ async fn gone(task: &Task, id: EventDataSetId, upload: Option<UploadId>) -> Resu
     over(task, upload, Ended::Done).await
 }
 
+/// Removes what there is of a data set that was deleted: its events, and the uploads that it was to be loaded from. A load that
+/// is under way removes what it still writes.
+pub async fn take_back(
+    gateway: &Gateway,
+    account: AccountId,
+    data_set: EventDataSetId,
+    uploads: &[UploadId],
+) -> Result<(), Fault> {
+    for upload in uploads {
+        opening::remove(gateway, *upload).await?;
+    }
+    remove(gateway, account, data_set).await
+}
+
 /// Removes the events of a data set that is gone.
-pub async fn remove(gateway: &Gateway, account: AccountId, data_set: EventDataSetId) -> Result<(), Fault> {
+async fn remove(gateway: &Gateway, account: AccountId, data_set: EventDataSetId) -> Result<(), Fault> {
     let folder = gateway.identities().events(account).join(data_set.to_string());
     Ok(tokio::task::spawn_blocking(move || remove_folder(&folder)).await.map_err(Fault::new)??)
 }
@@ -317,6 +331,8 @@ mod tests {
                 transformation: Transformation::NormaliseAndHash,
             }],
             columns: EventColumns::Exposures(ExposureColumns {
+                key_type: None,
+                time_form: TimeForm::Rfc3339,
                 time: "time".into(),
                 campaign: "campaign".into(),
                 placement: None,
@@ -331,8 +347,6 @@ mod tests {
             status: EventDataStatus::Pending,
             failure: None,
             rows: 0,
-                key_type: None,
-                time_form: TimeForm::Rfc3339,
             version: 1,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

@@ -110,8 +110,10 @@ impl World {
             run_on: day(30),
             status: ReportStatus::Scheduled,
             failure: None,
+            failure_reason: None,
             epsilon: 1.0,
             finished_at: None,
+            provenance: None,
             version: 1,
             created_at: NOW,
             updated_at: NOW,
@@ -212,10 +214,17 @@ fn what_is_missing_is_said() {
         change(&mut world);
         plan(&world.with()).unwrap_err()
     };
-    assert!(said(|w| w.campaigns.clear()).contains("campaign"));
-    assert!(said(|w| w.data_sets[0].status = EventDataStatus::Failed).contains("exposures"));
-    assert!(said(|w| w.data_sets.truncate(2)).contains("conversions"));
-    assert!(said(|w| w.data_sets[2].events.clear()).contains("conversions"));
+    let changes: [(fn(&mut World), _, _); 4] = [
+        (|w| w.campaigns.clear(), FailureReason::CampaignMissing, "campaign"),
+        (|w| w.data_sets[0].status = EventDataStatus::Failed, FailureReason::ExposuresMissing, "exposures"),
+        (|w| w.data_sets.truncate(2), FailureReason::ConversionsMissing, "conversions"),
+        (|w| w.data_sets[2].events.clear(), FailureReason::ConversionsMissing, "conversions"),
+    ];
+    for (change, reason, word) in changes {
+        let (found, sentence) = said(change);
+        assert_eq!(found, reason);
+        assert!(sentence.contains(word), "{sentence}");
+    }
 }
 
 #[test]
