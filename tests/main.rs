@@ -38,6 +38,7 @@ mod http;
 mod introspection;
 mod keys;
 mod killed_deliveries;
+mod killed_measurements;
 mod limits;
 mod measuring;
 mod members;
