@@ -3,21 +3,19 @@
 
 use super::{
     Fault, Task,
-    report::{Counted, folder_of},
-    report_plan,
+    report::{Counted, Uncounted, folder_of},
+    report_plan::{self, Unplanned},
 };
 use crate::{background, holdout};
 use entente_domain::{
     activation::SentAudience,
     event_data::{EventDataSet, EventDataStatus},
-    holdout::{Holdout, Roster},
-    report::{self, Report, ReportKind},
+    report::{self, FailureReason, Report, ReportKind},
 };
 use entente_identity::measure::{
     MeasureFault, Period,
     lift::{Groups, LiftDefinition, LiftSources, measure_lift},
 };
-use entente_store::FinishedReport;
 
 /// A report of lift, ready to be computed.
 #[derive(Debug)]
@@ -28,22 +26,25 @@ pub struct LiftPlan {
     definition: LiftDefinition,
 }
 
-/// Plans a report of lift; the error is a sentence that says why it cannot run.
+/// Plans a report of lift, or says why it cannot run.
 pub fn plan(
     report: &Report,
     sent: Option<&SentAudience>,
     data_sets: &[EventDataSet],
     threshold: u64,
-) -> Result<LiftPlan, String> {
-    let gone = "The sent audience or the conversions of the report are gone, or no longer have its events.";
-    let ReportKind::Lift { conversions, smallest_lift, .. } = &report.kind else { return Err(gone.to_owned()) };
+) -> Result<LiftPlan, Unplanned> {
+    let gone = "The conversions of the report are gone, or no longer have its events.";
+    let missing = (FailureReason::ConversionsMissing, gone);
+    let ReportKind::Lift { conversions, smallest_lift, .. } = &report.kind else { return Err(missing) };
     let found = data_sets.iter().find(|d| d.id == *conversions && d.status == EventDataStatus::Active);
-    report::countable(&report.kind, report.account, report.project, found).map_err(|_| gone)?;
-    report::liftable(report, sent, found).map_err(|_| gone)?;
-    let (Some(sent), Some(conversions)) = (sent, found) else { return Err(gone.to_owned()) };
-    let Some(Holdout { roster: Some(Roster { .. }), .. }) = sent.holdout else {
-        return Err("It is not on record who was in the audience when it was sent.".to_owned());
-    };
+    report::countable(&report.kind, report.account, report.project, found).map_err(|_| missing)?;
+    let unsent = (FailureReason::AudienceMissing, "The sent audience of the report is gone.");
+    report::liftable(report, sent, found).map_err(|_| unsent)?;
+    let (Some(sent), Some(conversions)) = (sent, found) else { return Err(unsent) };
+    if sent.holdout.and_then(|holdout| holdout.roster).is_none() {
+        let sentence = "It is not on record who was in the audience when it was sent.";
+        return Err((FailureReason::AudienceMissing, sentence));
+    }
     let definition = LiftDefinition {
         match_key: sent.match_keys.first().map(|key| key.name()).unwrap_or_default(),
         period: Period { first: report.from, last: report.until },
@@ -55,11 +56,10 @@ pub fn plan(
 }
 
 /// Compares those who were held out with everybody else.
-pub async fn count(task: &Task, running: &Report, plan: &LiftPlan) -> Result<Counted, Fault> {
+pub async fn count(task: &Task, running: &Report, plan: &LiftPlan) -> Result<Counted, Uncounted> {
     let gateway = &task.gateway;
-    let Some(holdout) = holdout::of_sent(gateway, &plan.sent).await.map_err(Fault::new)? else {
-        return Err(Fault::new("a lift without a holdout"));
-    };
+    let holdout = holdout::of_sent(gateway, &plan.sent).await.map_err(Fault::new)?;
+    let holdout = holdout.ok_or_else(|| Fault::new("a lift without a holdout"))?;
     let sources = LiftSources {
         roster: gateway.identities().roster(&plan.sent),
         conversions: folder_of(gateway, &plan.conversions),
@@ -67,19 +67,20 @@ pub async fn count(task: &Task, running: &Report, plan: &LiftPlan) -> Result<Cou
     let (definition, stop) = (plan.definition.clone(), task.stop.clone());
     let counting = background::run(move || measure_lift(&sources, &definition, &holdout, &|| stop.is_cancelled()));
     match counting.await.map_err(Fault::new)? {
-        Ok(result) => Ok(Counted::Finished(FinishedReport {
+        Ok(result) => Ok(Counted {
             result: serde_json::to_value(result).map_err(Fault::new)?,
             epsilon: 0.0,
             pair: [running.account, plan.sent.receiver],
-            quarter: report::quarter(running.run_on),
-            budget: gateway.settings.privacy_budget_per_quarter,
             inputs: gateway.settings.threshold,
-        })),
-        Err(MeasureFault::TooFewPeople { groups: Groups { treated, held_out } }) => Ok(Counted::Impossible(format!(
-            "{held_out} identities were held out and {treated} were not; either group needs {}.",
-            plan.definition.threshold,
-        ))),
-        Err(MeasureFault::Stopped) => Ok(Counted::Stopped),
-        Err(fault) => Err(Fault::new(fault)),
+        }),
+        Err(MeasureFault::TooFewPeople { groups: Groups { treated, held_out } }) => {
+            let sentence = format!(
+                "{held_out} identities were held out and {treated} were not; either group needs {}.",
+                plan.definition.threshold,
+            );
+            Err(Uncounted::Impossible((FailureReason::TooFewPeople, sentence)))
+        }
+        Err(MeasureFault::Stopped) => Err(Uncounted::Stopped),
+        Err(fault) => Err(Fault::new(fault).into()),
     }
 }

@@ -9,15 +9,16 @@ use super::{
 use crate::{background, gateway::Gateway};
 use chrono::{NaiveTime, TimeDelta};
 use entente_domain::{
-    Code, EventDataSetId, JobId, ReportId,
+    AccountId, Code, EventDataSetId, JobId, ReportId,
     connection::State,
     credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet,
-    report::{self, Report, ReportStatus},
+    provenance::Provenance,
+    report::{self, FailureReason, Report, ReportStatus},
     settings::Settings,
 };
-use entente_identity::measure::{self, DiscreteLaplace, MeasureFault, Sources, measure};
+use entente_identity::measure::{DiscreteLaplace, MeasureFault, Sources, measure};
 use entente_store::{FinishedReport, LoadedReport, NewJob, Outcome};
 use serde_json::json;
 use std::path::PathBuf;
@@ -50,7 +51,8 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     match make(&task, id).await {
         Err(fault) if task.is_last_attempt() => {
             tracing::error!(message = "a report is given up", job = %task.job.id, %fault);
-            fail(&task, id, "It failed in the gateway; its operator can find it by the job's id.").await
+            let sentence = "It failed in the gateway; its operator can find it by the job's id.";
+            fail(&task, id, (FailureReason::GatewayFault, sentence)).await
         }
         other => other,
     }
@@ -68,8 +70,8 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
         // It was edited meanwhile and has another job.
         return Ok(Ended::Done);
     }
-    let Some(settings) = agreed(&loaded) else {
-        return fail(task, id, "The project or its connection is gone.").await;
+    let Some((settings, settings_version)) = agreed(&loaded) else {
+        return fail(task, id, (FailureReason::ProjectMissing, "The project or its connection is gone.")).await;
     };
     let data_sets = data_sets(task, &loaded).await?;
     let with = Ingredients {
@@ -83,12 +85,14 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
     }
     let making = match making(task, &with).await? {
         Ok(making) => making,
-        Err(reason) => return fail(task, id, &reason).await,
+        Err((reason, sentence)) => return fail(task, id, (reason, &sentence)).await,
     };
     let read_version = loaded.report.version;
     let begin = move |present: &LoadedReport| report::start(&present.report, now).map(Outcome::of);
     match store.change_report(change, id, Box::new(begin)).await? {
-        Ok(running) if running.version == read_version + 1 => compute(task, &running, &settings, &making).await,
+        Ok(running) if running.version == read_version + 1 => {
+            compute(task, &running, (&settings, settings_version), &making).await
+        }
         Ok(_) => Ok(Ended::Later(now)),
         Err(refusal) if refusal.code == Code::Conflict => Ok(Ended::Later(now)),
         // It was deleted, or edited and has another job.
@@ -96,10 +100,11 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
     }
 }
 
-/// What the two sides agreed on, while they do.
-fn agreed(loaded: &LoadedReport) -> Option<Settings> {
+/// What the two sides agreed on, while they do, and its version.
+fn agreed(loaded: &LoadedReport) -> Option<(Settings, i64)> {
     let connection = &loaded.project.as_ref()?.connection;
-    (connection.state == State::Active).then(|| connection.settings.clone()).flatten()
+    let settings = (connection.state == State::Active).then(|| connection.settings.clone()).flatten()?;
+    Some((settings, connection.agreed_version))
 }
 
 async fn data_sets(task: &Task, loaded: &LoadedReport) -> Result<Vec<EventDataSet>, Fault> {
@@ -117,33 +122,55 @@ enum Making {
 }
 
 impl Making {
-    /// What it reads.
-    fn reads(&self) -> Vec<&EventDataSet> {
+    /// The event data sets that it reads: exposures, then conversions.
+    fn read(&self) -> Vec<&EventDataSet> {
         match self {
-            Self::Campaigns(plan) => plan.exposures.iter().chain(&plan.conversions).collect(),
+            Self::Campaigns(plan) => plan.read().collect(),
             Self::Lift(plan) => vec![&plan.conversions],
         }
     }
 }
 
-/// Plans a report; the inner error is a sentence that says why it cannot run.
-async fn making(task: &Task, with: &Ingredients<'_>) -> Result<Result<Making, String>, Fault> {
+/// Why a report cannot run, and a sentence that says it.
+pub type Impossible = (FailureReason, String);
+
+/// Plans a report, or says why it cannot run.
+async fn making(task: &Task, with: &Ingredients<'_>) -> Result<Result<Making, Impossible>, Fault> {
     let Some(sent) = with.report.kind.sent_audience() else {
-        return Ok(report_plan::plan(with).map(Making::Campaigns));
+        let plan = report_plan::plan(with).map(Making::Campaigns);
+        return Ok(plan.map_err(|(reason, sentence)| (reason, sentence.to_owned())));
     };
     let sent = task.gateway.store().sent_audiences_by_ids(&[sent]).await?.remove(&sent);
     let plan = lift::plan(with.report, sent.as_ref(), with.data_sets, task.gateway.settings.threshold);
-    Ok(plan.map(Making::Lift))
+    Ok(plan.map(Making::Lift).map_err(|(reason, sentence)| (reason, sentence.to_owned())))
 }
 
-/// What came of counting.
-pub enum Counted {
-    /// What is to be frozen.
-    Finished(FinishedReport),
-    /// It cannot be counted; a sentence that says why.
-    Impossible(String),
+/// What a report came to, and what is paid for it.
+pub struct Counted {
+    /// The answer.
+    pub result: serde_json::Value,
+    /// What it spends of the budget.
+    pub epsilon: f64,
+    /// The pair whose budget that is.
+    pub pair: [AccountId; 2],
+    /// The inputs that it is paid by.
+    pub inputs: u64,
+}
+
+/// Why nothing was counted.
+pub enum Uncounted {
+    /// It cannot be.
+    Impossible(Impossible),
     /// The gateway stops.
     Stopped,
+    /// Something failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for Uncounted {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// Where a data set lies.
@@ -152,23 +179,36 @@ pub fn folder_of(gateway: &Gateway, data_set: &EventDataSet) -> PathBuf {
 }
 
 /// Counts and freezes.
-async fn compute(task: &Task, running: &Report, settings: &Settings, making: &Making) -> Result<Ended, Fault> {
+async fn compute(
+    task: &Task,
+    running: &Report,
+    (settings, settings_version): (&Settings, i64),
+    making: &Making,
+) -> Result<Ended, Fault> {
     let counted = match making {
-        Making::Campaigns(plan) => count_campaigns(task, running, settings, plan).await?,
-        Making::Lift(plan) => lift::count(task, running, plan).await?,
+        Making::Campaigns(plan) => count_campaigns(task, running, settings, plan).await,
+        Making::Lift(plan) => lift::count(task, running, plan).await,
     };
+    let read = making.read();
     match counted {
-        Counted::Finished(_) if !still_there(task, &making.reads()).await? => {
-            Ok(Ended::Later(task.change(KIND, subject(running)).now))
+        Ok(_) if !still_there(task, &read).await? => Ok(Ended::Later(task.change(KIND, subject(running)).now)),
+        Ok(counted) => {
+            let from = Provenance::of(read, settings_version, env!("CARGO_PKG_VERSION"));
+            freeze(task, running, counted, from).await
         }
-        Counted::Finished(finished) => freeze(task, running, finished).await,
-        Counted::Impossible(reason) => fail(task, running.id, &reason).await,
-        Counted::Stopped => Ok(Ended::HandedBack),
+        Err(Uncounted::Impossible((reason, sentence))) => fail(task, running.id, (reason, &sentence)).await,
+        Err(Uncounted::Stopped) => Ok(Ended::HandedBack),
+        Err(Uncounted::Fault(fault)) => Err(fault),
     }
 }
 
 /// Counts exposures, and protects them.
-async fn count_campaigns(task: &Task, running: &Report, settings: &Settings, plan: &Plan) -> Result<Counted, Fault> {
+async fn count_campaigns(
+    task: &Task,
+    running: &Report,
+    settings: &Settings,
+    plan: &Plan,
+) -> Result<Counted, Uncounted> {
     let gateway = &task.gateway;
     let limits = &gateway.settings;
     let protection = report_plan::protection(
@@ -187,30 +227,20 @@ async fn count_campaigns(task: &Task, running: &Report, settings: &Settings, pla
     let counting = background::run(move || {
         measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| stop.is_cancelled())
     });
-    match counting.await.map_err(Fault::new)? {
-        Ok(result) => finished(task, running, (settings, plan), &result).map(Counted::Finished),
-        Err(MeasureFault::Stopped) => Ok(Counted::Stopped),
+    let result = match counting.await.map_err(Fault::new)? {
+        Ok(result) => result,
+        Err(MeasureFault::Stopped) => return Err(Uncounted::Stopped),
         Err(MeasureFault::Definition { reason }) => {
-            Ok(Counted::Impossible(format!("It cannot be computed: {reason}.")))
+            let sentence = format!("It cannot be computed: {reason}.");
+            return Err(Uncounted::Impossible((FailureReason::NotComputable, sentence)));
         }
-        Err(fault) => Err(Fault::new(fault)),
-    }
-}
-
-/// A result, with what it spends of the budget and what is paid for it.
-fn finished(
-    task: &Task,
-    running: &Report,
-    (settings, plan): (&Settings, &Plan),
-    result: &measure::Report,
-) -> Result<FinishedReport, Fault> {
-    let (shown, threshold) = (result.summary.total.impressions.value(), task.gateway.settings.threshold);
-    Ok(FinishedReport {
-        result: serde_json::to_value(result).map_err(Fault::new)?,
+        Err(fault) => return Err(Fault::new(fault).into()),
+    };
+    let (shown, threshold) = (result.summary.total.impressions.value(), limits.threshold);
+    Ok(Counted {
+        result: serde_json::to_value(&result).map_err(Fault::new)?,
         epsilon: result.epsilon_spent,
         pair: [running.account, plan.runner],
-        quarter: report::quarter(crate::clock::now().date_naive()),
-        budget: task.gateway.settings.privacy_budget_per_quarter,
         inputs: credit::inputs_of_report(running.account, plan.runner, settings.counts, shown, threshold),
     })
 }
@@ -222,14 +252,20 @@ async fn still_there(task: &Task, read: &[&EventDataSet]) -> Result<bool, Fault>
     Ok(read.iter().all(|d| found.get(&d.id) == Some(d)))
 }
 
-/// Stores the result, once.
-async fn freeze(task: &Task, running: &Report, finished: FinishedReport) -> Result<Ended, Fault> {
+/// Stores the result, once, with what it spends of the budget and what is paid for it.
+async fn freeze(task: &Task, running: &Report, counted: Counted, provenance: Provenance) -> Result<Ended, Fault> {
     let change = task.change(KIND, subject(running));
+    let Counted { result, epsilon, pair, inputs } = counted;
+    let quarter = report::quarter(change.now.date_naive());
+    let budget = task.gateway.settings.privacy_budget_per_quarter;
+    let finished = FinishedReport { result, provenance, epsilon, pair, quarter, budget, inputs };
     match task.gateway.store().finish_report(change, running.id, finished, vec![]).await? {
         // It could not be paid.
         Ok(Report { status: ReportStatus::Failed, failure, .. }) => Ok(Ended::Failed(failure.unwrap_or_default())),
         Ok(_) => Ok(Ended::Done),
-        Err(refusal) if refusal.code == Code::BudgetExhausted => fail(task, running.id, &refusal.message).await,
+        Err(refusal) if refusal.code == Code::BudgetExhausted => {
+            fail(task, running.id, (FailureReason::BudgetExhausted, &refusal.message)).await
+        }
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),
         // It was deleted.
         Err(_) => Ok(Ended::Done),
@@ -237,16 +273,16 @@ async fn freeze(task: &Task, running: &Report, finished: FinishedReport) -> Resu
 }
 
 /// Says why the report cannot run.
-async fn fail(task: &Task, id: ReportId, reason: &str) -> Result<Ended, Fault> {
+async fn fail(task: &Task, id: ReportId, (reason, sentence): (FailureReason, &str)) -> Result<Ended, Fault> {
     let change = task.change(KIND, Subject::Report(id));
-    let (now, failure) = (change.now, reason.to_owned());
+    let (now, failure) = (change.now, sentence.to_owned());
     let rule = move |present: &LoadedReport| {
-        let next = report::fail(&present.report, &failure, now)?;
+        let next = report::fail(&present.report, (reason, &failure), now)?;
         let event = NewEvent::of_account(next.account, AccountEventKind::ReportFailed, Subject::Report(id));
         Ok(Outcome::of(next).events([event]))
     };
     match task.gateway.store().change_report(change, id, Box::new(rule)).await? {
-        Ok(_) => Ok(Ended::Failed(reason.to_owned())),
+        Ok(_) => Ok(Ended::Failed(sentence.to_owned())),
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),
         Err(_) => Ok(Ended::Done),
     }

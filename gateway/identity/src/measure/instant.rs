@@ -25,9 +25,38 @@ pub(crate) enum NotInstant {
     OutOfRange,
 }
 
-/// Reads RFC 3339 (`2026-03-01T12:00:00Z`, a blank may stand for the T), or a date with a time
-/// (`2026-03-01 12:00[:00[.5]]`) in `zone`.
-pub(crate) fn instant(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
+/// How times are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeForm {
+    /// RFC 3339 (`2026-03-01T12:00:00Z`, a blank may stand for the T), or a date with a time (`2026-03-01 12:00[:00[.5]]`) in
+    /// the zone; without a zone the latter are not taken.
+    Written {
+        /// Of times that name none.
+        zone: Option<FixedOffset>,
+    },
+    /// Whole seconds since 1970 in UTC.
+    EpochSeconds,
+}
+
+/// Reads a time that is written so.
+pub(crate) fn instant(text: &str, form: TimeForm) -> Result<i64, NotInstant> {
+    let micros = match form {
+        TimeForm::Written { zone } => written(text, zone)?,
+        TimeForm::EpochSeconds => seconds(text)?,
+    };
+    if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(NotInstant::OutOfRange) }
+}
+
+/// Digits alone; more of them than a number of 64 bits has are far out of range.
+fn seconds(text: &str) -> Result<i64, NotInstant> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotInstant::Unreadable);
+    }
+    let seconds = text.parse::<i64>().map_err(|_| NotInstant::OutOfRange)?;
+    seconds.checked_mul(1_000_000).ok_or(NotInstant::OutOfRange)
+}
+
+fn written(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
     let time = match DateTime::parse_from_rfc3339(text) {
         Ok(time) => time.to_utc(),
         Err(_) => {
@@ -37,8 +66,7 @@ pub(crate) fn instant(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotI
             time.ok_or(NotInstant::OutOfRange)?.to_utc()
         }
     };
-    let micros = time.timestamp_micros();
-    if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(NotInstant::OutOfRange) }
+    Ok(time.timestamp_micros())
 }
 
 fn date_time(text: &str) -> Option<NaiveDateTime> {
@@ -83,8 +111,33 @@ mod tests {
             ("2099-12-31T23:59:59.999999Z", None, Ok(LATEST - 1)),
             ("2100-01-01T00:00:00Z", None, Err(NotInstant::OutOfRange)),
             ("+262142-01-01 00:00:00", berlin, Err(NotInstant::OutOfRange)),
+            ("0000-01-01T00:00:00Z", None, Err(NotInstant::OutOfRange)),
+            ("9999-12-31T23:59:60Z", None, Err(NotInstant::OutOfRange)),
+            ("9999-12-31T23:59:60", None, Err(NotInstant::NoZone)),
+            ("2026-03-01T24:00:00Z", None, Err(NotInstant::Unreadable)),
+            ("1e300", None, Err(NotInstant::Unreadable)),
+            ("03/01/2026 12:00:00 PM", None, Err(NotInstant::Unreadable)),
         ] {
-            assert_eq!(instant(text, zone), expected, "{text}");
+            assert_eq!(instant(text, TimeForm::Written { zone }), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_seconds_since_1970() {
+        for (text, expected) in [
+            ("1714933914", Ok(micros("2024-05-05T18:31:54Z"))),
+            ("946684800", Ok(EARLIEST)),
+            ("946684799", Err(NotInstant::OutOfRange)),
+            ("1714933914000", Err(NotInstant::OutOfRange)),
+            ("99999999999999999999999999", Err(NotInstant::OutOfRange)),
+            ("0", Err(NotInstant::OutOfRange)),
+            ("-1", Err(NotInstant::Unreadable)),
+            ("1714933914.5", Err(NotInstant::Unreadable)),
+            ("1e300", Err(NotInstant::Unreadable)),
+            ("2026-03-01T12:00:00Z", Err(NotInstant::Unreadable)),
+            ("", Err(NotInstant::Unreadable)),
+        ] {
+            assert_eq!(instant(text, TimeForm::EpochSeconds), expected, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::fixture::{People, account, key, secret};
 use chrono::NaiveDate;
 use entente_identity::measure::lift::{Groups, LiftDefinition, LiftSources, measure_lift, write_roster};
 use entente_identity::measure::{
-    Combine, ConversionEvent, ConversionPlan, MeasureFault, Period, ValueRule, load_conversions,
+    Combine, ConversionEvent, ConversionPlan, MeasureFault, Period, TimeForm, ValueRule, load_conversions,
 };
 use entente_identity::normalise::{Form, Take};
 use entente_identity::source::{Control, Csv, DEFAULT_MEMORY, Mapping};
@@ -72,7 +72,10 @@ fn both_groups_are_told_apart_as_deliveries_do() {
         delimiter: b',',
         identities: vec![Mapping { column: "id".into(), key: key(), form: Form::CrmId, take: Take::Transform }],
         time: "time".into(),
-        zone: None,
+        time_form: TimeForm::Written { zone: None },
+        currency: None,
+        any_spelling: false,
+        key_type: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: Some("order".into()),

@@ -4,8 +4,8 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entente_identity::measure::{
     Bounds, Combine, ConversionEvent, ConversionPlan, Counts, CreditRules, Definition, Dimensions, ExposurePlan,
-    MICROS, MeasureFault, Model, Noise, Period, Protection, Report, Sources, Steps, ValueRule, Whose, load_conversions,
-    load_exposures, measure,
+    MICROS, MeasureFault, Model, Noise, Period, Protection, Report, Sources, Steps, TimeForm, ValueRule, Whose,
+    load_conversions, load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
 use entente_identity::source::{Control, Csv, Mapping};
@@ -107,7 +107,10 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
         delimiter: b',',
         identities: mapping()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        campaigns: None,
         campaign: "campaign".into(),
         placement: Some("placement".into()),
         creative: Some("creative".into()),
@@ -120,7 +123,10 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
         delimiter: b',',
         identities: mapping()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        currency: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: None,

@@ -33,6 +33,9 @@ pub struct LoadedConversions {
 struct Columns {
     kind: usize,
     value: Option<usize>,
+    currency: Option<usize>,
+    /// Of the values taken so far.
+    taken_in: Option<String>,
     deduplication_key: Option<usize>,
     attributes: Vec<usize>,
 }
@@ -52,11 +55,12 @@ pub fn load_conversions(
 ) -> Result<LoadedConversions, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
-    wanted.extend(plan.stored());
-    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
-    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
-    let columns = Columns::of(plan, &rows)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let plan = &plan.spelled_as(rows.columns());
+    plan.check()?;
+    let time = (plan.time.as_str(), plan.time_form);
+    let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
+    let mut columns = Columns::of(plan, &rows)?;
     let mut sorters = Sorters {
         by_deduplication_key: Sorter::new(scratch, plan.memory / 2),
         by_identity: Sorter::new(scratch, plan.memory / 2),
@@ -101,6 +105,8 @@ impl Columns {
         Ok(Self {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,
+            currency: optional_column(rows, plan.currency.as_ref())?,
+            taken_in: None,
             deduplication_key: optional_column(rows, plan.deduplication_key.as_ref())?,
             attributes: plan.attributes.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
         })
@@ -108,17 +114,35 @@ impl Columns {
 
     /// Packs the values of a row, all but whether it is repeated; returns its type and leaves its deduplication key
     /// in `key`, empty where it has none.
-    fn read<'a>(&self, row: &'a Row, packed: &mut Packed, key: &mut String) -> Result<&'a str, Misread> {
+    fn read<'a>(&mut self, row: &'a Row, packed: &mut Packed, key: &mut String) -> Result<&'a str, Misread> {
         packed.clear();
         key.clear();
         let kind = text(row, self.kind)?.ok_or((Some(self.kind), EventFault::TypeMissing))?;
         packed.text(Some(kind));
-        packed.number(optional_micros(row, self.value)?);
+        let value = optional_micros(row, self.value)?;
+        packed.number(value);
         for attribute in &self.attributes {
             packed.text(text(row, *attribute)?);
         }
         key.push_str(optional_text(row, self.deduplication_key)?.unwrap_or_default());
+        if value.is_some() {
+            self.take_in_currency(row)?;
+        }
         Ok(kind)
+    }
+
+    /// Values are added up as they are written, so that all have to be in the currency of the first.
+    fn take_in_currency(&mut self, row: &Row) -> Result<(), Misread> {
+        let Some(column) = self.currency else { return Ok(()) };
+        let fault = |fault| (Some(column), fault);
+        let code = text(row, column)?.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()));
+        let code = code.ok_or(fault(EventFault::CurrencyUnreadable))?;
+        match &self.taken_in {
+            None => self.taken_in = Some(code.to_owned()),
+            Some(first) if first.eq_ignore_ascii_case(code) => {}
+            Some(_) => return Err(fault(EventFault::CurrencyOther)),
+        }
+        Ok(())
     }
 }
 

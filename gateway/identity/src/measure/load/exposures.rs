@@ -13,6 +13,7 @@ use crate::measure::event::Kind;
 use crate::measure::stored::{ExposureRows, KeyFiles, exposures_path};
 use crate::source::{Control, Csv, CsvRows, Progress, Row, SourceFault};
 use crate::spill::Sorter;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -48,8 +49,9 @@ impl Texts {
 }
 
 /// Where the values of an exposure are in a row.
-struct Columns {
+struct Columns<'a> {
     campaign: usize,
+    campaigns: Option<&'a BTreeSet<String>>,
     placement: Option<usize>,
     creative: Option<usize>,
     cost: Option<usize>,
@@ -82,10 +84,11 @@ pub fn load_exposures(
 ) -> Result<LoadedExposures, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
-    wanted.extend(plan.stored());
-    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
-    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let plan = &plan.spelled_as(rows.columns());
+    plan.check()?;
+    let time = (plan.time.as_str(), plan.time_form);
+    let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let mut sorter = Sorter::new(scratch, plan.memory);
     let mut texts = Texts::default();
@@ -127,10 +130,11 @@ pub fn load_exposures(
     Ok(LoadedExposures { load: reading.done(&rows, keys, written), dimensions, more_values, sorting })
 }
 
-impl Columns {
-    fn of(plan: &ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+impl<'p> Columns<'p> {
+    fn of(plan: &'p ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             campaign: rows.column(&plan.campaign)?,
+            campaigns: plan.campaigns.as_ref(),
             placement: optional_column(rows, plan.placement.as_ref())?,
             creative: optional_column(rows, plan.creative.as_ref())?,
             cost: optional_column(rows, plan.cost.as_ref())?,
@@ -150,8 +154,12 @@ impl Columns {
         };
         let viewable = optional_text(row, self.viewable)?.map(yes_or_no);
         let viewable = viewable.map(|viewable| viewable.ok_or((self.viewable, EventFault::ViewableUnreadable)));
+        let campaign = text(row, self.campaign)?.ok_or((Some(self.campaign), EventFault::CampaignMissing))?;
+        if self.campaigns.is_some_and(|known| !known.contains(campaign)) {
+            return Err((Some(self.campaign), EventFault::CampaignUnknown));
+        }
         Ok(ExposureValues {
-            campaign: text(row, self.campaign)?.ok_or((Some(self.campaign), EventFault::CampaignMissing))?,
+            campaign,
             placement: optional_text(row, self.placement)?,
             creative: optional_text(row, self.creative)?,
             kind,

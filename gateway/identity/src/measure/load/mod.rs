@@ -6,6 +6,7 @@
 mod conversions;
 mod exposures;
 mod fault;
+mod key_type;
 mod pack;
 mod plan;
 mod repeated;
