@@ -1,6 +1,7 @@
 //! Sorting the events of partitions in memory.
 
 use super::record::Event;
+use prefetch_index::prefetch_index;
 
 /// Events of a bucket that is sorted on its own, about: they stay in the nearest cache.
 const OF_BUCKET: usize = 64;
@@ -18,6 +19,13 @@ pub(super) struct Sorting {
 
 /// Identity, time and row of an event, and where it is among the records.
 type Ranked = [u64; 4];
+
+/// Events that are fetched from memory ahead of the one that is read.
+const AHEAD: usize = 16;
+
+fn place(ranked: &Ranked) -> usize {
+    ranked[3] as usize
+}
 
 impl Sorting {
     /// Forgets what was sorted before; takes the records of the next events.
@@ -40,8 +48,13 @@ impl Sorting {
             self.sorted[start..end].sort_unstable();
             start = end;
         }
-        let event = |ranked: &Ranked| Event::read(&self.records[ranked[3] as usize..]);
-        self.sorted.iter().filter_map(event).map(|(event, _)| event)
+        let (records, sorted) = (self.records.as_slice(), self.sorted.as_slice());
+        sorted.iter().enumerate().filter_map(move |(number, ranked)| {
+            if let Some(later) = sorted.get(number + AHEAD) {
+                prefetch_index(records, place(later));
+            }
+            Event::read(&records[place(ranked)..]).map(|(event, _)| event)
+        })
     }
 
     /// Puts events into buckets of a range of keys each; gives where these end. Keys are hashes, so that there are about as
