@@ -21,12 +21,12 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-fn kills() -> usize {
+pub fn kills() -> usize {
     std::env::var("ENTENTE_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5)
 }
 
 /// Presses a mutation until there is an answer, whatever dies meanwhile. A refusal because it was done already counts.
-async fn press(party: &Party, mutation: &str, input: Value) -> Value {
+pub async fn press(party: &Party, mutation: &str, input: Value) -> Value {
     let started = Instant::now();
     loop {
         if let Ok(answer) = party.client.try_ask(mutation, json!({ "input": input })).await
@@ -39,7 +39,7 @@ async fn press(party: &Party, mutation: &str, input: Value) -> Value {
     }
 }
 
-async fn read(party: &Party, query: &str, variables: Value) -> Value {
+pub async fn read(party: &Party, query: &str, variables: Value) -> Value {
     loop {
         match party.client.try_ask(query, variables.clone()).await {
             Ok(mut answer) if answer.get("errors").is_none() && answer["data"].is_object() => {
@@ -50,7 +50,7 @@ async fn read(party: &Party, query: &str, variables: Value) -> Value {
     }
 }
 
-async fn created(party: &Party, mutation: &str, mut input: Value, key: &str) -> String {
+pub async fn created(party: &Party, mutation: &str, mut input: Value, key: &str) -> String {
     input["accountId"] = json!(party.account);
     input["idempotencyKey"] = json!(key);
     let payload = press(party, mutation, input).await;
@@ -66,7 +66,7 @@ async fn done_once(party: &Party, command: &str, ty: &str, input: Value) {
     assert!(matches!(code, None | Some("WRONG_STATE" | "SETTINGS_CHANGED")), "{command}: {payload}");
 }
 
-async fn uploaded(party: &Party, csv: &str, key: &str) -> String {
+pub async fn uploaded(party: &Party, csv: &str, key: &str) -> String {
     let document = "mutation($input: CreateUploadInput!) { createUpload(input: $input) {
         upload { id url complete } userErrors { code } } }";
     loop {
@@ -201,7 +201,7 @@ async fn measured(tv_tube: &Party, project: &str, round: usize) {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

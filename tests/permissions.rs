@@ -42,7 +42,7 @@ const NOUNS: [(&str, &str); 26] = [
     ("Project", "project createProject updateProject deleteProject"),
     ("Campaign", "addCampaign"),
     ("Event data set", "loadExposures loadConversions deleteEventDataSet"),
-    ("Report", "scheduleReport editReport deleteReport createReportLink"),
+    ("Report", "scheduleReport editReport runReportAgain deleteReport createReportLink"),
     (
         "Destination",
         "destinationTypes createDestination updateDestination checkDestination deleteDestination \

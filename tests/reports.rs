@@ -41,6 +41,7 @@ fn conversions(people: std::ops::Range<u32>) -> String {
 /// TV Tube ran a campaign for 8,000 people, of whom 6,000 bought at Luma. Both agreed on exact counts.
 struct World {
     luma: Party,
+    tv_tube: Party,
     project: String,
     campaign: String,
     conversions: String,
@@ -60,7 +61,7 @@ impl World {
         let campaign = tv_tube.add_campaign(&project, "spring-2026").await;
         tv_tube.load_exposures(&project, exposures(0..8_000), Form::Hashed).await;
         let conversions = luma.load_conversions(&project, conversions(2_000..8_000)).await;
-        Self { luma, project, campaign, conversions }
+        Self { luma, tv_tube, project, campaign, conversions }
     }
 
     fn scheduled(&self, more: Value) -> Value {
@@ -249,5 +250,54 @@ on_both_databases! {
             deletedReportId userErrors { code field message } } }";
         world.luma.client.mutate(delete, json!({ "accountId": world.luma.account, "reportId": id })).await;
         assert_eq!(get(&long).await.0, 404);
+    }
+}
+
+on_both_databases! {
+    async fn a_report_that_is_over_runs_again_as_a_new_one(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let world = World::create(&gateway).await;
+        let document = "mutation($input: RunReportAgainInput!) { runReportAgain(input: $input) {
+            report { id name status runOn } userErrors { code field message } } }";
+        let again = |report: &str| json!({ "accountId": world.luma.account, "reportId": report });
+        let mut tomorrow = world.scheduled(json!({}));
+        tomorrow["runOn"] = json!((chrono::Utc::now() + Duration::from_secs(24 * 3600)).date_naive());
+        let waiting = world.luma.client.mutate(SCHEDULE, tomorrow).await["report"]["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.luma.client.refused(document, again(&waiting)).await, "WRONG_STATE");
+
+        let first = world.report(json!({ "models": [{ "linear": true }] })).await;
+        let another = Party::create(&gateway, "Another", "ADVERTISER").await;
+        let theirs = json!({ "accountId": another.account, "reportId": first });
+        assert_eq!(another.client.refused(document, theirs).await, "NOT_FOUND");
+        let mut input = again(&first);
+        input["idempotencyKey"] = json!("once more");
+        let made = world.luma.client.mutate(document, input.clone()).await["report"].clone();
+        assert_eq!(made["name"], "Spring & <b>more</b> (again)");
+        assert_eq!(world.luma.client.mutate(document, input).await["report"]["id"], made["id"]);
+        let second = made["id"].as_str().unwrap().to_owned();
+        assert_ne!(second, first);
+        world.luma.finished(&second).await;
+
+        let query = "query($id: ID!) { gateway { version } node(id: $id) { ... on Report { kind from until
+            attributionSettings { conversionsId events lookbackDays credit { models { kind } } } failureReason
+            provenance { eventData { eventDataSetId rows } eventDataCount othersEventData settingsVersion gatewayVersion }
+            attribution { perEvent { credited { conversions { value } revenue { value } } } } } } }";
+        let read = async |id: &str| world.luma.client.query(query, json!({ "id": id })).await;
+        let found = read(&first).await;
+        assert_eq!(found, read(&second).await, "the same of the same");
+        let from = &found["node"]["provenance"];
+        assert_eq!(from["eventData"], json!([{ "eventDataSetId": world.conversions, "rows": 6_000 }]));
+        assert_eq!((&from["eventDataCount"], &from["settingsVersion"]), (&json!(1), &json!(1)));
+        assert_eq!(from["gatewayVersion"], found["gateway"]["version"]);
+        let theirs = from["othersEventData"].as_str().unwrap();
+
+        // The first stays as it is when the other side has loaded more; the next says that it read something else.
+        world.tv_tube.load_exposures(&world.project, exposures(8_000..9_000), Form::Hashed).await;
+        let third = world.luma.client.mutate(document, again(&second)).await["report"].clone();
+        assert_eq!(third["name"], "Spring & <b>more</b> (again)");
+        let third = third["id"].as_str().unwrap();
+        world.luma.finished(third).await;
+        assert_ne!(read(third).await["node"]["provenance"]["othersEventData"], theirs);
+        assert_eq!(read(&first).await, found);
     }
 }

@@ -1,7 +1,7 @@
 //! Exposures and conversions: what a campaign showed to whom, and what people did then.
 
 use crate::{
-    AccountId, Code, EventDataSetId, ProjectId, Refusal, Timestamp,
+    AccountId, Code, EventDataSetId, ProjectId, Refusal, Timestamp, admap,
     connection::CollaborationPattern,
     conversion_event::{ConversionEvent, checked_events},
     data_connection::{Consent, FieldMapping, checked_delimiter, checked_fields},
@@ -21,11 +21,28 @@ pub enum EventDataKind {
     Conversions,
 }
 
+/// How times are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TimeForm {
+    /// A date, a time and a zone by RFC 3339.
+    #[default]
+    Rfc3339,
+    /// Whole seconds since 1970 in UTC.
+    EpochSeconds,
+}
+
 /// Columns of an exposures file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExposureColumns {
-    /// RFC 3339.
+    /// Says of which match key the identities of a row are.
+    #[serde(default)]
+    pub key_type: Option<String>,
+    /// When it was shown.
     pub time: String,
+    /// How that is written.
+    #[serde(default)]
+    pub time_form: TimeForm,
     /// The campaign's id where it runs.
     pub campaign: String,
     /// Where it was shown.
@@ -43,12 +60,21 @@ pub struct ExposureColumns {
 /// Columns of a conversions file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversionColumns {
-    /// RFC 3339.
+    /// Says of which match key the identities of a row are.
+    #[serde(default)]
+    pub key_type: Option<String>,
+    /// When it was done.
     pub time: String,
+    /// How that is written.
+    #[serde(default)]
+    pub time_form: TimeForm,
     /// What was done.
     pub kind: String,
     /// A decimal number; negative for refunds.
     pub value: Option<String>,
+    /// The currency of the value; all rows have the same.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// Rows with the same one count once.
     pub deduplication_key: Option<String>,
     /// Further columns that conditions may ask about; at most 10.
@@ -131,7 +157,7 @@ pub struct NewEventDataSet {
     pub name: String,
     /// The type of the source that it is loaded from; `None` for an upload.
     pub source_type: Option<String>,
-    /// Columns that hold identities.
+    /// Columns that hold identities; of a file of ADMaP none, which is those that it has.
     pub fields: Vec<FieldMapping>,
     /// The other columns.
     pub columns: EventColumns,
@@ -156,7 +182,11 @@ pub fn create(
         let message = "Acknowledge that the people in this data have consented to its use.";
         return Err(Refusal::new(Code::ConsentMissing, message).at("consentAcknowledged"));
     }
-    let fields = checked_fields(new.fields, account_keys).map_err(outside_a_mapping)?;
+    let fields = match new.fields {
+        fields if fields.is_empty() && admap::is(&new.columns) => admap::fields(account_keys),
+        fields => fields,
+    };
+    let fields = checked_fields(fields, account_keys).map_err(outside_a_mapping)?;
     let columns = checked_columns(new.columns, &fields)?;
     let events = match &columns {
         EventColumns::Exposures(_) if new.events.is_empty() => Vec::new(),
@@ -254,7 +284,9 @@ fn checked_columns(columns: EventColumns, fields: &[FieldMapping]) -> Result<Eve
     let optional = |value: Option<String>| value.as_deref().map(named).transpose();
     Ok(match columns {
         EventColumns::Exposures(c) => EventColumns::Exposures(ExposureColumns {
+            key_type: optional(c.key_type)?,
             time: named(&c.time)?,
+            time_form: c.time_form,
             campaign: named(&c.campaign)?,
             placement: optional(c.placement)?,
             creative: optional(c.creative)?,
@@ -263,9 +295,12 @@ fn checked_columns(columns: EventColumns, fields: &[FieldMapping]) -> Result<Eve
             kind: optional(c.kind)?,
         }),
         EventColumns::Conversions(c) => EventColumns::Conversions(ConversionColumns {
+            key_type: optional(c.key_type)?,
             time: named(&c.time)?,
+            time_form: c.time_form,
             kind: named(&c.kind)?,
             value: optional(c.value)?,
+            currency: optional(c.currency)?,
             deduplication_key: optional(c.deduplication_key)?,
             attributes: checked_attributes(c.attributes.iter().map(|a| named(a)).collect::<Result<_, _>>()?)?,
         }),
@@ -343,6 +378,8 @@ mod tests {
     #[test]
     fn refusals_name_the_fields_of_a_data_set() {
         let columns = ExposureColumns {
+            key_type: None,
+            time_form: TimeForm::Rfc3339,
             time: "time".into(),
             campaign: "campaign".into(),
             placement: None,
@@ -371,6 +408,41 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_admap_needs_no_mapping() {
+        let new = |columns| NewEventDataSet {
+            name: "Shop".into(),
+            source_type: None,
+            fields: vec![],
+            columns,
+            delimiter: ',',
+            events: vec![],
+            consent_acknowledged: true,
+        };
+        let create = |columns, keys: &[MatchKeyKind]| {
+            let keys: Vec<_> = keys.iter().copied().map(MatchKey::of).collect();
+            let (id, account, project) = (EventDataSetId::new(), AccountId::new(), ProjectId::new());
+            create(id, (account, &keys), project, new(columns), "user", Timestamp::UNIX_EPOCH)
+        };
+        let admap = || EventColumns::Exposures(admap::exposure_columns());
+        let made = create(admap(), &[MatchKeyKind::HashedPhone, MatchKeyKind::CrmId]).unwrap();
+        assert_eq!(made.fields, admap::fields(&[MatchKey::of(MatchKeyKind::HashedPhone)]));
+        assert_eq!(create(admap(), &[MatchKeyKind::CrmId]).unwrap_err().field, ["fields"], "it has none of these keys");
+        let other = ExposureColumns { campaign: "Campaign".into(), ..admap::exposure_columns() };
+        let refused = create(EventColumns::Exposures(other), &[MatchKeyKind::HashedPhone]).unwrap_err();
+        assert_eq!(refused.field, ["fields"]);
+    }
+
+    #[test]
+    fn columns_of_before_there_were_more_are_read() {
+        let stored = r#"{"kind":"conversions","columns":{"time":"time","kind":"type","value":null,
+            "deduplication_key":null,"attributes":[]}}"#;
+        let EventColumns::Conversions(columns) = serde_json::from_str(stored).unwrap() else {
+            unreachable!("they are of conversions")
+        };
+        assert_eq!((columns.key_type, columns.time_form, columns.currency), (None, TimeForm::Rfc3339, None));
+    }
+
+    #[test]
     fn a_column_of_identities_is_nothing_else_and_conditions_are_about_attributes() {
         let keys = [MatchKey::of(MatchKeyKind::HashedEmail)];
         let new = |attributes: &[&str], conditions: &[(&str, Operator, &str)]| NewEventDataSet {
@@ -382,9 +454,12 @@ mod tests {
                 transformation: crate::data_connection::Transformation::NormaliseAndHash,
             }],
             columns: EventColumns::Conversions(ConversionColumns {
+                key_type: None,
                 time: "time".into(),
+                time_form: TimeForm::Rfc3339,
                 kind: "type".into(),
                 value: Some("value".into()),
+                currency: None,
                 deduplication_key: None,
                 attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
             }),

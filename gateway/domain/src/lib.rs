@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account;
 pub mod activation;
+pub mod admap;
 pub mod agency;
 pub mod api_key;
 pub mod attribution;
@@ -34,6 +35,7 @@ pub mod opt_out;
 pub mod privacy;
 pub mod progress;
 pub mod project;
+pub mod provenance;
 pub mod refusal;
 pub mod release;
 pub mod report;

@@ -5,6 +5,7 @@ use crate::{
     attribution::{self, CreditRules},
     event_data::{EventColumns, EventDataSet, EventDataStatus},
     project::Campaign,
+    provenance::Provenance,
     refusal::text,
     settings::Counts,
 };
@@ -45,6 +46,28 @@ pub enum ReportStatus {
     Failed,
 }
 
+/// Why a report could not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureReason {
+    /// No exposures of its campaigns are loaded.
+    ExposuresMissing,
+    /// Its conversions are not loaded, or no longer have its events.
+    ConversionsMissing,
+    /// A campaign is gone.
+    CampaignMissing,
+    /// The project is gone, or its connection is not active.
+    ProjectMissing,
+    /// The budget of the quarter does not suffice.
+    BudgetExhausted,
+    /// It could not be paid.
+    CreditsMissing,
+    /// What it asks for cannot be computed.
+    NotComputable,
+    /// It failed in the gateway.
+    GatewayFault,
+}
+
 /// A report of one account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -68,12 +91,16 @@ pub struct Report {
     pub run_on: NaiveDate,
     /// Where it is.
     pub status: ReportStatus,
-    /// Why it could not run.
+    /// Why it could not run: a sentence.
     pub failure: Option<String>,
+    /// The same as a code; `None` as well where it failed before there were codes.
+    pub failure_reason: Option<FailureReason>,
     /// What it spends of the pair's budget; 0 when it is about the account's own people alone.
     pub epsilon: f64,
     /// When it was frozen.
     pub finished_at: Option<Timestamp>,
+    /// What it was computed from; `None` before, and where it was frozen before that was kept.
+    pub provenance: Option<Provenance>,
     /// Grows by one with each change.
     pub version: i64,
     /// When it was made.
@@ -145,7 +172,7 @@ pub fn schedule(
         id,
         account,
         project,
-        name: text("name", &new.name, 1, 100)?,
+        name: text("name", &new.name, 1, LONGEST_NAME)?,
         kind: new.kind,
         campaigns: new.campaigns,
         from: new.from,
@@ -153,8 +180,10 @@ pub fn schedule(
         run_on: run_on.max(now.date_naive()),
         status: ReportStatus::Scheduled,
         failure: None,
+        failure_reason: None,
         epsilon: 0.0,
         finished_at: None,
+        provenance: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -168,6 +197,31 @@ pub fn edit(report: &Report, new: NewReport, now: Timestamp) -> Result<Report, R
     }
     let next = schedule(report.id, report.account, report.project, new, now)?;
     Ok(Report { version: report.version + 1, created_at: report.created_at, ..next })
+}
+
+/// The most characters of a name.
+const LONGEST_NAME: usize = 100;
+
+/// A report that is over can be run again: as a new one, about the same, which runs as soon as it may. Without a name it has that
+/// of the first, with ` (again)`.
+pub fn again(report: &Report, name: Option<String>) -> Result<NewReport, Refusal> {
+    if let ReportStatus::Scheduled | ReportStatus::Running = report.status {
+        return Err(Refusal::new(Code::WrongState, "The report has not run yet.").at("reportId"));
+    }
+    let name = name.unwrap_or_else(|| {
+        let suffix = " (again)";
+        let base = report.name.strip_suffix(suffix).unwrap_or(&report.name);
+        let kept: String = base.chars().take(LONGEST_NAME - suffix.len()).collect();
+        kept + suffix
+    });
+    Ok(NewReport {
+        name,
+        kind: report.kind.clone(),
+        campaigns: report.campaigns.clone(),
+        from: report.from,
+        until: report.until,
+        run_on: None,
+    })
 }
 
 /// The side that ran the campaigns of a report: all must be campaigns of the project, and of one side, because what is
@@ -247,14 +301,16 @@ pub fn start(report: &Report, now: Timestamp) -> Result<Report, Refusal> {
     Ok(Report { status: ReportStatus::Running, version: report.version + 1, updated_at: now, ..report.clone() })
 }
 
-/// A report that was computed is frozen, and spends ε of the pair's budget.
-pub fn finish(report: &Report, epsilon: f64, now: Timestamp) -> Result<Report, Refusal> {
+/// A report that was computed from this is frozen, and spends ε of the pair's budget.
+pub fn finish(report: &Report, epsilon: f64, from: Provenance, now: Timestamp) -> Result<Report, Refusal> {
     not_over(report)?;
     Ok(Report {
         status: ReportStatus::Finished,
         failure: None,
+        failure_reason: None,
         epsilon,
         finished_at: Some(now),
+        provenance: Some(from),
         version: report.version + 1,
         updated_at: now,
         ..report.clone()
@@ -275,12 +331,17 @@ pub fn link(report: &Report, hours: u32, now: Timestamp) -> Result<Timestamp, Re
     Ok(now + TimeDelta::hours(hours.into()))
 }
 
-/// A report that cannot run; the reason is a sentence.
-pub fn fail(report: &Report, reason: &str, now: Timestamp) -> Result<Report, Refusal> {
+/// A report that cannot run, and why: as a code and in a sentence.
+pub fn fail(report: &Report, (reason, sentence): (FailureReason, &str), now: Timestamp) -> Result<Report, Refusal> {
     not_over(report)?;
-    let failure = Some(reason.to_owned());
-    let version = report.version + 1;
-    Ok(Report { status: ReportStatus::Failed, failure, version, updated_at: now, ..report.clone() })
+    Ok(Report {
+        status: ReportStatus::Failed,
+        failure: Some(sentence.to_owned()),
+        failure_reason: Some(reason),
+        version: report.version + 1,
+        updated_at: now,
+        ..report.clone()
+    })
 }
 
 fn not_over(report: &Report) -> Result<(), Refusal> {
@@ -404,7 +465,7 @@ mod tests {
         };
         let now = day("2026-11-23").and_hms_opt(12, 0, 0).unwrap().and_utc();
         let waiting = schedule(ReportId::new(), AccountId::new(), ProjectId::new(), new, now).unwrap();
-        let finished = finish(&waiting, 0.0, now).unwrap();
+        let finished = finish(&waiting, 0.0, Provenance::of([], 1, "1.0.0"), now).unwrap();
         assert_eq!(link(&waiting, 24, now).unwrap_err().code, Code::WrongState);
         for (hours, allowed) in [(0, false), (1, true), (744, true), (745, false), (u32::MAX, false)] {
             let until = link(&finished, hours, now);
@@ -414,12 +475,54 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_runs_again_as_a_new_report() {
+        let now = day("2026-11-23").and_hms_opt(12, 0, 0).unwrap().and_utc();
+        let new = NewReport {
+            name: "Autumn".into(),
+            kind: ReportKind::CampaignSummary,
+            campaigns: vec![CampaignId::new()],
+            from: day("2026-11-01"),
+            until: day("2026-11-20"),
+            run_on: Some(day("2026-11-23")),
+        };
+        let first = schedule(ReportId::new(), AccountId::new(), ProjectId::new(), new, now).unwrap();
+        let running = start(&first, now).unwrap();
+        for waiting in [&first, &running] {
+            assert_eq!(again(waiting, None).unwrap_err().code, Code::WrongState);
+        }
+        let failed = fail(&running, (FailureReason::BudgetExhausted, "Used up."), now).unwrap();
+        let finished = finish(&running, 1.0, Provenance::of([], 1, "1.0.0"), now).unwrap();
+        let later = now + TimeDelta::days(30);
+        for over in [failed, finished] {
+            let next = again(&over, None).unwrap();
+            let next = schedule(ReportId::new(), over.account, over.project, next, later).unwrap();
+            assert_eq!(
+                (next.name.as_str(), next.run_on, next.status),
+                ("Autumn (again)", later.date_naive(), ReportStatus::Scheduled)
+            );
+            assert_eq!(
+                (&next.kind, &next.campaigns, next.from, next.until),
+                (&over.kind, &over.campaigns, over.from, over.until)
+            );
+            assert_eq!((next.epsilon, next.provenance, next.failure_reason), (0.0, None, None));
+            assert_eq!(again(&over, Some("Winter".into())).unwrap().name, "Winter");
+        }
+        let named =
+            |name: String| again(&Report { name, status: ReportStatus::Failed, ..first.clone() }, None).unwrap().name;
+        assert_eq!(named("Autumn (again)".into()), "Autumn (again)");
+        assert_eq!(named("ü".repeat(100)).chars().count(), 100);
+    }
+
+    #[test]
     fn attribution_needs_conversions_of_ones_own() {
         let (account, project, now) = (AccountId::new(), ProjectId::new(), Timestamp::UNIX_EPOCH);
         let columns = crate::event_data::ConversionColumns {
+            key_type: None,
             time: "time".into(),
+            time_form: crate::event_data::TimeForm::Rfc3339,
             kind: "type".into(),
             value: None,
+            currency: None,
             deduplication_key: None,
             attributes: vec![],
         };
@@ -486,10 +589,12 @@ mod tests {
         let running = start(&report, at("2026-11-25")).unwrap();
         assert_eq!(running.status, ReportStatus::Running);
         assert!(start(&running, at("2026-11-25")).is_ok(), "after a crash");
-        let failed = fail(&running, "No exposures.", at("2026-11-25")).unwrap();
+        let none = (FailureReason::ExposuresMissing, "No exposures.");
+        let failed = fail(&running, none, at("2026-11-25")).unwrap();
+        assert_eq!(failed.failure_reason, Some(FailureReason::ExposuresMissing));
         for over in [failed.clone(), Report { status: ReportStatus::Finished, ..running }] {
             assert_eq!(start(&over, at("2026-11-26")).unwrap_err().code, Code::WrongState);
-            assert_eq!(fail(&over, "Again.", at("2026-11-26")).unwrap_err().code, Code::WrongState);
+            assert_eq!(fail(&over, none, at("2026-11-26")).unwrap_err().code, Code::WrongState);
         }
         assert_eq!(failed.version, 3);
     }

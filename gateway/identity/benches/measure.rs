@@ -21,7 +21,7 @@ use std::time::Instant;
 use chrono::{DateTime, NaiveDate};
 use entente_identity::measure::{
     Combine, ConversionEvent, ConversionPlan, Counts, CreditRules, Definition, Dimensions, DiscreteLaplace,
-    ExposurePlan, Figure, Kind, Model, Period, Protection, Report, Sources, Steps, ValueRule, Whose, gather,
+    ExposurePlan, Figure, Kind, Model, Period, Protection, Report, Sources, Steps, TimeForm, ValueRule, Whose, gather,
     load_conversions, load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
@@ -286,7 +286,10 @@ fn exposure_plan() -> Result<ExposurePlan> {
         delimiter: b',',
         identities: identity()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        campaigns: None,
         campaign: "campaign".into(),
         placement: Some("placement".into()),
         creative: Some("creative".into()),
@@ -302,7 +305,10 @@ fn conversion_plan() -> Result<ConversionPlan> {
         delimiter: b',',
         identities: identity()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        currency: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: Some("order".into()),

@@ -28,6 +28,7 @@ use entente_domain::{
     AccountId, Code, EventDataSetId, MatchKey, ProjectId, Refusal, UploadId,
     access::Act,
     activation::require_use_case,
+    admap,
     connection::State,
     event::Subject,
     event_data::{
@@ -214,10 +215,13 @@ struct LoadExposuresInput {
     /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
     /// was read.
     source: Option<DataSourceInput>,
-    /// The columns that hold identities: between 1 and 40. Several may feed one match key.
+    /// The columns that hold identities: between 1 and 40. Several may feed one match key. None where `columns` are left out: the
+    /// digests in `ADMAP ID` are of the account's match keys that have a key type.
+    #[graphql(default)]
     fields: Vec<FieldMappingInput>,
-    /// The other columns.
-    columns: ExposureColumns,
+    /// The other columns; those of a file made for ADMaP unless they are said: `Key Type`, `ADMAP ID`, `Timestamp`, `Type` and
+    /// `Campaign Name`, spelled with blanks or underscores, in any case.
+    columns: Option<ExposureColumns>,
     /// What separates the columns: one punctuation character or a tab.
     #[graphql(default_with = "String::from(\",\")")]
     delimiter: String,
@@ -241,10 +245,13 @@ struct LoadConversionsInput {
     /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
     /// was read.
     source: Option<DataSourceInput>,
-    /// The columns that hold identities: between 1 and 40. Several may feed one match key.
+    /// The columns that hold identities: between 1 and 40. Several may feed one match key. None where `columns` are left out: the
+    /// digests in `ADMAP ID` are of the account's match keys that have a key type.
+    #[graphql(default)]
     fields: Vec<FieldMappingInput>,
-    /// The other columns.
-    columns: ConversionColumns,
+    /// The other columns; those of a file made for ADMaP unless they are said: `Key Type`, `ADMAP ID`, `Timestamp`, `Event Name`,
+    /// `Event Revenue` and `Event Currency`, spelled with blanks or underscores, in any case.
+    columns: Option<ConversionColumns>,
     /// What separates the columns: one punctuation character or a tab.
     #[graphql(default_with = "String::from(\",\")")]
     delimiter: String,
@@ -304,7 +311,7 @@ impl EventDataSetMutation {
             name: input.name,
             source_type: None,
             fields: allow!(field_mappings(input.fields, "fields")),
-            columns: EventColumns::Exposures(input.columns.into()),
+            columns: EventColumns::Exposures(input.columns.map_or_else(admap::exposure_columns, Into::into)),
             delimiter: allow!(delimiter(&input.delimiter, "delimiter")),
             events: vec![],
             consent_acknowledged: input.consent_acknowledged,
@@ -327,7 +334,7 @@ impl EventDataSetMutation {
             name: input.name,
             source_type: None,
             fields: allow!(field_mappings(input.fields, "fields")),
-            columns: EventColumns::Conversions(input.columns.into()),
+            columns: EventColumns::Conversions(input.columns.map_or_else(admap::conversion_columns, Into::into)),
             delimiter: allow!(delimiter(&input.delimiter, "delimiter")),
             events: input.events.into_iter().map(Into::into).collect(),
             consent_acknowledged: input.consent_acknowledged,
@@ -338,8 +345,9 @@ impl EventDataSetMutation {
         Ok(LoadConversionsPayload { event_data_set, user_errors: vec![] })
     }
 
-    /// Deletes exposures or conversions. Finished reports stay; those that have not run do without them, or fail. For
-    /// ADMIN and MANAGER of the account that loaded them.
+    /// Takes exposures or conversions back, also while they are loaded: nothing of their file is kept. Finished reports stay as they
+    /// are; those that have not run do without them, or fail with `EXPOSURES_MISSING` or `CONVERSIONS_MISSING`. For ADMIN and
+    /// MANAGER of the account that loaded them.
     async fn delete_event_data_set(
         &self,
         ctx: &Context<'_>,
@@ -351,8 +359,8 @@ impl EventDataSetMutation {
         let by = authorised.account;
         let rule = |_: &Row| Ok(Outcome::of(()));
         let gateway = gateway(ctx);
-        allow!(gateway.store().delete_event_data_set(change, id, Box::new(rule)).await.map_err(fault)?);
-        load_events::remove(gateway, by, id).await.map_err(fault)?;
+        let deleted = gateway.store().delete_event_data_set(change, id, Box::new(rule)).await.map_err(fault)?;
+        load_events::take_back(gateway, by, id, &allow!(deleted)).await.map_err(fault)?;
         Ok(DeleteEventDataSetPayload { deleted_event_data_set_id: Some(global(id)), user_errors: vec![] })
     }
 }

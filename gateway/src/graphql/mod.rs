@@ -50,6 +50,7 @@ mod refresh_schedule;
 mod report;
 mod report_figures;
 mod report_link;
+mod report_provenance;
 mod scalar;
 mod sent_audience;
 mod settings;

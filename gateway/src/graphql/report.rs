@@ -13,6 +13,7 @@ use crate::{
         page::page,
         project::Project,
         report_figures::{Attribution, CampaignSummary, ReportProtection},
+        report_provenance::ReportProvenance,
         scalar::{Date, SafeInt},
     },
     work::report as job,
@@ -26,10 +27,13 @@ use entente_domain::{
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet as DataSetRow,
     project::Campaign as CampaignRow,
-    report::{self, NewReport, Report as Row, ReportKind as DomainKind, ReportStatus as DomainStatus},
+    report::{
+        self, FailureReason as DomainFailureReason, NewReport, Report as Row, ReportKind as DomainKind,
+        ReportStatus as DomainStatus,
+    },
 };
 use entente_identity::measure;
-use entente_store::{LoadedProject, LoadedReport, Outcome};
+use entente_store::{Change, LoadedProject, LoadedReport, Outcome};
 
 /// What a report is about.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -52,6 +56,28 @@ pub enum ReportStatus {
     Finished,
     /// Could not run.
     Failed,
+}
+
+/// Why a report could not run.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "DomainFailureReason")]
+pub enum ReportFailureReason {
+    /// No exposures of its campaigns are loaded: load them, and run it again.
+    ExposuresMissing,
+    /// Its conversions were taken back, could not be loaded, or no longer have its events.
+    ConversionsMissing,
+    /// A campaign is gone.
+    CampaignMissing,
+    /// The project is gone, or its connection is not active.
+    ProjectMissing,
+    /// The pair's budget of the quarter does not suffice: run it again in the next.
+    BudgetExhausted,
+    /// It could not be paid.
+    CreditsMissing,
+    /// What it asks for cannot be computed.
+    NotComputable,
+    /// It failed in the gateway.
+    GatewayFault,
 }
 
 /// What an attribution asks for.
@@ -143,6 +169,16 @@ impl Report {
     /// Why it could not run: a sentence; null when it could, or has not yet.
     async fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
+    }
+
+    /// The same as a code; null as well where it failed before there were codes.
+    async fn failure_reason(&self) -> Option<ReportFailureReason> {
+        self.0.failure_reason.map(Into::into)
+    }
+
+    /// What it was computed from; null until it is finished, and where it was frozen before that was kept.
+    async fn provenance(&self) -> Option<ReportProvenance> {
+        self.0.provenance.as_ref().map(|from| ReportProvenance::of(from, self.0.account))
     }
 
     /// What it spends of the pair's privacy budget, or has spent; 0 when it is about the account's own people alone, or
@@ -323,6 +359,19 @@ struct EditReportInput {
     run_on: Option<Date>,
 }
 
+/// Runs a report again.
+#[derive(InputObject)]
+struct RunReportAgainInput {
+    /// The account that acts, and that the report is for.
+    account_id: ID,
+    /// The report, which has finished or failed.
+    report_id: ID,
+    /// 1 to 100 characters. That of the report with ` (again)` unless it is said.
+    name: Option<String>,
+    /// The same key within 24 hours returns the first result.
+    idempotency_key: Option<String>,
+}
+
 /// Deletes a report.
 #[derive(InputObject)]
 struct DeleteReportInput {
@@ -344,6 +393,14 @@ payload! {
     /// The report, or why it was not edited.
     EditReportPayload {
         /// As it is now.
+        report: Report,
+    }
+}
+
+payload! {
+    /// The new report, or why it was not scheduled.
+    RunReportAgainPayload {
+        /// What was scheduled.
         report: Report,
     }
 }
@@ -379,21 +436,26 @@ impl ReportMutation {
             until: input.until.0,
             run_on: input.run_on.map(|d| d.0),
         };
-        let (id, by) = (ReportId::new(), authorised.account);
-        let draft = allow!(report::schedule(id, by, project, new, change.now));
-        let known = allow!(Known::about(ctx, &draft).await?);
-        let (prices, threshold) = (gateway(ctx).settings.prices, gateway(ctx).settings.threshold);
-        let rule = move |loaded: &LoadedProject, campaigns: &[CampaignRow]| {
-            let scheduled = known.checked(draft, loaded, campaigns)?;
-            let job = job::job(&scheduled);
-            let reserved = credit::of_report(&prices, &scheduled, &loaded.connection, threshold);
-            let outcome = Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job);
-            Ok(outcome.credits(credit::Command::Reserve(reserved)))
-        };
-        let created = gateway(ctx).store().create_report(change, id, project, Box::new(rule)).await.map_err(fault)?;
-        let created = allow!(created);
-        let report = load(&loaders(ctx).reports, created.id).await?.map(Report);
+        let report = Some(allow!(scheduled(ctx, authorised.account, project, new, change).await?));
         Ok(ScheduleReportPayload { report, user_errors: vec![] })
+    }
+
+    /// Runs a report that has finished or failed again, as a new one with the same settings, on what is loaded by then. It runs as
+    /// soon as it may, is checked and paid like a new one, and where it is about the other side's people it spends of the pair's
+    /// budget anew; the first one stays as it is. For everybody of the account that it is for.
+    async fn run_report_again(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do, and for which account.")] input: RunReportAgainInput,
+    ) -> Result<RunReportAgainPayload> {
+        let authorised = allow!(authorise(ctx, &input.account_id, Act::RunReports)?);
+        let (id, by) = (allow!(local::<ReportId>(&input.report_id, "reportId")), authorised.account);
+        let change = allow!(creation(ctx, authorised, "runReportAgain", input.idempotency_key)?);
+        let first = load(&loaders(ctx).reports, id).await?.filter(|r| r.account == by);
+        let first = allow!(first.ok_or_else(missing));
+        let new = allow!(report::again(&first, input.name));
+        let report = Some(allow!(scheduled(ctx, by, first.project, new, change).await?));
+        Ok(RunReportAgainPayload { report, user_errors: vec![] })
     }
 
     /// Edits a report that has not run. For everybody of the account that it is for.
@@ -438,6 +500,40 @@ impl ReportMutation {
         allow!(gateway(ctx).store().delete_report(change, id, Box::new(rule)).await.map_err(fault)?);
         Ok(DeleteReportPayload { deleted_report_id: Some(global(id)), user_errors: vec![] })
     }
+}
+
+/// Schedules a new report of an account.
+async fn scheduled(
+    ctx: &Context<'_>,
+    by: AccountId,
+    project: ProjectId,
+    new: NewReport,
+    change: Change,
+) -> Result<Result<Report, Refusal>> {
+    let id = ReportId::new();
+    let draft = match report::schedule(id, by, project, new, change.now) {
+        Ok(draft) => draft,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let known = match Known::about(ctx, &draft).await? {
+        Ok(known) => known,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (prices, threshold) = (gateway(ctx).settings.prices, gateway(ctx).settings.threshold);
+    let rule = move |loaded: &LoadedProject, campaigns: &[CampaignRow]| {
+        let scheduled = known.checked(draft, loaded, campaigns)?;
+        let job = job::job(&scheduled);
+        let reserved = credit::of_report(&prices, &scheduled, &loaded.connection, threshold);
+        let outcome = Outcome::of(scheduled).events([event(by, AccountEventKind::ReportScheduled, id)]).job(job);
+        Ok(outcome.credits(credit::Command::Reserve(reserved)))
+    };
+    let created = gateway(ctx).store().create_report(change, id, project, Box::new(rule)).await.map_err(fault)?;
+    let created = match created {
+        Ok(created) => created,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let report = load(&loaders(ctx).reports, created.id).await?.map(Report);
+    report.map(Ok).ok_or_else(|| fault("a report that was scheduled is not there"))
 }
 
 impl EditReportInput {

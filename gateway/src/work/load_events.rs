@@ -111,10 +111,12 @@ type Read = (Load, u64);
 /// Reads the upload or the source into the data set's folder.
 async fn load(task: &Task, data_set: &EventDataSet, upload: Option<UploadId>) -> Result<Read, Unpublished> {
     let account = task.gateway.store().account(data_set.account).await?.ok_or(Unpublished::Gone)?;
+    let campaigns = task.gateway.store().campaigns_of_projects(&[data_set.project]).await?;
+    let campaigns = campaigns.into_values().next().unwrap_or_default();
     let identities = task.gateway.identities();
     let folder = identities.events(account.id);
     let loading = Loading {
-        plan: event_plan(data_set, &account.region),
+        plan: event_plan(data_set, &account.region, &campaigns),
         out: folder.join(data_set.id.to_string()),
         folder,
         secret: identities.index_secret(),
@@ -261,8 +263,22 @@ async fn gone(task: &Task, id: EventDataSetId, upload: Option<UploadId>) -> Resu
     over(task, upload, Ended::Done).await
 }
 
+/// Removes what there is of a data set that was deleted: its events, and the uploads that it was to be loaded from. A load that
+/// is under way removes what it still writes.
+pub async fn take_back(
+    gateway: &Gateway,
+    account: AccountId,
+    data_set: EventDataSetId,
+    uploads: &[UploadId],
+) -> Result<(), Fault> {
+    for upload in uploads {
+        opening::remove(gateway, *upload).await?;
+    }
+    remove(gateway, account, data_set).await
+}
+
 /// Removes the events of a data set that is gone.
-pub async fn remove(gateway: &Gateway, account: AccountId, data_set: EventDataSetId) -> Result<(), Fault> {
+async fn remove(gateway: &Gateway, account: AccountId, data_set: EventDataSetId) -> Result<(), Fault> {
     let folder = gateway.identities().events(account).join(data_set.to_string());
     Ok(tokio::task::spawn_blocking(move || remove_folder(&folder)).await.map_err(Fault::new)??)
 }
@@ -296,9 +312,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use entente_domain::{
-        MatchKey, MatchKeyKind, ProjectId,
+        CampaignId, MatchKey, MatchKeyKind, ProjectId,
         data_connection::{Consent, FieldMapping, Transformation},
-        event_data::{EventColumns, ExposureColumns},
+        event_data::{EventColumns, ExposureColumns, TimeForm},
+        project::Campaign,
     };
 
     fn loaded(file: &str) -> Load {
@@ -314,6 +331,8 @@ mod tests {
                 transformation: Transformation::NormaliseAndHash,
             }],
             columns: EventColumns::Exposures(ExposureColumns {
+                key_type: None,
+                time_form: TimeForm::Rfc3339,
                 time: "time".into(),
                 campaign: "campaign".into(),
                 placement: None,
@@ -332,7 +351,18 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         };
-        let EventPlan::Exposures(plan) = event_plan(&data_set, "DE") else {
+        let campaign = |runner, external_id: &str| Campaign {
+            id: CampaignId::new(),
+            project: data_set.project,
+            runner,
+            external_id: external_id.into(),
+            name: external_id.into(),
+            placements: vec![],
+            creatives: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let campaigns = [campaign(data_set.account, "spring"), campaign(AccountId::new(), "theirs")];
+        let EventPlan::Exposures(plan) = event_plan(&data_set, "DE", &campaigns) else {
             unreachable!("it has columns of exposures")
         };
         let folder = tempfile::tempdir().unwrap();
@@ -347,13 +377,19 @@ mod tests {
         let file = "email;time;campaign;cost\n\
             ada@example.com;2026-11-01T10:00:00Z;spring;0.02\n\
             nobody;2026-11-01T10:00:00Z;spring;0.02\n\
-            bob@example.com;yesterday;spring;0.02\n";
+            bob@example.com;yesterday;spring;0.02\n\
+            bob@example.com;2026-11-01T10:00:00Z;theirs;0.02\n";
         let read = rows_read(&loaded(file), 9);
-        assert_eq!((read.rows, read.accepted), (3, 1));
+        assert_eq!((read.rows, read.accepted), (4, 1));
         let listed: Vec<_> = read.listed.iter().map(|f| (f.row, f.column.as_deref(), f.reason.as_str())).collect();
         assert_eq!(
             listed,
-            [(2, Some("email"), "EMAIL_INVALID"), (2, None, "NO_IDENTITY"), (3, Some("time"), "TIME_UNREADABLE")]
+            [
+                (2, Some("email"), "EMAIL_INVALID"),
+                (2, None, "NO_IDENTITY"),
+                (3, Some("time"), "TIME_UNREADABLE"),
+                (4, Some("campaign"), "CAMPAIGN_UNKNOWN"),
+            ]
         );
         assert!(!format!("{read:?}").contains("nobody"));
     }

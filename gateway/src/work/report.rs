@@ -13,7 +13,8 @@ use entente_domain::{
     credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet,
-    report::{self, Report, ReportStatus},
+    provenance::Provenance,
+    report::{self, FailureReason, Report, ReportStatus},
     settings::Settings,
 };
 use entente_identity::measure::{self, DiscreteLaplace, MeasureFault, Sources, measure};
@@ -49,7 +50,8 @@ pub async fn run(task: Task) -> Result<Ended, Fault> {
     match make(&task, id).await {
         Err(fault) if task.is_last_attempt() => {
             tracing::error!(message = "a report is given up", job = %task.job.id, %fault);
-            fail(&task, id, "It failed in the gateway; its operator can find it by the job's id.").await
+            let sentence = "It failed in the gateway; its operator can find it by the job's id.";
+            fail(&task, id, (FailureReason::GatewayFault, sentence)).await
         }
         other => other,
     }
@@ -67,8 +69,8 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
         // It was edited meanwhile and has another job.
         return Ok(Ended::Done);
     }
-    let Some(settings) = agreed(&loaded) else {
-        return fail(task, id, "The project or its connection is gone.").await;
+    let Some((settings, settings_version)) = agreed(&loaded) else {
+        return fail(task, id, (FailureReason::ProjectMissing, "The project or its connection is gone.")).await;
     };
     let data_sets = data_sets(task, &loaded).await?;
     let with = Ingredients {
@@ -82,12 +84,14 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
     }
     let plan = match report_plan::plan(&with) {
         Ok(plan) => plan,
-        Err(reason) => return fail(task, id, &reason).await,
+        Err(why) => return fail(task, id, why).await,
     };
     let read_version = loaded.report.version;
     let begin = move |present: &LoadedReport| report::start(&present.report, now).map(Outcome::of);
     match store.change_report(change, id, Box::new(begin)).await? {
-        Ok(running) if running.version == read_version + 1 => compute(task, &running, &settings, plan).await,
+        Ok(running) if running.version == read_version + 1 => {
+            compute(task, &running, (&settings, settings_version), plan).await
+        }
         Ok(_) => Ok(Ended::Later(now)),
         Err(refusal) if refusal.code == Code::Conflict => Ok(Ended::Later(now)),
         // It was deleted, or edited and has another job.
@@ -95,10 +99,11 @@ async fn make(task: &Task, id: ReportId) -> Result<Ended, Fault> {
     }
 }
 
-/// What the two sides agreed on, while they do.
-fn agreed(loaded: &LoadedReport) -> Option<Settings> {
+/// What the two sides agreed on, while they do, and its version.
+fn agreed(loaded: &LoadedReport) -> Option<(Settings, i64)> {
     let connection = &loaded.project.as_ref()?.connection;
-    (connection.state == State::Active).then(|| connection.settings.clone()).flatten()
+    let settings = (connection.state == State::Active).then(|| connection.settings.clone()).flatten()?;
+    Some((settings, connection.agreed_version))
 }
 
 async fn data_sets(task: &Task, loaded: &LoadedReport) -> Result<Vec<EventDataSet>, Fault> {
@@ -108,7 +113,12 @@ async fn data_sets(task: &Task, loaded: &LoadedReport) -> Result<Vec<EventDataSe
 }
 
 /// Counts, protects and freezes.
-async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan) -> Result<Ended, Fault> {
+async fn compute(
+    task: &Task,
+    running: &Report,
+    (settings, settings_version): (&Settings, i64),
+    plan: Plan,
+) -> Result<Ended, Fault> {
     let gateway = &task.gateway;
     let limits = &gateway.settings;
     let protection = report_plan::protection(
@@ -129,10 +139,14 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
     });
     match counting.await.map_err(Fault::new)? {
         Ok(_) if !still_there(task, &plan).await? => Ok(Ended::Later(task.change(KIND, subject(running)).now)),
-        Ok(result) => freeze(task, running, (settings, &plan), &result).await,
+        Ok(result) => {
+            let from = Provenance::of(plan.read(), settings_version, env!("CARGO_PKG_VERSION"));
+            freeze(task, running, (settings, &plan), &result, from).await
+        }
         Err(MeasureFault::Stopped) => Ok(Ended::HandedBack),
         Err(MeasureFault::Definition { reason }) => {
-            fail(task, running.id, &format!("It cannot be computed: {reason}.")).await
+            let sentence = format!("It cannot be computed: {reason}.");
+            fail(task, running.id, (FailureReason::NotComputable, &sentence)).await
         }
         Err(fault) => Err(Fault::new(fault)),
     }
@@ -140,10 +154,9 @@ async fn compute(task: &Task, running: &Report, settings: &Settings, plan: Plan)
 
 /// Events that were deleted while they were read may have been read in part; then nothing of it counts.
 async fn still_there(task: &Task, plan: &Plan) -> Result<bool, Fault> {
-    let read: Vec<&EventDataSet> = plan.exposures.iter().chain(&plan.conversions).collect();
-    let ids: Vec<EventDataSetId> = read.iter().map(|d| d.id).collect();
+    let ids: Vec<EventDataSetId> = plan.read().map(|d| d.id).collect();
     let found = task.gateway.store().event_data_sets_by_ids(&ids).await?;
-    Ok(read.iter().all(|d| found.get(&d.id) == Some(d)))
+    Ok(plan.read().all(|d| found.get(&d.id) == Some(d)))
 }
 
 /// Stores the result, once, with what it spends of the budget and what is paid for it.
@@ -152,11 +165,13 @@ async fn freeze(
     running: &Report,
     (settings, plan): (&Settings, &Plan),
     result: &measure::Report,
+    provenance: Provenance,
 ) -> Result<Ended, Fault> {
     let change = task.change(KIND, subject(running));
     let (shown, threshold) = (result.summary.total.impressions.value(), task.gateway.settings.threshold);
     let finished = FinishedReport {
         result: serde_json::to_value(result).map_err(Fault::new)?,
+        provenance,
         epsilon: result.epsilon_spent,
         pair: [running.account, plan.runner],
         quarter: report::quarter(change.now.date_naive()),
@@ -167,7 +182,9 @@ async fn freeze(
         // It could not be paid.
         Ok(Report { status: ReportStatus::Failed, failure, .. }) => Ok(Ended::Failed(failure.unwrap_or_default())),
         Ok(_) => Ok(Ended::Done),
-        Err(refusal) if refusal.code == Code::BudgetExhausted => fail(task, running.id, &refusal.message).await,
+        Err(refusal) if refusal.code == Code::BudgetExhausted => {
+            fail(task, running.id, (FailureReason::BudgetExhausted, &refusal.message)).await
+        }
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),
         // It was deleted.
         Err(_) => Ok(Ended::Done),
@@ -175,16 +192,16 @@ async fn freeze(
 }
 
 /// Says why the report cannot run.
-async fn fail(task: &Task, id: ReportId, reason: &str) -> Result<Ended, Fault> {
+async fn fail(task: &Task, id: ReportId, (reason, sentence): (FailureReason, &str)) -> Result<Ended, Fault> {
     let change = task.change(KIND, Subject::Report(id));
-    let (now, failure) = (change.now, reason.to_owned());
+    let (now, failure) = (change.now, sentence.to_owned());
     let rule = move |present: &LoadedReport| {
-        let next = report::fail(&present.report, &failure, now)?;
+        let next = report::fail(&present.report, (reason, &failure), now)?;
         let event = NewEvent::of_account(next.account, AccountEventKind::ReportFailed, Subject::Report(id));
         Ok(Outcome::of(next).events([event]))
     };
     match task.gateway.store().change_report(change, id, Box::new(rule)).await? {
-        Ok(_) => Ok(Ended::Failed(reason.to_owned())),
+        Ok(_) => Ok(Ended::Failed(sentence.to_owned())),
         Err(refusal) if refusal.code == Code::Conflict => Err(Fault::new(refusal)),
         Err(_) => Ok(Ended::Done),
     }

@@ -7,7 +7,7 @@ use entente_domain::{
     conversion_event::{self, Match, Operator},
     event_data::{EventColumns, EventDataKind, EventDataSet, EventDataStatus},
     project::Campaign,
-    report::{self, ContributionBounds, Report, ReportKind},
+    report::{self, ContributionBounds, FailureReason, Report, ReportKind},
     settings::{Counts, Settings},
 };
 use entente_identity::measure::{
@@ -44,6 +44,13 @@ pub struct Plan {
     pub definition: Definition,
 }
 
+impl Plan {
+    /// The event data sets that it reads: exposures, then conversions.
+    pub fn read(&self) -> impl Iterator<Item = &EventDataSet> {
+        self.exposures.iter().chain(&self.conversions)
+    }
+}
+
 /// Whether something that the report reads is still being loaded.
 pub fn waits(with: &Ingredients<'_>, now: Timestamp) -> bool {
     let runner = report::runner(with.campaigns, &with.report.campaigns).ok();
@@ -54,22 +61,27 @@ pub fn waits(with: &Ingredients<'_>, now: Timestamp) -> bool {
     })
 }
 
-/// Plans a report; the error is a sentence that says why it cannot run.
-pub fn plan(with: &Ingredients<'_>) -> Result<Plan, String> {
+/// Why a report cannot run, and a sentence that says it.
+pub type Unplanned = (FailureReason, &'static str);
+
+/// Plans a report, or says why it cannot run.
+pub fn plan(with: &Ingredients<'_>) -> Result<Plan, Unplanned> {
     let Ingredients { report, campaigns, settings, data_sets } = *with;
-    let runner = report::runner(campaigns, &report.campaigns).map_err(|_| "A campaign of the report is gone.")?;
+    let gone = |_| (FailureReason::CampaignMissing, "A campaign of the report is gone.");
+    let runner = report::runner(campaigns, &report.campaigns).map_err(gone)?;
     let loaded = || data_sets.iter().filter(|d| d.status == EventDataStatus::Active);
     let exposures: Vec<_> =
         loaded().filter(|d| d.kind() == EventDataKind::Exposures && d.account == runner).cloned().collect();
     if exposures.is_empty() {
-        return Err("No exposures of these campaigns are loaded.".to_owned());
+        return Err((FailureReason::ExposuresMissing, "No exposures of these campaigns are loaded."));
     }
     let conversions = match conversions_of(report) {
         None => None,
         Some(id) => {
             let found = loaded().find(|d| d.id == id).cloned();
+            let sentence = "The conversions of the report are gone, or no longer have its events.";
             report::attributable(&report.kind, report.account, report.project, found.as_ref())
-                .map_err(|_| "The conversions of the report are gone, or no longer have its events.")?;
+                .map_err(|_| (FailureReason::ConversionsMissing, sentence))?;
             found
         }
     };

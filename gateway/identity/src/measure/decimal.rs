@@ -13,6 +13,8 @@ pub(crate) enum NotDecimal {
     Unreadable,
     /// Beyond a billion.
     OutOfRange,
+    /// A currency stands beside the number.
+    Currency,
 }
 
 /// The short way for what most numbers are, such as `12.5`: at most nine digits and six behind the point, no sign; none for
@@ -31,8 +33,24 @@ pub(crate) fn plain_micros(text: &[u8]) -> Option<i64> {
     Some(digits(fraction, digits(whole, 0)?)? * SCALES[fraction.len()])
 }
 
-/// Reads `-12.5` as `-12_500_000`. No exponent, no thousands separator, at most six digits after the point.
+/// Reads `-12.5` as `-12_500_000`. No exponent, no thousands separator, no currency, at most six digits after the point.
 pub(crate) fn micros(text: &str) -> Result<i64, NotDecimal> {
+    match digits(text) {
+        Err(NotDecimal::Unreadable) if has_currency(text) => Err(NotDecimal::Currency),
+        read => read,
+    }
+}
+
+/// Whether there are digits with the sign of a currency, or with its code of three capitals and no other word.
+fn has_currency(text: &str) -> bool {
+    let is_sign = |c: char| matches!(c, '$' | '£' | '¥' | '\u{20a0}'..='\u{20cf}');
+    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let is_code = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let has_code = words.next().is_some_and(is_code) && words.next().is_none();
+    text.bytes().any(|byte| byte.is_ascii_digit()) && (has_code || text.contains(is_sign))
+}
+
+fn digits(text: &str) -> Result<i64, NotDecimal> {
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -90,6 +108,19 @@ mod tests {
             ("1.2.3", Err(NotDecimal::Unreadable)),
             ("1.0000001", Err(NotDecimal::Unreadable)),
             ("NaN", Err(NotDecimal::Unreadable)),
+            ("1,234.50", Err(NotDecimal::Unreadable)),
+            ("12,50", Err(NotDecimal::Unreadable)),
+            ("0x12", Err(NotDecimal::Unreadable)),
+            ("1e300", Err(NotDecimal::Unreadable)),
+            ("12 pieces", Err(NotDecimal::Unreadable)),
+            ("$", Err(NotDecimal::Unreadable)),
+            ("EUR", Err(NotDecimal::Unreadable)),
+            ("12.50 EUR", Err(NotDecimal::Currency)),
+            ("USD12.50", Err(NotDecimal::Currency)),
+            ("€3", Err(NotDecimal::Currency)),
+            ("-3 €", Err(NotDecimal::Currency)),
+            ("$1,234.50", Err(NotDecimal::Currency)),
+            ("₹ 5", Err(NotDecimal::Currency)),
             ("١٢", Err(NotDecimal::Unreadable)),
         ] {
             assert_eq!(micros(text), expected, "{text}");

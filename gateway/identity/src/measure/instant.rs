@@ -25,14 +25,39 @@ pub(crate) enum NotInstant {
     OutOfRange,
 }
 
-/// Reads RFC 3339 (`2026-03-01T12:00:00Z`, a blank may stand for the T), or a date with a time
-/// (`2026-03-01 12:00[:00[.5]]`) in `zone`.
-pub(crate) fn instant(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
-    let micros = any_instant(text, zone)?;
+/// How times are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeForm {
+    /// RFC 3339 (`2026-03-01T12:00:00Z`, a blank may stand for the T), or a date with a time (`2026-03-01 12:00[:00[.5]]`) in
+    /// the zone; without a zone the latter are not taken.
+    Written {
+        /// Of times that name none.
+        zone: Option<FixedOffset>,
+    },
+    /// Whole seconds since 1970 in UTC.
+    EpochSeconds,
+}
+
+/// Reads a time that is written so.
+pub(crate) fn instant(text: &str, form: TimeForm) -> Result<i64, NotInstant> {
+    let micros = match form {
+        TimeForm::Written { zone } => written(text, zone)?,
+        TimeForm::EpochSeconds => seconds(text)?,
+    };
     if (EARLIEST..LATEST).contains(&micros) { Ok(micros) } else { Err(NotInstant::OutOfRange) }
 }
 
-/// The short way for what most times are, a whole second in UTC such as `2026-03-01T12:00:00Z`; none for any other text.
+/// Digits alone; more of them than a number of 64 bits has are far out of range.
+fn seconds(text: &str) -> Result<i64, NotInstant> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotInstant::Unreadable);
+    }
+    let seconds = text.parse::<i64>().map_err(|_| NotInstant::OutOfRange)?;
+    seconds.checked_mul(1_000_000).ok_or(NotInstant::OutOfRange)
+}
+
+/// The short way for what most written times are, a whole second in UTC such as `2026-03-01T12:00:00Z`; none for any other
+/// text.
 pub(crate) fn utc_second(text: &[u8]) -> Option<i64> {
     let text: &[u8; 20] = text.try_into().ok()?;
     let [.., b'-', _, _, b'-', _, _, b'T' | b' ', _, _, b':', _, _, b':', _, _, b'Z'] = text else { return None };
@@ -49,7 +74,7 @@ pub(crate) fn utc_second(text: &[u8]) -> Option<i64> {
     (EARLIEST..LATEST).contains(&micros).then_some(micros)
 }
 
-fn any_instant(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
+fn written(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
     let time = match DateTime::parse_from_rfc3339(text) {
         Ok(time) => time.to_utc(),
         Err(_) => {
@@ -85,12 +110,13 @@ mod tests {
         fn the_short_way_reads_what_the_long_way_does(
             numbers in (1_990..2_110, 0..15, 0..34, 0..26, 0..62, 0..62), cut in 0_usize..21, separator in "[Tt ]",
         ) {
+            let form = TimeForm::Written { zone: None };
             let (year, month, day, hours, minutes, seconds) = numbers;
             let text = format!("{year:04}-{month:02}-{day:02}{separator}{hours:02}:{minutes:02}:{seconds:02}Z");
             if let Some(micros) = utc_second(text.as_bytes()) {
-                prop_assert_eq!(instant(&text, None), Ok(micros));
+                prop_assert_eq!(instant(&text, form), Ok(micros));
             } else if separator != "t" && seconds < 60 {
-                prop_assert!(instant(&text, None).is_err(), "{}", text);
+                prop_assert!(instant(&text, form).is_err(), "{}", text);
             }
             prop_assert!(utc_second(&text.as_bytes()[..cut.min(text.len() - 1)]).is_none());
         }
@@ -121,8 +147,33 @@ mod tests {
             ("2099-12-31T23:59:59.999999Z", None, Ok(LATEST - 1)),
             ("2100-01-01T00:00:00Z", None, Err(NotInstant::OutOfRange)),
             ("+262142-01-01 00:00:00", berlin, Err(NotInstant::OutOfRange)),
+            ("0000-01-01T00:00:00Z", None, Err(NotInstant::OutOfRange)),
+            ("9999-12-31T23:59:60Z", None, Err(NotInstant::OutOfRange)),
+            ("9999-12-31T23:59:60", None, Err(NotInstant::NoZone)),
+            ("2026-03-01T24:00:00Z", None, Err(NotInstant::Unreadable)),
+            ("1e300", None, Err(NotInstant::Unreadable)),
+            ("03/01/2026 12:00:00 PM", None, Err(NotInstant::Unreadable)),
         ] {
-            assert_eq!(instant(text, zone), expected, "{text}");
+            assert_eq!(instant(text, TimeForm::Written { zone }), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_seconds_since_1970() {
+        for (text, expected) in [
+            ("1714933914", Ok(micros("2024-05-05T18:31:54Z"))),
+            ("946684800", Ok(EARLIEST)),
+            ("946684799", Err(NotInstant::OutOfRange)),
+            ("1714933914000", Err(NotInstant::OutOfRange)),
+            ("99999999999999999999999999", Err(NotInstant::OutOfRange)),
+            ("0", Err(NotInstant::OutOfRange)),
+            ("-1", Err(NotInstant::Unreadable)),
+            ("1714933914.5", Err(NotInstant::Unreadable)),
+            ("1e300", Err(NotInstant::Unreadable)),
+            ("2026-03-01T12:00:00Z", Err(NotInstant::Unreadable)),
+            ("", Err(NotInstant::Unreadable)),
+        ] {
+            assert_eq!(instant(text, TimeForm::EpochSeconds), expected, "{text}");
         }
     }
 

@@ -44,6 +44,7 @@ pub use definition::{
 };
 pub use event::Kind;
 pub use fault::MeasureFault;
+pub use instant::TimeForm;
 pub use interval::Interval;
 pub use load::{
     ConversionPlan, EventFault, EventFaults, ExposurePlan, ListedEventFault, Load, LoadFault, LoadedConversions,

@@ -6,7 +6,7 @@ use crate::duckdb::Files;
 use chrono::{DateTime, NaiveDate};
 use entente_identity::measure::{
     Combine, Condition, ConversionEvent, ConversionPlan, CreditRules, Definition, Dimensions, ExposurePlan, Field,
-    Kind, KindLookback, Model, Period, Sources, Steps, Test, ValueRule, load_conversions, load_exposures,
+    Kind, KindLookback, Model, Period, Sources, Steps, Test, TimeForm, ValueRule, load_conversions, load_exposures,
 };
 use entente_identity::normalise::{Form, Take};
 use entente_identity::source::{Control, Csv, Mapping};
@@ -227,7 +227,10 @@ fn exposure_plan(memory: usize) -> ExposurePlan {
         delimiter: b',',
         identities: identity(),
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        campaigns: None,
         campaign: "campaign".into(),
         placement: Some("placement".into()),
         creative: Some("creative".into()),
@@ -243,7 +246,10 @@ fn conversion_plan(memory: usize) -> ConversionPlan {
         delimiter: b',',
         identities: identity(),
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        currency: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: Some("order".into()),

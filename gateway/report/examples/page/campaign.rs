@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entente_identity::measure::{
     Bounds, Combine, ConversionEvent, ConversionPlan, Counts, CreditRules, Definition, Dimensions, ExposurePlan,
-    MICROS, MeasureFault, Noise, Period, Protection, Report, Sources, ValueRule, Whose, load_conversions,
+    MICROS, MeasureFault, Noise, Period, Protection, Report, Sources, TimeForm, ValueRule, Whose, load_conversions,
     load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
@@ -101,7 +101,10 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
         delimiter: b',',
         identities: mapping()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        campaigns: None,
         campaign: "campaign".into(),
         placement: Some("placement".into()),
         creative: Some("creative".into()),
@@ -114,7 +117,10 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
         delimiter: b',',
         identities: mapping()?,
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        currency: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: None,

@@ -7,7 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 use entente_domain::{
     CampaignId, EventDataSetId, MatchKey, MatchKeyKind, ProjectId, ReportId,
     data_connection::Consent,
-    event_data::{ConversionColumns, ExposureColumns},
+    event_data::{ConversionColumns, ExposureColumns, TimeForm},
     report::ReportStatus,
     settings::{ActivationPayer, Activators, Side, UseCase},
 };
@@ -57,6 +57,8 @@ impl World {
         };
         let exposures = || {
             EventColumns::Exposures(ExposureColumns {
+                key_type: None,
+                time_form: TimeForm::Rfc3339,
                 time: "time".into(),
                 campaign: "campaign".into(),
                 placement: None,
@@ -67,9 +69,12 @@ impl World {
             })
         };
         let conversions = EventColumns::Conversions(ConversionColumns {
+            key_type: None,
+            time_form: TimeForm::Rfc3339,
             time: "time".into(),
             kind: "type".into(),
             value: Some("value".into()),
+            currency: None,
             deduplication_key: None,
             attributes: vec!["items".into()],
         });
@@ -105,8 +110,10 @@ impl World {
             run_on: day(30),
             status: ReportStatus::Scheduled,
             failure: None,
+            failure_reason: None,
             epsilon: 1.0,
             finished_at: None,
+            provenance: None,
             version: 1,
             created_at: NOW,
             updated_at: NOW,
@@ -207,10 +214,17 @@ fn what_is_missing_is_said() {
         change(&mut world);
         plan(&world.with()).unwrap_err()
     };
-    assert!(said(|w| w.campaigns.clear()).contains("campaign"));
-    assert!(said(|w| w.data_sets[0].status = EventDataStatus::Failed).contains("exposures"));
-    assert!(said(|w| w.data_sets.truncate(2)).contains("conversions"));
-    assert!(said(|w| w.data_sets[2].events.clear()).contains("conversions"));
+    let changes: [(fn(&mut World), _, _); 4] = [
+        (|w| w.campaigns.clear(), FailureReason::CampaignMissing, "campaign"),
+        (|w| w.data_sets[0].status = EventDataStatus::Failed, FailureReason::ExposuresMissing, "exposures"),
+        (|w| w.data_sets.truncate(2), FailureReason::ConversionsMissing, "conversions"),
+        (|w| w.data_sets[2].events.clear(), FailureReason::ConversionsMissing, "conversions"),
+    ];
+    for (change, reason, word) in changes {
+        let (found, sentence) = said(change);
+        assert_eq!(found, reason);
+        assert!(sentence.contains(word), "{sentence}");
+    }
 }
 
 #[test]

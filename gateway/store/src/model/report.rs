@@ -1,7 +1,7 @@
 //! What the rules for reports ask for.
 
 use crate::LoadedProject;
-use entente_domain::{AccountId, project::Campaign, report::Report};
+use entente_domain::{AccountId, project::Campaign, provenance::Provenance, report::Report};
 
 /// A report with its project, when that is still there.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct LoadedReport {
 pub struct FinishedReport {
     /// The frozen answer.
     pub result: serde_json::Value,
+    /// What it was computed from.
+    pub provenance: Provenance,
     /// What it spends; 0 when it is about the account's own people alone.
     pub epsilon: f64,
     /// The pair whose budget it is, in any order.

@@ -134,19 +134,21 @@ pub async fn change(
     Ok(Done::now(outcome))
 }
 
-/// Deletes an event data set. Reports that ran on it stay.
+/// Deletes an event data set, and the uploads that it was to be loaded from; their ids, for their files. Reports that ran on it
+/// stay.
 pub async fn delete(
     conn: &mut Conn,
     change: &Change,
     id: EventDataSetId,
     rule: impl FnOnce(&EventDataSet) -> Result<Outcome<()>, Refusal> + Send,
-) -> Changed<()> {
+) -> Changed<Vec<UploadId>> {
     let outcome = rule(&for_change(conn, change, id).await?)?;
     refreshes::delete_of(conn, id.to_string()).await?;
     data_sources::forget(conn, vec![id.to_string()]).await?;
     jobs::cancel_about(conn, vec![id.to_string()], change.now).await?;
+    let uploads = uploads::delete_used_by(conn, id.to_string()).await?;
     diesel::delete(event_data_sets::table.find(id.to_string())).execute(conn).await?;
-    Ok(Done::now(outcome))
+    Ok(Done::now(outcome.map(|()| uploads)))
 }
 
 async fn for_change(conn: &mut Conn, change: &Change, id: EventDataSetId) -> Result<EventDataSet, Stop> {

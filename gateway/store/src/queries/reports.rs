@@ -21,7 +21,7 @@ use entente_domain::{
     credit::Command,
     event::{AccountEventKind, NewEvent, Subject},
     project::Campaign,
-    report::{self, Report, ReportStatus},
+    report::{self, FailureReason, Report, ReportStatus},
 };
 use std::collections::HashMap;
 
@@ -44,6 +44,8 @@ struct ReportRow {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    failure_reason: Option<String>,
+    provenance: Option<String>,
 }
 
 impl ReportRow {
@@ -65,6 +67,8 @@ impl ReportRow {
             version: r.version,
             created_at: r.created_at,
             updated_at: r.updated_at,
+            failure_reason: r.failure_reason.as_ref().map(columns::name).transpose()?,
+            provenance: r.provenance.as_ref().map(columns::json).transpose()?,
         })
     }
 }
@@ -90,6 +94,11 @@ impl TryFrom<ReportRow> for Report {
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            failure_reason: row
+                .failure_reason
+                .map(|reason| columns::from_name(&reason, "failure reason"))
+                .transpose()?,
+            provenance: row.provenance.map(|from| columns::from_json(&from, "provenance")).transpose()?,
         })
     }
 }
@@ -162,7 +171,7 @@ pub async fn finish(
     jobs: Vec<NewJob>,
 ) -> Changed<Report> {
     let report = for_change(conn, change, id).await?.report;
-    let frozen = report::finish(&report, finished.epsilon, change.now)?;
+    let frozen = report::finish(&report, finished.epsilon, finished.provenance, change.now)?;
     let [one, other] = finished.pair;
     if finished.epsilon > 0.0 {
         let spent = budgets::open(conn, one, other, &finished.quarter).await?;
@@ -172,7 +181,7 @@ pub async fn finish(
     let (next, event) = match pay(conn, id, finished.inputs, change.now).await? {
         Ok(()) => (frozen, AccountEventKind::ReportFinished),
         Err(unpaid) => {
-            let failed = report::fail(&report, &unpaid.message, change.now)?;
+            let failed = report::fail(&report, (FailureReason::CreditsMissing, &unpaid.message), change.now)?;
             (Report { epsilon: finished.epsilon, ..failed }, AccountEventKind::ReportFailed)
         }
     };

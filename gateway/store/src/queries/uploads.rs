@@ -112,6 +112,14 @@ pub async fn take(
     Err(refusal.at("uploadId").into())
 }
 
+/// Deletes the uploads that were taken for this; their ids.
+pub async fn delete_used_by(conn: &mut Conn, user: String) -> Read<Vec<UploadId>> {
+    let taken = uploads::table.filter(uploads::used_by.eq(user));
+    let ids: Vec<String> = taken.clone().select(uploads::id).load(conn).await?;
+    diesel::delete(taken).execute(conn).await?;
+    ids.iter().map(|id| columns::id(id)).collect()
+}
+
 /// Uploads by id.
 pub async fn by_ids(conn: &mut Conn, ids: Vec<UploadId>) -> Read<HashMap<UploadId, Upload>> {
     let rows = uploads::table

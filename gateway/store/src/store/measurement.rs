@@ -51,14 +51,15 @@ impl Store {
         change!(self, change, |conn, by| queries::event_data_sets::change(conn, by, id, Some(end), rule))
     }
 
-    /// Deletes an event data set. Reports that ran on it stay.
+    /// Deletes an event data set, and the uploads that it was to be loaded from; their ids, for their files. Reports that ran on
+    /// it stay.
     #[boxed]
     pub async fn delete_event_data_set(
         &self,
         change: Change,
         id: EventDataSetId,
         rule: Rule<EventDataSet, ()>,
-    ) -> Answer<()> {
+    ) -> Answer<Vec<UploadId>> {
         change!(self, change, |conn, by| queries::event_data_sets::delete(conn, by, id, rule))
     }
 

@@ -8,7 +8,8 @@ use entente_domain::{
     connection::Command,
     data_connection::{FieldMapping, Transformation},
     event::Subject,
-    event_data::{self, EventColumns, EventDataStatus, ExposureColumns, NewEventDataSet},
+    event_data::{self, EventColumns, EventDataStatus, ExposureColumns, NewEventDataSet, TimeForm},
+    provenance::Provenance,
     report::{self, NewReport, ReportKind, ReportStatus},
     settings::Side,
 };
@@ -37,7 +38,8 @@ pub async fn scheduled(db: &Database, by: AccountId, project: ProjectId, campaig
 
 pub fn finished(pair: [AccountId; 2], epsilon: f64) -> FinishedReport {
     let result = serde_json::json!({ "impressions": 1_200 });
-    FinishedReport { result, epsilon, pair, quarter: "2026Q4".into(), budget: 10.0, inputs: 1_200 }
+    let provenance = Provenance::of([], 1, "1.0.0");
+    FinishedReport { result, provenance, epsilon, pair, quarter: "2026Q4".into(), budget: 10.0, inputs: 1_200 }
 }
 
 async fn a_budget_is_spent_once_and_never_over(db: Database) {
@@ -71,6 +73,7 @@ async fn a_budget_is_spent_once_and_never_over(db: Database) {
     assert_eq!(db.store.report_results(&won).await.unwrap().len(), 4);
     let kept = db.store.reports_by_ids(&won).await.unwrap();
     assert!(kept.values().all(|r| r.status == ReportStatus::Finished && r.epsilon == 2.5));
+    assert!(kept.values().all(|r| r.provenance.as_ref().is_some_and(|p| p.settings_version == 1)));
 }
 
 async fn finished_reports_outlive_their_connection(db: Database) {
@@ -134,6 +137,8 @@ pub async fn exposures(db: &Database, by: AccountId, project: ProjectId) -> (Eve
             transformation: Transformation::AlreadyHashed,
         }],
         columns: EventColumns::Exposures(ExposureColumns {
+            key_type: None,
+            time_form: TimeForm::Rfc3339,
             time: "time".into(),
             campaign: "campaign".into(),
             placement: None,
@@ -177,15 +182,10 @@ async fn event_data_is_loaded(db: Database) {
     let loaded = &of_project[&project][0];
     assert_eq!((loaded.id, loaded.rows, loaded.delimiter, loaded.status), (id, 12, '\t', EventDataStatus::Active));
     assert_eq!(db.store.event_data_sets_of_account(luma, Some(project), PageRequest::first(5)).await.unwrap().total, 0);
-    done(
-        db.store
-            .delete_event_data_set(
-                change(tv, "deleteEventData"),
-                id,
-                Box::new(|_: &event_data::EventDataSet| Ok(Outcome::of(()))),
-            )
-            .await,
-    );
+    let rule = |_: &event_data::EventDataSet| Ok(Outcome::of(()));
+    let uploads = done(db.store.delete_event_data_set(change(tv, "deleteEventData"), id, Box::new(rule)).await);
+    assert_eq!(uploads.len(), 1);
+    assert!(db.store.uploads_by_ids(&uploads).await.unwrap().is_empty(), "the file goes with it");
     assert!(db.store.latest_refreshes(&[SourceId::EventDataSet(id)]).await.unwrap().is_empty());
 }
 

@@ -35,6 +35,7 @@ pub struct LoadedConversions {
 struct Columns {
     kind: usize,
     value: Option<usize>,
+    currency: Option<usize>,
     deduplication_key: Option<usize>,
     attributes: Vec<usize>,
 }
@@ -54,18 +55,20 @@ pub fn load_conversions(
 ) -> Result<LoadedConversions, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
-    wanted.extend(plan.stored());
-    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
-    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let plan = &plan.spelled_as(rows.columns());
+    plan.check()?;
+    let time = (plan.time.as_str(), plan.time_form);
+    let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let keys = match_keys(&plan.identities);
     let events = Events::new(keys.len(), plan.memory / 2, scratch)?;
-    // There are few beside the exposures, and one thread sorts them by deduplication key.
+    // There are few beside the exposures, and one thread sorts them by deduplication key and takes their currency in order.
     let begin = |_| Taker {
         fields: &fields,
         columns: &columns,
         secret,
+        taken_in: None,
         reading: Reading::default(),
         types: Repeated::default(),
         identities: Identities::new(),
@@ -91,6 +94,8 @@ struct Taker<'a> {
     fields: &'a RowFields<'a>,
     columns: &'a Columns,
     secret: &'a IndexSecret,
+    /// The currency of the values taken so far.
+    taken_in: Option<String>,
     reading: Reading,
     types: Repeated,
     identities: Identities,
@@ -106,7 +111,7 @@ impl TakesRows for Taker<'_> {
     fn take(&mut self, row: &BatchRow<'_>) -> Result<(), LoadFault> {
         let read = self.fields.identities(row, &mut self.reading.faults, &mut self.identities).and_then(|()| {
             let time = self.fields.time(row)?;
-            Ok((time, self.columns.read(row, &mut self.packed, &mut self.key)?))
+            Ok((time, self.columns.read(row, &mut self.taken_in, &mut self.packed, &mut self.key)?))
         });
         let (time, kind) = match read {
             Ok(read) => read,
@@ -128,6 +133,7 @@ impl Columns {
         Ok(Self {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,
+            currency: optional_column(rows, plan.currency.as_ref())?,
             deduplication_key: optional_column(rows, plan.deduplication_key.as_ref())?,
             attributes: plan.attributes.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
         })
@@ -135,17 +141,41 @@ impl Columns {
 
     /// Packs the values of a row, all but whether it is repeated; returns its type and leaves its deduplication key
     /// in `key`, empty where it has none.
-    fn read<'a>(&self, row: &BatchRow<'a>, packed: &mut Packed, key: &mut String) -> Result<&'a str, Misread> {
+    fn read<'a>(
+        &self,
+        row: &BatchRow<'a>,
+        taken_in: &mut Option<String>,
+        packed: &mut Packed,
+        key: &mut String,
+    ) -> Result<&'a str, Misread> {
         packed.clear();
         key.clear();
         let kind = text(row, self.kind)?.ok_or((Some(self.kind), EventFault::TypeMissing))?;
         packed.text(Some(kind));
-        packed.number(optional_micros(row, self.value)?);
+        let value = optional_micros(row, self.value)?;
+        packed.number(value);
         for attribute in &self.attributes {
             packed.text(text(row, *attribute)?);
         }
         key.push_str(optional_text(row, self.deduplication_key)?.unwrap_or_default());
+        if value.is_some() {
+            self.take_in_currency(row, taken_in)?;
+        }
         Ok(kind)
+    }
+
+    /// Values are added up as they are written, so that all have to be in the currency of the first.
+    fn take_in_currency(&self, row: &BatchRow<'_>, taken_in: &mut Option<String>) -> Result<(), Misread> {
+        let Some(column) = self.currency else { return Ok(()) };
+        let fault = |fault| (Some(column), fault);
+        let code = text(row, column)?.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()));
+        let code = code.ok_or(fault(EventFault::CurrencyUnreadable))?;
+        match taken_in {
+            None => *taken_in = Some(code.to_owned()),
+            Some(first) if first.eq_ignore_ascii_case(code) => {}
+            Some(_) => return Err(fault(EventFault::CurrencyOther)),
+        }
+        Ok(())
     }
 }
 

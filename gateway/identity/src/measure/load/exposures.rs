@@ -15,6 +15,7 @@ use crate::measure::definition::Dimensions;
 use crate::measure::event::Kind;
 use crate::measure::stored::{ExposureRows, exposures_path};
 use crate::source::{BatchRow, Control, Csv, CsvRows, Progress, SourceFault, TakesRows};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,8 +41,9 @@ struct Texts {
 }
 
 /// Where the values of an exposure are in a row.
-struct Columns {
+struct Columns<'a> {
     campaign: usize,
+    campaigns: Option<&'a BTreeSet<String>>,
     placement: Option<usize>,
     creative: Option<usize>,
     cost: Option<usize>,
@@ -73,10 +75,11 @@ pub fn load_exposures(
 ) -> Result<LoadedExposures, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut wanted: Vec<&str> = plan.identities.iter().map(|mapping| mapping.column.as_str()).collect();
-    wanted.extend(plan.stored());
-    let mut rows = CsvRows::open(from, plan.delimiter, &wanted)?;
-    let fields = RowFields::of(&rows, &plan.identities, &plan.time, plan.zone, secret)?;
+    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let plan = &plan.spelled_as(rows.columns());
+    plan.check()?;
+    let time = (plan.time.as_str(), plan.time_form);
+    let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
     let columns = Columns::of(plan, &rows)?;
     let keys = match_keys(&plan.identities);
     let events = Events::new(keys.len(), plan.memory, scratch)?;
@@ -116,7 +119,7 @@ pub fn load_exposures(
 /// Takes the exposures out of rows.
 struct Taker<'a> {
     fields: &'a RowFields<'a>,
-    columns: &'a Columns,
+    columns: &'a Columns<'a>,
     reading: Reading,
     identities: Identities,
     texts: Texts,
@@ -149,10 +152,11 @@ impl TakesRows for Taker<'_> {
     }
 }
 
-impl Columns {
-    fn of(plan: &ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+impl<'p> Columns<'p> {
+    fn of(plan: &'p ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             campaign: rows.column(&plan.campaign)?,
+            campaigns: plan.campaigns.as_ref(),
             placement: optional_column(rows, plan.placement.as_ref())?,
             creative: optional_column(rows, plan.creative.as_ref())?,
             cost: optional_column(rows, plan.cost.as_ref())?,
@@ -170,12 +174,22 @@ impl Columns {
         let viewable = self.viewable(row)?;
         let [campaigns, placements, creatives] = texts;
         let campaign = repeating(row, Some(self.campaign), campaigns)?;
-        if matches!(campaign, Seen::Absent) {
-            return Err((Some(self.campaign), EventFault::CampaignMissing));
+        let fault = match campaign {
+            Seen::Absent => Some(EventFault::CampaignMissing),
+            // What came before was taken, and so is known.
+            Seen::Before(_) => None,
+            Seen::Now(campaign) => self.is_unknown(campaign).then_some(EventFault::CampaignUnknown),
+        };
+        if let Some(fault) = fault {
+            return Err((Some(self.campaign), fault));
         }
         let placement = repeating(row, self.placement, placements)?;
         let creative = repeating(row, self.creative, creatives)?;
         Ok(ExposureValues { texts: [campaign, placement, creative], kind, viewable, cost })
+    }
+
+    fn is_unknown(&self, campaign: &str) -> bool {
+        self.campaigns.is_some_and(|known| !known.contains(campaign))
     }
 
     fn kind(&self, row: &BatchRow<'_>) -> Result<Kind, Misread> {

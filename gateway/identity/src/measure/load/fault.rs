@@ -77,6 +77,12 @@ pub enum EventFault {
     /// The campaign is empty.
     #[error("no campaign")]
     CampaignMissing,
+    /// The campaign is none of those that are known.
+    #[error("an unknown campaign")]
+    CampaignUnknown,
+    /// The key type is none of a match key that is mapped.
+    #[error("not the type of a match key that is mapped")]
+    KeyTypeUnknown,
     /// The type is empty.
     #[error("no type")]
     TypeMissing,
@@ -86,6 +92,15 @@ pub enum EventFault {
     /// A number beyond a billion.
     #[error("a number beyond a billion")]
     NumberOutOfRange,
+    /// A currency beside the number.
+    #[error("a currency beside the number")]
+    NumberWithCurrency,
+    /// Not a code of three letters.
+    #[error("not the code of a currency")]
+    CurrencyUnreadable,
+    /// Another currency than in the first row that was taken and has one.
+    #[error("another currency than the rows before it")]
+    CurrencyOther,
     /// A cost below zero.
     #[error("a negative cost")]
     CostNegative,
@@ -119,9 +134,14 @@ impl EventFault {
             Self::TimeWithoutZone => "TIME_WITHOUT_ZONE",
             Self::TimeOutOfRange => "TIME_OUT_OF_RANGE",
             Self::CampaignMissing => "CAMPAIGN_MISSING",
+            Self::CampaignUnknown => "CAMPAIGN_UNKNOWN",
+            Self::KeyTypeUnknown => "KEY_TYPE_UNKNOWN",
             Self::TypeMissing => "TYPE_MISSING",
             Self::NumberUnreadable => "NUMBER_UNREADABLE",
             Self::NumberOutOfRange => "NUMBER_OUT_OF_RANGE",
+            Self::NumberWithCurrency => "NUMBER_WITH_CURRENCY",
+            Self::CurrencyUnreadable => "CURRENCY_UNREADABLE",
+            Self::CurrencyOther => "CURRENCY_OTHER",
             Self::CostNegative => "COST_NEGATIVE",
             Self::ViewableUnreadable => "VIEWABLE_UNREADABLE",
             Self::KindUnreadable => "KIND_UNREADABLE",
@@ -137,6 +157,7 @@ impl From<NotDecimal> for EventFault {
         match fault {
             NotDecimal::Unreadable => Self::NumberUnreadable,
             NotDecimal::OutOfRange => Self::NumberOutOfRange,
+            NotDecimal::Currency => Self::NumberWithCurrency,
         }
     }
 }

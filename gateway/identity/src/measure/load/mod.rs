@@ -7,6 +7,7 @@ mod conversions;
 mod events;
 mod exposures;
 mod fault;
+mod key_type;
 mod pack;
 mod plan;
 mod record;

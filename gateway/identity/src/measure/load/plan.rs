@@ -2,8 +2,9 @@
 
 use super::LoadFault;
 use crate::key_name::KeyName;
+use crate::measure::instant::TimeForm;
 use crate::source::{Mapping, check_delimiter};
-use chrono::FixedOffset;
+use std::collections::BTreeSet;
 
 /// The most attributes of a conversion.
 const MOST_ATTRIBUTES: usize = 50;
@@ -15,12 +16,17 @@ pub struct ExposurePlan {
     pub delimiter: u8,
     /// Columns that feed match keys, at least one.
     pub identities: Vec<Mapping>,
-    /// When it happened: RFC 3339, or a date with a time in `zone`.
+    /// Says of which match key the identities of a row are (`email`, `phone`, `ip`, `advertising_id`, or the name of one); without
+    /// it a row may have one of each.
+    pub key_type: Option<String>,
+    /// When it happened.
     pub time: String,
-    /// The zone of times that name none; where there is none they are faults.
-    pub zone: Option<FixedOffset>,
+    /// How that is written.
+    pub time_form: TimeForm,
     /// The campaign's id.
     pub campaign: String,
+    /// The campaigns whose exposures are taken; all where there is none.
+    pub campaigns: Option<BTreeSet<String>>,
     /// The placement; a row may have none.
     pub placement: Option<String>,
     /// The creative; a row may have none.
@@ -31,6 +37,9 @@ pub struct ExposurePlan {
     pub viewable: Option<String>,
     /// View, click or engaged view; without it a view.
     pub kind: Option<String>,
+    /// Whether columns are found whatever the case of their names and whether they have blanks, hyphens or underscores between
+    /// words; those that a row may do without may then be missing as well.
+    pub any_spelling: bool,
     /// Bytes of memory for sorting; what does not fit is sorted on disk.
     pub memory: usize,
 }
@@ -42,27 +51,54 @@ pub struct ConversionPlan {
     pub delimiter: u8,
     /// Columns that feed match keys, at least one.
     pub identities: Vec<Mapping>,
-    /// When it happened: RFC 3339, or a date with a time in `zone`.
+    /// Says of which match key the identities of a row are (`email`, `phone`, `ip`, `advertising_id`, or the name of one); without
+    /// it a row may have one of each.
+    pub key_type: Option<String>,
+    /// When it happened.
     pub time: String,
-    /// The zone of times that name none; where there is none they are faults.
-    pub zone: Option<FixedOffset>,
+    /// How that is written.
+    pub time_form: TimeForm,
     /// What happened, such as `purchase`.
     pub kind: String,
     /// A decimal number, negative for a refund; a row may have none.
     pub value: Option<String>,
+    /// The currency of the value, a code of three letters, which has to be the same in all rows that have a value.
+    pub currency: Option<String>,
     /// What repeats of one conversion have in common, such as an order's number. A row without it repeats nothing.
     pub deduplication_key: Option<String>,
     /// Columns to keep as attributes, which have their names.
     pub attributes: Vec<String>,
+    /// Whether columns are found whatever the case of their names and whether they have blanks, hyphens or underscores between
+    /// words; those that a row may do without may then be missing as well.
+    pub any_spelling: bool,
     /// Bytes of memory for sorting; what does not fit is sorted on disk.
     pub memory: usize,
 }
 
 impl ExposurePlan {
     pub(super) fn stored(&self) -> Vec<&str> {
-        let optional = [&self.placement, &self.creative, &self.cost, &self.viewable, &self.kind];
+        let optional = [&self.key_type, &self.placement, &self.creative, &self.cost, &self.viewable, &self.kind];
         let optional = optional.into_iter().flatten().map(String::as_str);
         [self.time.as_str(), &self.campaign].into_iter().chain(optional).collect()
+    }
+
+    /// The columns that the file must have.
+    pub(super) fn wanted(&self) -> Vec<&str> {
+        wanted(&self.identities, self.stored(), self.any_spelling)
+    }
+
+    /// The plan with the names that its columns have in this header.
+    pub(super) fn spelled_as(&self, header: &[String]) -> Self {
+        let mut plan = self.clone();
+        if plan.any_spelling {
+            let named = plan.identities.iter_mut().map(|mapping| &mut mapping.column);
+            let named = named.chain(&mut plan.key_type).chain([&mut plan.time, &mut plan.campaign]);
+            named.for_each(|name| spell(name, header));
+            let optional =
+                [&mut plan.placement, &mut plan.creative, &mut plan.cost, &mut plan.viewable, &mut plan.kind];
+            optional.into_iter().for_each(|name| spell_optional(name, header));
+        }
+        plan
     }
 
     pub(super) fn check(&self) -> Result<(), LoadFault> {
@@ -72,8 +108,27 @@ impl ExposurePlan {
 }
 
 impl ConversionPlan {
+    /// The columns that the file must have.
+    pub(super) fn wanted(&self) -> Vec<&str> {
+        wanted(&self.identities, self.stored(), self.any_spelling)
+    }
+
+    /// The plan with the names that its columns have in this header.
+    pub(super) fn spelled_as(&self, header: &[String]) -> Self {
+        let mut plan = self.clone();
+        if plan.any_spelling {
+            let named = plan.identities.iter_mut().map(|mapping| &mut mapping.column).chain(&mut plan.attributes);
+            let named = named.chain(&mut plan.key_type).chain([&mut plan.time, &mut plan.kind]);
+            named.for_each(|name| spell(name, header));
+            let optional = [&mut plan.value, &mut plan.currency, &mut plan.deduplication_key];
+            optional.into_iter().for_each(|name| spell_optional(name, header));
+        }
+        plan
+    }
+
     pub(super) fn stored(&self) -> Vec<&str> {
-        let optional = [&self.value, &self.deduplication_key].into_iter().flatten().chain(&self.attributes);
+        let optional = [&self.key_type, &self.value, &self.currency, &self.deduplication_key];
+        let optional = optional.into_iter().flatten().chain(&self.attributes);
         [self.time.as_str(), &self.kind].into_iter().chain(optional.map(String::as_str)).collect()
     }
 
@@ -107,6 +162,31 @@ fn check(identities: &[Mapping], stored: &[&str]) -> Result<(), LoadFault> {
         return refused("a column of identifiers cannot be anything else as well");
     }
     Ok(())
+}
+
+fn wanted<'a>(identities: &'a [Mapping], stored: Vec<&'a str>, any_spelling: bool) -> Vec<&'a str> {
+    // Whether columns in any spelling are there is seen when they are looked for.
+    if any_spelling {
+        return vec![];
+    }
+    identities.iter().map(|mapping| mapping.column.as_str()).chain(stored).collect()
+}
+
+/// The name of the same column in a header, where there is one.
+fn spelled<'a>(name: &str, header: &'a [String]) -> Option<&'a String> {
+    let folded = |name: &str| name.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    let wanted = folded(name);
+    header.iter().find(|found| folded(found) == wanted)
+}
+
+fn spell(name: &mut String, header: &[String]) {
+    if let Some(found) = spelled(name, header) {
+        name.clone_from(found);
+    }
+}
+
+fn spell_optional(name: &mut Option<String>, header: &[String]) {
+    *name = name.as_ref().and_then(|name| spelled(name, header)).cloned();
 }
 
 /// The match keys fed, without repetition, in the order of the mappings.

@@ -1,14 +1,15 @@
 //! Reading what rows of exposures and of conversions have in common.
 
 use super::fault::{EventFault, EventFaults};
+use super::key_type;
 use super::plan::match_keys;
 use super::repeated::Repeated;
 use crate::digest::IndexSecret;
+use crate::key_name::KeyName;
 use crate::measure::decimal::{micros, plain_micros};
-use crate::measure::instant::{instant, utc_second};
+use crate::measure::instant::{TimeForm, instant, utc_second};
 use crate::normalise::{Form, Take, identity};
 use crate::source::{BatchRow, CsvRows, Mapping, SourceFault};
-use chrono::FixedOffset;
 
 /// The longest text that is kept.
 const LONGEST_TEXT: usize = 256;
@@ -23,13 +24,15 @@ pub(super) type Identities = Vec<(u16, u64)>;
 pub(super) struct RowFields<'a> {
     width: usize,
     identities: Vec<IdentityField>,
+    key_type: Option<usize>,
     time: usize,
-    zone: Option<FixedOffset>,
+    time_form: TimeForm,
     secret: &'a IndexSecret,
 }
 
 struct IdentityField {
     column: usize,
+    key: KeyName,
     match_key: u16,
     form: Form,
     take: Take,
@@ -39,8 +42,8 @@ impl<'a> RowFields<'a> {
     pub(super) fn of(
         rows: &CsvRows<'_>,
         identities: &[Mapping],
-        time: &str,
-        zone: Option<FixedOffset>,
+        key_type: Option<&String>,
+        (time, time_form): (&str, TimeForm),
         secret: &'a IndexSecret,
     ) -> Result<Self, SourceFault> {
         let keys = match_keys(identities);
@@ -48,10 +51,17 @@ impl<'a> RowFields<'a> {
         for Mapping { column, key, form, take } in identities {
             let match_key = keys.iter().position(|other| other == key).unwrap_or_default();
             let match_key = u16::try_from(match_key).unwrap_or(u16::MAX);
-            fields.push(IdentityField { column: rows.column(column)?, match_key, form: *form, take: *take });
+            let (column, key) = (rows.column(column)?, key.clone());
+            fields.push(IdentityField { column, key, match_key, form: *form, take: *take });
         }
-        let time = rows.column(time)?;
-        Ok(Self { width: rows.columns().len(), identities: fields, time, zone, secret })
+        Ok(Self {
+            width: rows.columns().len(),
+            identities: fields,
+            key_type: optional_column(rows, key_type)?,
+            time: rows.column(time)?,
+            time_form,
+            secret,
+        })
     }
 
     /// Finds the identities of a row. Those that are not usable are faults of their own.
@@ -65,7 +75,12 @@ impl<'a> RowFields<'a> {
         if row.len() != self.width {
             return Err((None, EventFault::FieldCount));
         }
-        for field in &self.identities {
+        let named = optional_text(row, self.key_type)?;
+        let is_named = |field: &&IdentityField| named.is_none_or(|name| key_type::names(name, &field.key));
+        if self.key_type.is_some() && (named.is_none() || !self.identities.iter().any(|field| is_named(&field))) {
+            return Err((self.key_type, EventFault::KeyTypeUnknown));
+        }
+        for field in self.identities.iter().filter(is_named) {
             match identity(field.form, field.take, row.field(field.column)) {
                 Ok(Some(digest)) => found.push((field.match_key, self.secret.key(&digest).0)),
                 Ok(None) => {}
@@ -79,11 +94,13 @@ impl<'a> RowFields<'a> {
 
     /// The time of a row.
     pub(super) fn time(&self, row: &BatchRow<'_>) -> Result<i64, Misread> {
-        if let Some(micros) = utc_second(row.field(self.time)) {
+        if matches!(self.time_form, TimeForm::Written { .. })
+            && let Some(micros) = utc_second(row.field(self.time))
+        {
             return Ok(micros);
         }
         let text = text(row, self.time)?.ok_or((Some(self.time), EventFault::TimeMissing))?;
-        instant(text, self.zone).map_err(|fault| (Some(self.time), fault.into()))
+        instant(text, self.time_form).map_err(|fault| (Some(self.time), fault.into()))
     }
 }
 

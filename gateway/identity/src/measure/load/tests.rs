@@ -10,10 +10,12 @@ use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
 use crate::measure::definition::{Combine, ConversionEvent, Dimensions, ValueRule};
 use crate::measure::event::{Conversion, Exposure, Kind, Ordered};
+use crate::measure::instant::TimeForm;
 use crate::measure::stored::{ConversionFile, ExposureFile, conversions_path, exposures_path};
 use crate::normalise::{self, Form, Take};
 use crate::source::{Control, Csv, DEFAULT_MEMORY, Mapping, Progress, SourceFault};
 use chrono::FixedOffset;
+use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::path::Path;
 
@@ -34,8 +36,11 @@ fn exposure_plan() -> ExposurePlan {
         delimiter: b',',
         identities: identities(),
         time: "time".into(),
-        zone: FixedOffset::east_opt(3_600),
+        key_type: None,
+        time_form: TimeForm::Written { zone: FixedOffset::east_opt(3_600) },
         campaign: "campaign".into(),
+        campaigns: None,
+        any_spelling: false,
         placement: Some("placement".into()),
         creative: None,
         cost: Some("cost".into()),
@@ -50,9 +55,12 @@ fn conversion_plan() -> ConversionPlan {
         delimiter: b',',
         identities: identities(),
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
         kind: "type".into(),
         value: Some("value".into()),
+        currency: None,
+        any_spelling: false,
         deduplication_key: Some("order".into()),
         attributes: vec!["shop".into()],
         memory: 1 << 20,
@@ -106,6 +114,152 @@ fn bad_rows_are_counted_and_listed_by_number() {
     }
     let latin1 = b"ann@example.com,,2026-03-01T12:00:00Z,fr\xfchling,home,1,true,view";
     assert_eq!(faults_of(latin1), [(2, Some(3), TextNotUtf8)]);
+}
+
+#[test]
+fn what_is_hostile_in_a_file_of_exposures_is_a_fault_of_its_row() {
+    use EventFault::*;
+    let plan = ExposurePlan {
+        time_form: TimeForm::Written { zone: None },
+        campaigns: Some(["spring".to_owned()].into()),
+        ..exposure_plan()
+    };
+    let rows = [
+        ("2026-03-01T12:00:00Z,summer,home,1", 3, CampaignUnknown),
+        ("2026-03-01T12:00:00Z,Spring,home,1", 3, CampaignUnknown),
+        ("0000-01-01T00:00:00Z,spring,home,1", 2, TimeOutOfRange),
+        ("9999-12-31T23:59:60Z,spring,home,1", 2, TimeOutOfRange),
+        ("9999-12-31T23:59:60,spring,home,1", 2, TimeWithoutZone),
+        ("2026-03-01 12:00,spring,home,1", 2, TimeWithoutZone),
+        ("1e300,spring,home,1", 2, TimeUnreadable),
+        ("1772366400,spring,home,1", 2, TimeUnreadable),
+        ("03/01/2026 12:00,spring,home,1", 2, TimeUnreadable),
+        ("2026-02-30T12:00:00Z,spring,home,1", 2, TimeUnreadable),
+        ("2026-03-01T12:00:00Z,spring,home,12.50 EUR", 5, NumberWithCurrency),
+        ("2026-03-01T12:00:00Z,spring,home,€3", 5, NumberWithCurrency),
+        ("2026-03-01T12:00:00Z,spring,home,\"1,234.50\"", 5, NumberUnreadable),
+        ("2026-03-01T12:00:00Z,spring,home,1e300", 5, NumberUnreadable),
+        ("2026-03-01T12:00:00Z,spring,home,NaN", 5, NumberUnreadable),
+        ("2026-03-01T12:00:00Z,spring,home,-0.01", 5, CostNegative),
+    ];
+    let bad: String = rows.iter().map(|(row, ..)| format!("ann@example.com,,{row},true,view\n")).collect();
+    let good = "ann@example.com,,2026-03-01T12:00:00Z,spring,home,1,true,view\n";
+    for (csv, accepted) in [(format!("{EXPOSURES}{bad}{good}"), 1), (format!("{EXPOSURES}{bad}"), 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let load = exposures(csv.as_bytes(), &plan, directory.path()).unwrap().load;
+        assert_eq!(load.accepted_rows, accepted);
+        let listed: Vec<_> = load.faults.listed.iter().map(|f| (f.row, f.column, f.fault)).collect();
+        let expected: Vec<_> = (1..).zip(rows).map(|(n, (_, column, fault))| (n, Some(column), fault)).collect();
+        assert_eq!(listed, expected);
+        assert_eq!(load.faults.counts[&TimeUnreadable], 4);
+    }
+}
+
+#[test]
+fn values_of_one_file_are_in_one_currency() {
+    use EventFault::*;
+    let csv = "email,phone,time,type,value,order,shop,currency\n\
+        ann@example.com,,2026-03-01T12:00:00Z,visit,,o0,Berlin,\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,3,o1,Berlin,EUR\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,4,o2,Berlin,USD\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,-3,o3,Berlin,eur\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,5,o4,Berlin,\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,6,o5,Berlin,€\n\
+        ann@example.com,,2026-03-01T12:00:00Z,purchase,$7,o6,Berlin,EUR\n";
+    let directory = tempfile::tempdir().unwrap();
+    let plan = ConversionPlan { currency: Some("currency".into()), ..conversion_plan() };
+    let load = conversions(csv.as_bytes(), &plan, directory.path()).unwrap().load;
+    let listed: Vec<_> = load.faults.listed.iter().map(|f| (f.row, f.column.unwrap(), f.fault)).collect();
+    assert_eq!(
+        listed,
+        [(3, 7, CurrencyOther), (5, 7, CurrencyUnreadable), (6, 7, CurrencyUnreadable), (7, 4, NumberWithCurrency)]
+    );
+    assert_eq!(stored_values(directory.path(), "purchase", true), [-3, 3]);
+}
+
+#[test]
+fn the_currency_is_that_of_the_first_row_that_is_taken() {
+    let mut csv = "email,phone,time,type,value,order,shop,currency\n\
+        ann@example.com,,never,purchase,3,,Berlin,USD\n"
+        .to_owned();
+    // More than a batch.
+    for row in 0..20_000_u32 {
+        let currency = if row % 2 == 0 { "EUR" } else { "USD" };
+        csv += &format!("ann@example.com,,2026-03-01T12:00:00Z,purchase,3,,Berlin,{currency}\n");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let plan = ConversionPlan { currency: Some("currency".into()), ..conversion_plan() };
+    let load = conversions(csv.as_bytes(), &plan, directory.path()).unwrap().load;
+    assert_eq!(load.accepted_rows, 10_000);
+    assert_eq!(load.faults.counts[&EventFault::CurrencyOther], 10_000);
+    assert_eq!(load.faults.listed[1].row, 3);
+}
+
+#[test]
+fn campaigns_are_known_or_not_whichever_thread_reads_them() {
+    let mut csv = EXPOSURES.to_owned();
+    // More than a batch.
+    for row in 0..20_000_u32 {
+        let campaign = ["spring", "summer", " spring ", "autumn"][row as usize % 4];
+        csv += &format!("ann@example.com,,2026-03-01T12:00:00Z,{campaign},home,1,true,view\n");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let plan = ExposurePlan { campaigns: Some(["spring".to_owned()].into()), ..exposure_plan() };
+    let LoadedExposures { load, dimensions, .. } = exposures(csv.as_bytes(), &plan, directory.path()).unwrap();
+    assert_eq!((load.accepted_rows, dimensions.campaigns), (10_000, vec!["spring".to_owned()]));
+    assert_eq!(load.faults.counts[&EventFault::CampaignUnknown], 10_000);
+    assert_eq!(load.faults.listed[1].row, 4);
+}
+
+/// As the example of IAB Tech Lab's specification has it: one column of keys, another one that says of which type, seconds
+/// since 1970, and names of columns that every file spells in its own way.
+#[test]
+fn files_of_admap_are_read_whatever_the_spelling() {
+    let [ann, bob] = ["ann@example.com", "+4915112345678"].map(|key| hex::encode(Sha256::digest(key)));
+    let of = |key: &str, form| {
+        let (column, key) = ("ADMAP ID".to_owned(), self::key(key));
+        Mapping { column, key, form, take: Take::AsHashed }
+    };
+    let identities =
+        vec![of("hashed_email", Form::HashedEmail), of("hashed_phone", Form::HashedPhone { region: None })];
+    let plan = ConversionPlan {
+        identities,
+        key_type: Some("Key Type".into()),
+        time: "Timestamp".into(),
+        time_form: TimeForm::EpochSeconds,
+        kind: "Event Name".into(),
+        value: Some("Event Revenue".into()),
+        currency: Some("Event Currency".into()),
+        deduplication_key: None,
+        attributes: vec![],
+        any_spelling: true,
+        ..conversion_plan()
+    };
+    for header in [
+        "Space ID,Key Type,ADMAP ID,Timestamp,Event Name,Event Revenue,Event Currency",
+        "space_id,key_type,admap_id,timestamp,event_name,event_revenue,event_currency",
+    ] {
+        let csv = format!(
+            "{header}\n123,email,{ann},1714933914,Purchase,50.0,USD\n123,phone,{bob},1714933915,Purchase,20,USD\n\
+             123,ip,{ann},1714933914,Purchase,50.0,USD\n123,email,{ann},1714933914,Purchase,50.0,EUR\n\
+             123,email,{ann},2024-05-05T18:31:54Z,Purchase,50.0,USD\n"
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let load = conversions(csv.as_bytes(), &plan, directory.path()).unwrap().load;
+        let listed: Vec<_> = load.faults.listed.iter().map(|f| (f.row, f.fault)).collect();
+        let expected = [EventFault::KeyTypeUnknown, EventFault::CurrencyOther, EventFault::TimeUnreadable];
+        assert_eq!(listed, [3, 4, 5].into_iter().zip(expected).collect::<Vec<_>>());
+        assert_eq!(load.keys.iter().map(|key| key.events).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(load.first.unwrap().to_rfc3339(), "2024-05-05T18:31:54+00:00");
+        assert_eq!(stored_values(directory.path(), "Purchase", false), [50]);
+    }
+    // Revenue is metadata, which a file may leave out; without the type of a key nothing is known of it.
+    let directory = tempfile::tempdir().unwrap();
+    let csv = format!("key_type,admap_id,timestamp,event_name\nemail,{ann},1714933914,Visit\n");
+    assert_eq!(conversions(csv.as_bytes(), &plan, directory.path()).unwrap().load.accepted_rows, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let csv = format!("admap_id,timestamp,event_name\n{ann},1714933914,Visit\n");
+    assert_eq!(conversions(csv.as_bytes(), &plan, directory.path()).unwrap_err().name(), "MISSING_COLUMN");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::world::{EXACT, World, definition, rules, worlds};
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
 use crate::measure::definition::{Definition, Dimensions};
+use crate::measure::instant::TimeForm;
 use crate::measure::load::{ConversionPlan, ExposurePlan, load_conversions, load_exposures};
 use crate::measure::noise::DiscreteLaplace;
 use crate::measure::protect::protect;
@@ -28,7 +29,10 @@ fn exposure_plan(memory: usize) -> ExposurePlan {
         delimiter: b',',
         identities: vec![mapping("email", "hashed_email")],
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        campaigns: None,
         campaign: "campaign".into(),
         placement: Some("placement".into()),
         creative: Some("creative".into()),
@@ -44,7 +48,10 @@ fn conversion_plan(memory: usize) -> ConversionPlan {
         delimiter: b',',
         identities: vec![mapping("email", "hashed_email")],
         time: "time".into(),
-        zone: None,
+        key_type: None,
+        time_form: TimeForm::Written { zone: None },
+        any_spelling: false,
+        currency: None,
         kind: "type".into(),
         value: Some("value".into()),
         deduplication_key: None,

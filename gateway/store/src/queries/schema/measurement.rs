@@ -47,6 +47,8 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        failure_reason -> Nullable<Text>,
+        provenance -> Nullable<Text>,
     }
 }
 
