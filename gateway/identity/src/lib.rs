@@ -20,6 +20,7 @@ mod key_name;
 pub mod measure;
 pub mod normalise;
 pub mod opt_out;
+mod partitions;
 mod positions;
 pub mod random_access;
 mod run;

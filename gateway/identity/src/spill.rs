@@ -5,7 +5,6 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// What records are ordered by. No two records of one sorter have the same.
 pub(crate) type Rank = [u64; 4];
@@ -28,7 +27,6 @@ pub(crate) struct Sorter {
     payloads: Vec<u8>,
     entries: Vec<Entry>,
     runs: Vec<File>,
-    spent: Duration,
 }
 
 struct Entry {
@@ -40,19 +38,7 @@ struct Entry {
 impl Sorter {
     /// A sorter that keeps about `budget` bytes in memory before it writes a run into `scratch`.
     pub(crate) fn new(scratch: &Path, budget: usize) -> Self {
-        Self {
-            scratch: scratch.to_owned(),
-            budget,
-            payloads: Vec::new(),
-            entries: Vec::new(),
-            runs: Vec::new(),
-            spent: Duration::ZERO,
-        }
-    }
-
-    /// How long sorting and writing runs took until now.
-    pub(crate) fn spent(&self) -> Duration {
-        self.spent
+        Self { scratch: scratch.to_owned(), budget, payloads: Vec::new(), entries: Vec::new(), runs: Vec::new() }
     }
 
     /// Adds a record.
@@ -83,7 +69,6 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        let begin = Instant::now();
         if self.runs.len() >= OPEN_RUNS {
             let mut merge = Merge::new(std::mem::take(&mut self.runs))?;
             let mut writer = BufWriter::new(tempfile::tempfile_in(&self.scratch)?);
@@ -100,7 +85,6 @@ impl Sorter {
         self.runs.push(finished(writer)?);
         self.entries.clear();
         self.payloads.clear();
-        self.spent += begin.elapsed();
         Ok(())
     }
 }

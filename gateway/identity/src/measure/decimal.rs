@@ -17,6 +17,22 @@ pub(crate) enum NotDecimal {
     Currency,
 }
 
+/// The short way for what most numbers are, such as `12.5`: at most nine digits and six behind the point, no sign; none for
+/// any other text.
+pub(crate) fn plain_micros(text: &[u8]) -> Option<i64> {
+    let point = text.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = point.map_or((text, [].as_slice()), |point| (&text[..point], &text[point + 1..]));
+    if whole.is_empty() || whole.len() > 9 || fraction.len() > 6 {
+        return None;
+    }
+    let digits = |digits: &[u8], before: i64| {
+        let digit = |number: i64, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'));
+        digits.iter().try_fold(before, digit)
+    };
+    const SCALES: [i64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    Some(digits(fraction, digits(whole, 0)?)? * SCALES[fraction.len()])
+}
+
 /// Reads `-12.5` as `-12_500_000`. No exponent, no thousands separator, no currency, at most six digits after the point.
 pub(crate) fn micros(text: &str) -> Result<i64, NotDecimal> {
     match digits(text) {
@@ -112,6 +128,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_way_does(text in "[-+]?[0-9]{0,11}[.]?[0-9]{0,8}[.]?") {
+            if let Some(plain) = plain_micros(text.as_bytes()) {
+                prop_assert_eq!(micros(&text), Ok(plain));
+            }
+        }
+
+        #[test]
+        fn the_short_way_reads_what_is_plain(whole in 0..1_000_000_000_i64, fraction in "[.][0-9]{0,6}|") {
+            let text = format!("{whole}{fraction}");
+            prop_assert_eq!(plain_micros(text.as_bytes()), micros(&text).ok());
+        }
+
         #[test]
         fn reads_back_what_was_printed(value in -LARGEST..=LARGEST) {
             let sign = if value < 0 { "-" } else { "" };

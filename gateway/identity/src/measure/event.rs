@@ -30,8 +30,8 @@ impl Kind {
 
     /// The kind of a name, letter case and the sign between words being free.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase().replace(['-', ' '], "_");
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        let known = |name: &str| Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known(name).or_else(|| known(&name.to_ascii_lowercase().replace(['-', ' '], "_")))
     }
 }
 

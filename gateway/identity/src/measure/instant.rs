@@ -56,6 +56,24 @@ fn seconds(text: &str) -> Result<i64, NotInstant> {
     seconds.checked_mul(1_000_000).ok_or(NotInstant::OutOfRange)
 }
 
+/// The short way for what most written times are, a whole second in UTC such as `2026-03-01T12:00:00Z`; none for any other
+/// text.
+pub(crate) fn utc_second(text: &[u8]) -> Option<i64> {
+    let text: &[u8; 20] = text.try_into().ok()?;
+    let [.., b'-', _, _, b'-', _, _, b'T' | b' ', _, _, b':', _, _, b':', _, _, b'Z'] = text else { return None };
+    let number = |places: std::ops::Range<usize>| {
+        let digits = &text[places];
+        let all = digits.iter().all(u8::is_ascii_digit);
+        all.then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+    };
+    let day = NaiveDate::from_ymd_opt(number(0..4)?.cast_signed(), number(5..7)?, number(8..10)?)?;
+    let (hours, minutes, seconds) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    // A leap second goes the long way.
+    let in_day = (hours < 24 && minutes < 60 && seconds < 60).then_some(hours * 3_600 + minutes * 60 + seconds)?;
+    let micros = i64::from(day.to_epoch_days()) * DAY + i64::from(in_day) * 1_000_000;
+    (EARLIEST..LATEST).contains(&micros).then_some(micros)
+}
+
 fn written(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
     let time = match DateTime::parse_from_rfc3339(text) {
         Ok(time) => time.to_utc(),
@@ -85,6 +103,24 @@ pub(crate) fn midnight(day: NaiveDate) -> i64 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_way_does(
+            numbers in (1_990..2_110, 0..15, 0..34, 0..26, 0..62, 0..62), cut in 0_usize..21, separator in "[Tt ]",
+        ) {
+            let form = TimeForm::Written { zone: None };
+            let (year, month, day, hours, minutes, seconds) = numbers;
+            let text = format!("{year:04}-{month:02}-{day:02}{separator}{hours:02}:{minutes:02}:{seconds:02}Z");
+            if let Some(micros) = utc_second(text.as_bytes()) {
+                prop_assert_eq!(instant(&text, form), Ok(micros));
+            } else if separator != "t" && seconds < 60 {
+                prop_assert!(instant(&text, form).is_err(), "{}", text);
+            }
+            prop_assert!(utc_second(&text.as_bytes()[..cut.min(text.len() - 1)]).is_none());
+        }
+    }
 
     fn micros(text: &str) -> i64 {
         DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()

@@ -1,7 +1,7 @@
 //! Parsed rows on their way from the thread that parses to the one that hashes and sorts.
 
 use super::fault::{RowFault, SourceFault};
-use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, field};
+use super::rows::{MAX_COLUMNS, MAX_ROW_BYTES, RowReader, Shape, field};
 use crate::giving_way::GivingWay;
 
 /// A batch is full once it holds this much text; one more row of any length always fits above.
@@ -11,7 +11,7 @@ const FULL_ENDS: usize = 64 << 10;
 /// The ordinal of a row's audience, or what is wrong with the column that names it.
 pub(super) type RowAudience = Result<u16, (usize, RowFault)>;
 
-pub(super) struct Batch {
+pub(crate) struct Batch {
     text: Box<[u8]>,
     ends: Box<[usize]>,
     rows: Vec<Span>,
@@ -30,20 +30,22 @@ pub(super) struct RowFull;
 struct Span {
     text: usize,
     ends: usize,
-    fields: usize,
+    shape: Shape,
 }
 
 /// A row inside a batch.
-pub(super) struct BatchRow<'a> {
+pub(crate) struct BatchRow<'a> {
     text: &'a [u8],
     ends: &'a [usize],
-    pub(super) number: u64,
+    gap: usize,
+    /// 1 is the first below the header.
+    pub(crate) number: u64,
     /// Of the first audience until they are named.
     pub(super) audience: RowAudience,
 }
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             text: vec![0; FULL_TEXT + MAX_ROW_BYTES].into_boxed_slice(),
             ends: vec![0; FULL_ENDS + MAX_COLUMNS].into_boxed_slice(),
@@ -79,19 +81,20 @@ impl Batch {
     /// Adds a field to the row that was begun. Until the batch is full there is room for a row of any length.
     pub(super) fn push_field(&mut self, field: &[u8]) -> Result<(), RowFull> {
         let (start, length) = (self.open_text, self.open_text + field.len());
-        if length > MAX_ROW_BYTES || self.open.fields == MAX_COLUMNS {
+        if length > MAX_ROW_BYTES || self.open.shape.fields == MAX_COLUMNS {
             return Err(RowFull);
         }
         self.text[self.open.text + start..self.open.text + length].copy_from_slice(field);
-        self.ends[self.open.ends + self.open.fields] = length;
+        self.ends[self.open.ends + self.open.shape.fields] = length;
         self.open_text = length;
-        self.open.fields += 1;
+        self.open.shape.fields += 1;
         Ok(())
     }
 
     /// Completes the row that was begun.
     pub(super) fn end_row(&mut self) {
-        let next = Span { text: self.open.text + self.open_text, ends: self.open.ends + self.open.fields, fields: 0 };
+        let ends = self.open.ends + self.open.shape.fields;
+        let next = Span { text: self.open.text + self.open_text, ends, shape: Shape::default() };
         self.rows.push(std::mem::replace(&mut self.open, next));
         self.open_text = 0;
     }
@@ -103,13 +106,13 @@ impl Batch {
         let (mut text, mut ends, mut giving_way) = (0, 0, GivingWay::default());
         while text < FULL_TEXT && ends < FULL_ENDS {
             let row_ends = &mut self.ends[ends..ends + MAX_COLUMNS];
-            let Some(fields) = reader.read_row(&mut self.text[text..], row_ends)? else {
+            let Some(shape) = reader.read_row(&mut self.text[text..], row_ends)? else {
                 break;
             };
-            let length = fields.checked_sub(1).map_or(0, |last| row_ends[last]);
-            self.rows.push(Span { text, ends, fields });
+            let length = shape.fields.checked_sub(1).map_or(0, |last| row_ends[last]);
+            self.rows.push(Span { text, ends, shape });
             text += length;
-            ends += fields;
+            ends += shape.fields;
             giving_way.row();
         }
         Ok(!self.rows.is_empty())
@@ -130,23 +133,27 @@ impl Batch {
         Ok(())
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = BatchRow<'_>> {
+    /// The rows, in the order of the file.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = BatchRow<'_>> {
         let audiences = self.audiences.iter().copied().chain(std::iter::repeat(Ok(0)));
         self.rows.iter().zip(self.first..).zip(audiences).map(|((span, number), audience)| BatchRow {
             text: &self.text[span.text..],
-            ends: &self.ends[span.ends..span.ends + span.fields],
+            ends: &self.ends[span.ends..span.ends + span.shape.fields],
+            gap: span.shape.gap,
             number,
             audience,
         })
     }
 }
 
-impl BatchRow<'_> {
-    pub(super) fn len(&self) -> usize {
+impl<'a> BatchRow<'a> {
+    /// How many fields it has.
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn field(&self, column: usize) -> &[u8] {
-        field(self.text, self.ends, column)
+    /// The bytes of a field without its quotes; empty where the row has no such field.
+    pub(crate) fn field(&self, column: usize) -> &'a [u8] {
+        field(self.text, self.ends, self.gap, column)
     }
 }

@@ -3,9 +3,10 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::fault::SourceFault;
 use super::parts::Parts;
-use super::rows::{Row, RowReader};
+use super::rows::RowReader;
 use crate::random_access::{FromStart, RandomAccess};
 
 /// Rows below the same columns. They are numbered through all files.
@@ -62,12 +63,12 @@ impl<'c> CsvRows<'c> {
         self.bytes + self.current.bytes()
     }
 
-    /// Reads the next row; `false` at the end of the last file.
-    pub fn next_row(&mut self, row: &mut Row) -> Result<bool, SourceFault> {
+    /// Replaces a batch's rows by the next; `false` at the end of the last file.
+    pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceFault> {
         loop {
             let part = self.part();
-            if self.current.next_row(row).map_err(|fault| fault.in_part(part))? {
-                row.number_after(self.rows);
+            if batch.fill(&mut self.current).map_err(|fault| fault.in_part(part))? {
+                batch.number_after(self.rows);
                 return Ok(true);
             }
             if !self.next_part()? {
@@ -113,9 +114,9 @@ mod tests {
         let mut parts = files.iter().map(file);
         let told = |fault: SourceFault| fault.to_string();
         let mut rows = CsvRows::open(Csv::Parts(&mut parts), b',', &["a"]).map_err(told)?;
-        let (mut row, mut found) = (Row::default(), vec![]);
-        while rows.next_row(&mut row).map_err(told)? {
-            found.push((row.number(), String::from_utf8(row.field(0).to_vec()).unwrap()));
+        let (mut batch, mut found) = (Batch::new(), vec![]);
+        while rows.fill(&mut batch).map_err(told)? {
+            found.extend(batch.rows().map(|row| (row.number, String::from_utf8(row.field(0).to_vec()).unwrap())));
         }
         assert_eq!(rows.rows() as usize, found.len());
         assert_eq!(rows.bytes() as usize, files.iter().map(|file| file.len()).sum::<usize>());

@@ -74,6 +74,6 @@ fn split(first: &[u8], delimiter: u8) -> Vec<String> {
     if result != ReadRecordResult::Record {
         return Vec::new();
     }
-    let name = |i| String::from_utf8_lossy(super::rows::field(&text, &ends[..fields], i)).trim().to_owned();
+    let name = |i| String::from_utf8_lossy(super::rows::field(&text, &ends[..fields], 0, i)).trim().to_owned();
     (0..fields).map(name).collect()
 }

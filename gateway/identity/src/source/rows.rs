@@ -8,6 +8,7 @@ use memchr::memchr;
 use super::fault::{QuotingFault, SourceFault};
 use super::first_bytes;
 use super::header;
+use super::marks::Marks;
 use super::quoting::QuotingCheck;
 
 /// The longest row that is read.
@@ -27,6 +28,7 @@ pub struct RowReader<'r> {
     to: usize,
     /// Whether the buffer holds a quote; most files have none, and are checked faster.
     quotes: bool,
+    marks: Marks,
     ended: bool,
     bytes: u64,
     rows: u64,
@@ -37,8 +39,17 @@ pub struct RowReader<'r> {
 pub struct Row {
     text: Box<[u8]>,
     ends: Box<[usize]>,
-    fields: usize,
+    shape: Shape,
     number: u64,
+}
+
+/// How the fields of a row are in its text.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Shape {
+    /// How many there are.
+    pub(super) fields: usize,
+    /// Bytes between the end of a field and the start of the next: 1 where the delimiter was left in the text, or 0.
+    pub(super) gap: usize,
 }
 
 impl Default for Row {
@@ -46,7 +57,7 @@ impl Default for Row {
         Self {
             text: vec![0; MAX_ROW_BYTES].into_boxed_slice(),
             ends: vec![0; MAX_COLUMNS].into_boxed_slice(),
-            fields: 0,
+            shape: Shape::default(),
             number: 0,
         }
     }
@@ -58,30 +69,25 @@ impl Row {
         self.number
     }
 
-    /// Counts so many rows before its own.
-    pub(super) fn number_after(&mut self, rows: u64) {
-        self.number += rows;
-    }
-
     /// How many fields it has.
     pub fn len(&self) -> usize {
-        self.fields
+        self.shape.fields
     }
 
     /// Whether it has no fields, as before the first row was read.
     pub fn is_empty(&self) -> bool {
-        self.fields == 0
+        self.shape.fields == 0
     }
 
     /// The bytes of a field without its quotes; not necessarily UTF-8. Empty where the row has no such field.
     pub fn field(&self, column: usize) -> &[u8] {
-        field(&self.text, &self.ends[..self.fields], column)
+        field(&self.text, &self.ends[..self.shape.fields], self.shape.gap, column)
     }
 }
 
-/// The bytes of one field, out of a row's text and the ends of its fields.
-pub(super) fn field<'a>(text: &'a [u8], ends: &[usize], column: usize) -> &'a [u8] {
-    let start = column.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+/// The bytes of one field, out of a row's text, the ends of its fields and the gaps between them.
+pub(super) fn field<'a>(text: &'a [u8], ends: &[usize], gap: usize, column: usize) -> &'a [u8] {
+    let start = column.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| end + gap);
     ends.get(column).and_then(|end| text.get(start..*end)).unwrap_or(&[])
 }
 
@@ -96,6 +102,7 @@ impl<'r> RowReader<'r> {
             from: 0,
             to: 0,
             quotes: false,
+            marks: Marks::new(delimiter),
             ended: false,
             bytes: 0,
             rows: 0,
@@ -110,7 +117,7 @@ impl<'r> RowReader<'r> {
         let Some(fields) = reader.read_record(&mut row.text, &mut row.ends)? else {
             return Err(SourceFault::Empty);
         };
-        row.fields = fields;
+        row.shape = Shape { fields, gap: 0 };
         reader.columns = header::columns(&row)?;
         header::check(&reader.columns, &first, delimiter, wanted)?;
         Ok(reader)
@@ -139,8 +146,8 @@ impl<'r> RowReader<'r> {
     /// Reads the next row; `false` at the end of the file.
     pub fn next_row(&mut self, row: &mut Row) -> Result<bool, SourceFault> {
         match self.read_row(&mut row.text, &mut row.ends)? {
-            Some(fields) => {
-                row.fields = fields;
+            Some(shape) => {
+                row.shape = shape;
                 row.number = self.rows;
                 Ok(true)
             }
@@ -148,14 +155,42 @@ impl<'r> RowReader<'r> {
         }
     }
 
-    /// Reads the next row into buffers of the caller and gives the number of its fields; `None` at the end.
-    pub(super) fn read_row(&mut self, text: &mut [u8], ends: &mut [usize]) -> Result<Option<usize>, SourceFault> {
+    /// Reads the next row into buffers of the caller, which have room for the longest; `None` at the end.
+    pub(super) fn read_row(&mut self, text: &mut [u8], ends: &mut [usize]) -> Result<Option<Shape>, SourceFault> {
         self.rows += 1;
+        if let Some(fields) = self.copy_plain_row(text, ends) {
+            return Ok(Some(Shape { fields, gap: 1 }));
+        }
         let fields = self.read_record(text, ends)?;
         if fields.is_none() {
             self.rows -= 1;
         }
-        Ok(fields)
+        Ok(fields.map(|fields| Shape { fields, gap: 0 }))
+    }
+
+    /// The short way for what most rows are: whole in the buffer, and nothing in them quoted. Gives the number of fields.
+    /// Between rows the parser and the check of the quotes are as they were, so that any row may go either way.
+    fn copy_plain_row(&mut self, text: &mut [u8], ends: &mut [usize]) -> Option<usize> {
+        let buffer = &self.buffer[..self.to];
+        let mut fields = 0;
+        for mark in self.marks.from(self.from) {
+            let next = match buffer[mark] {
+                b'\n' => Some(mark + 1),
+                b'\r' if buffer.get(mark + 1) == Some(&b'\n') => Some(mark + 2),
+                b'\r' | b'"' => return None,
+                _ => None,
+            };
+            *ends.get_mut(fields)? = mark - self.from;
+            fields += 1;
+            if let Some(next) = next {
+                let row = &buffer[self.from..mark];
+                // A blank line is no row.
+                text.get_mut(..row.len()).filter(|text| !text.is_empty())?.copy_from_slice(row);
+                self.from = next;
+                return Some(fields);
+            }
+        }
+        None
     }
 
     fn read_record(&mut self, text: &mut [u8], ends: &mut [usize]) -> Result<Option<usize>, SourceFault> {
@@ -221,6 +256,7 @@ impl<'r> RowReader<'r> {
 
     fn note_quotes(&mut self) {
         self.quotes = memchr(b'"', &self.buffer[..self.to]).is_some();
+        self.marks.set(&self.buffer[..self.to]);
     }
 
     fn refuse_nul(&self, row: u64) -> Result<(), SourceFault> {
@@ -228,5 +264,67 @@ impl<'r> RowReader<'r> {
             Some(_) => Err(SourceFault::NulByte { row }),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rows below the header, or that they are refused.
+    fn read(text: &str) -> Option<Vec<Vec<String>>> {
+        let mut reader = RowReader::open(text.as_bytes(), b',', &[]).unwrap();
+        let (mut row, mut rows) = (Row::default(), Vec::new());
+        while reader.next_row(&mut row).ok()? {
+            assert_eq!(row.number(), rows.len() as u64 + 1);
+            rows.push((0..row.len()).map(|column| String::from_utf8(row.field(column).to_vec()).unwrap()).collect());
+        }
+        Some(rows)
+    }
+
+    /// The same by the parser alone.
+    fn parsed(text: &str) -> Vec<Vec<String>> {
+        let (mut parser, mut input) = (ReaderBuilder::new().build(), text.as_bytes());
+        let (mut text, mut ends) = (vec![0; text.len() + 1], vec![0; 64]);
+        let mut rows = Vec::new();
+        loop {
+            let (mut written, mut fields) = (0, 0);
+            loop {
+                let (result, read, wrote, ended) = parser.read_record(input, &mut text[written..], &mut ends[fields..]);
+                (input, written, fields) = (&input[read..], written + wrote, fields + ended);
+                match result {
+                    ReadRecordResult::Record => break,
+                    ReadRecordResult::End => return rows,
+                    _ => {}
+                }
+            }
+            let name = |column| String::from_utf8(field(&text, &ends[..fields], 0, column).to_vec()).unwrap();
+            rows.push((0..fields).map(name).collect());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+        #[test]
+        fn rows_are_those_of_the_parser_whichever_way_they_go(
+            // Some rows are about where the buffer ends.
+            before in prop_oneof![Just(0), BUFFER_BYTES - 40..BUFFER_BYTES],
+            text in "(([ab]{0,3}|\"[a,\n\"]{0,3}\")(,|,|\n|\r\n|\r)){0,12}[ab]{0,2}",
+        ) {
+            let text = format!("a,b\n{},\n{text}", "a".repeat(before));
+            if let Some(rows) = read(&text) {
+                prop_assert_eq!(rows, &parsed(&text)[1..]);
+            }
+        }
+    }
+
+    #[test]
+    fn plain_rows_are_never_refused() {
+        let text = "a,b\n1,2\r\n,\n\n\n3,\n4";
+        let rows = [vec!["1", "2"], vec!["", ""], vec!["3", ""], vec!["4"]];
+        assert_eq!(read(text).unwrap(), rows);
     }
 }

@@ -3,28 +3,26 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
 
 use super::audience_names::AudienceNames;
 use super::batch::Batch;
+use super::entries::{Entries, PartitionedEntries};
 use super::fault::{RowFaults, SourceFault};
 use super::header;
 use super::parquet::{self, ParquetRows};
-use super::partitions::{Entries, PARTITIONS, Partitions};
 use super::parts::{PartRows, Parts};
 use super::plan::{AudienceFrom, PlanFault, SourcePlan};
 use super::rows::RowReader;
-use super::taking::{Batches, Mapped, Taken, Taker};
+use super::sharing::share;
+use super::taking::{Mapped, Taken, Taker};
 use crate::aside::Aside;
 use crate::digest::IndexSecret;
 use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
+use crate::partitions::PARTITIONS;
 use crate::random_access::{FromStart, RandomAccess};
 use crate::run::RunWriter;
 
-/// Batches that wait for the threads that hash.
-const BATCHES: usize = 4;
 /// Keeps what is sorted at a time within the memory of the plan.
 const SORTING_THREADS: usize = 4;
 
@@ -173,26 +171,25 @@ fn source_rows(
     let width = rows.columns().len();
     let mapped = Mapped::all(plan, rows.columns())?;
     let mut audiences = Audiences::of(plan, rows.columns())?;
-    let partitions = Partitions::new(plan.keys().len(), plan.memory, scratch)?;
+    let partitions = PartitionedEntries::new(plan.keys().len(), plan.memory, scratch)?;
 
-    let (full_sender, full) = sync_channel(BATCHES);
-    let (empty_sender, empty) = channel();
-    let batches = Batches::new(full);
-    let taken = thread::scope(|scope| {
-        let (mapped, partitions, batches) = (&mapped, &partitions, &batches);
-        let begin = |empty_sender: Sender<Batch>| {
-            let taker = Taker { mapped, width, secret, collected: partitions.collect(), taken: Taken::default() };
-            scope.spawn(move || taker.take_all(batches, &empty_sender))
-        };
-        let takers: Vec<_> = (0..all_threads()).map(|_| begin(empty_sender.clone())).collect();
-        let parsed = parse(rows, &mut audiences, full_sender, empty, progress);
-        let mut parts = Vec::new();
-        for taker in takers {
-            // Where a taker stopped, it is why the parser could not hand on its batch.
-            parts.push(taker.join().map_err(|_| io::Error::other("a thread that hashes failed"))??);
+    let begin = |_| Taker { mapped: &mapped, width, secret, collected: partitions.collect(), taken: Taken::default() };
+    let takers = share(all_threads(), begin, |batch| {
+        if !rows.fill(batch)? {
+            return Ok(false);
         }
-        parsed.map(|()| Taken::of_all(parts))
+        audiences.name(batch, width)?;
+        match progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) {
+            Control::Continue => Ok(true),
+            Control::Cancel => Err(SourceFault::Cancelled),
+        }
     })?;
+    let mut parts = Vec::new();
+    for Taker { collected, taken, .. } in takers {
+        collected.finish()?;
+        parts.push(taken);
+    }
+    let taken = Taken::of_all(parts);
 
     if rows.rows() == 0 {
         return Err(SourceFault::NoRows);
@@ -205,28 +202,6 @@ fn source_rows(
     match progress(Progress { rows: rows.rows(), bytes }) {
         Control::Continue => Ok(sourced.publish()?),
         Control::Cancel => Err(SourceFault::Cancelled),
-    }
-}
-
-fn parse(
-    rows: &mut dyn Rows,
-    audiences: &mut Audiences,
-    full: SyncSender<Batch>,
-    empty: Receiver<Batch>,
-    progress: &mut dyn FnMut(Progress) -> Control,
-) -> Result<(), SourceFault> {
-    loop {
-        let mut batch = empty.try_recv().unwrap_or_else(|_| Batch::new());
-        if !rows.fill(&mut batch)? {
-            return Ok(());
-        }
-        audiences.name(&mut batch, rows.columns().len())?;
-        if full.send(batch).is_err() {
-            return Ok(());
-        }
-        if progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) == Control::Cancel {
-            return Err(SourceFault::Cancelled);
-        }
     }
 }
 
@@ -274,7 +249,7 @@ impl Unpublished {
 }
 
 fn write_run(
-    partitions: &Partitions,
+    partitions: &PartitionedEntries,
     taken: Taken,
     audiences: Vec<String>,
     plan: &SourcePlan,

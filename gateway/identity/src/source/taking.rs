@@ -1,17 +1,13 @@
 //! From rows to identities: normalised, hashed and collected by several threads.
 
-use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-
-use super::batch::{Batch, BatchRow};
+use super::batch::BatchRow;
+use super::entries::Collected;
 use super::entry::Entry;
 use super::fault::{RowFault, RowFaults, SourceFault};
 use super::header;
-use super::partitions::Collected;
 use super::plan::{Mapping, SourcePlan};
+use super::sharing::TakesRows;
 use crate::digest::{Digest, IndexSecret};
-use crate::giving_way::GivingWay;
 use crate::normalise::{self, Form, Take};
 
 /// A mapping, by positions in a row and among the match keys of the plan.
@@ -31,35 +27,6 @@ impl Mapped {
             Ok(Self { column, match_key, form: mapping.form, take: mapping.take })
         };
         plan.mappings.iter().map(mapped).collect()
-    }
-}
-
-/// Batches of rows for several takers.
-pub(super) struct Batches(Mutex<Option<Receiver<Batch>>>);
-
-impl Batches {
-    pub(super) fn new(full: Receiver<Batch>) -> Self {
-        Self(Mutex::new(Some(full)))
-    }
-
-    fn next(&self) -> Option<Batch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.recv().ok()
-    }
-
-    /// Lets nobody take or send a batch any more.
-    fn stop(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// Without it the parser would wait for ever for takers that are gone.
-struct StopOnPanic<'a>(&'a Batches);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.stop();
-        }
     }
 }
 
@@ -96,26 +63,8 @@ impl Taken {
     }
 }
 
-impl Taker<'_> {
-    /// Takes batches until there are no more, and hands them back.
-    pub(super) fn take_all(mut self, batches: &Batches, empty: &Sender<Batch>) -> Result<Taken, SourceFault> {
-        let _stops_others = StopOnPanic(batches);
-        let mut giving_way = GivingWay::default();
-        while let Some(batch) = batches.next() {
-            let mut take = |row: BatchRow<'_>| {
-                giving_way.row();
-                self.take(&row)
-            };
-            if let Err(fault) = batch.rows().try_for_each(&mut take) {
-                batches.stop();
-                return Err(fault);
-            }
-            // At the end nobody wants the batch back.
-            let _ = empty.send(batch);
-        }
-        self.collected.finish()?;
-        Ok(self.taken)
-    }
+impl TakesRows for Taker<'_> {
+    type Fault = SourceFault;
 
     fn take(&mut self, row: &BatchRow<'_>) -> Result<(), SourceFault> {
         let Self { mapped, width, secret, collected, taken } = self;

@@ -257,12 +257,17 @@ def of_paths(steps):
     }
 
 
-begin = time.perf_counter()
+begin, processors = time.perf_counter(), time.process_time()
 load()
-loaded = time.perf_counter()
+loaded, loaded_processors = time.perf_counter(), time.process_time()
 counts = {"summary": summary(), "events": [attribution(event) for event in definition["events"]]}
-end = time.perf_counter()
+end, end_processors = time.perf_counter(), time.process_time()
 counts["version"] = duckdb.__version__
-counts["seconds"] = {"load": loaded - begin, "count": end - loaded}
+counts["seconds"] = {
+    "load": loaded - begin,
+    "load_processors": loaded_processors - processors,
+    "count": end - loaded,
+    "count_processors": end_processors - loaded_processors,
+}
 counts["peak_mebibytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 print(json.dumps(counts), flush=True)

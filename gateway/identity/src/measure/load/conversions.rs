@@ -1,15 +1,17 @@
 //! Loading conversions.
 
+use super::events::{Collected, Events};
 use super::fault::EventFault;
 use super::pack::{Packed, Unpacked};
 use super::plan::{ConversionPlan, match_keys};
-use super::repeated::Repeated;
+use super::record::Event;
+use super::repeated::{OfAll, Repeated};
 use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
-use super::{Load, LoadFault, Reading, rank, read_rows, unrank};
+use super::{Load, LoadFault, Reading, read_rows};
 use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
-use crate::measure::stored::{ConversionRows, KeyFiles, conversions_path};
-use crate::source::{Control, Csv, CsvRows, Progress, Row, SourceFault};
+use crate::measure::stored::{ConversionRows, conversions_path};
+use crate::source::{BatchRow, Control, Csv, CsvRows, Progress, SourceFault, TakesRows};
 use crate::spill::{Rank, Sorter};
 use sha2::{Digest as _, Sha256};
 use std::io;
@@ -34,8 +36,6 @@ struct Columns {
     kind: usize,
     value: Option<usize>,
     currency: Option<usize>,
-    /// Of the values taken so far.
-    taken_in: Option<String>,
     deduplication_key: Option<usize>,
     attributes: Vec<usize>,
 }
@@ -60,44 +60,72 @@ pub fn load_conversions(
     plan.check()?;
     let time = (plan.time.as_str(), plan.time_form);
     let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
-    let mut columns = Columns::of(plan, &rows)?;
-    let mut sorters = Sorters {
-        by_deduplication_key: Sorter::new(scratch, plan.memory / 2),
-        by_identity: Sorter::new(scratch, plan.memory / 2),
+    let columns = Columns::of(plan, &rows)?;
+    let keys = match_keys(&plan.identities);
+    let events = Events::new(keys.len(), plan.memory / 2, scratch)?;
+    // There are few beside the exposures, and one thread sorts them by deduplication key and takes their currency in order.
+    let begin = |_| Taker {
+        fields: &fields,
+        columns: &columns,
+        secret,
+        taken_in: None,
+        reading: Reading::default(),
+        types: Repeated::default(),
+        identities: Identities::new(),
+        packed: Packed::default(),
+        key: String::new(),
+        sorters: Sorters { by_deduplication_key: Sorter::new(scratch, plan.memory / 2), by_identity: events.collect() },
     };
-    let mut reading = Reading::default();
-    let mut types = Repeated::default();
-    let mut identities = Identities::new();
-    let (mut packed, mut key) = (Packed::default(), String::new());
-    read_rows(&mut rows, &mut reading, progress, |row, reading| {
-        let read = fields.identities(row, &mut reading.faults, &mut identities).and_then(|()| {
-            let time = fields.time(row)?;
-            Ok((time, columns.read(row, &mut packed, &mut key)?))
+    let taker = read_rows(&mut rows, 1, begin, progress)?.pop();
+    let Some(Taker { reading, types, sorters, .. }) = taker else { return Err(SourceFault::NoRows.into()) };
+    let reading = Reading::of_all([reading], &rows)?;
+
+    let repeated_rows = sorters.deduplicate()?;
+    let attributes = || plan.attributes.iter().map(|name| name.trim());
+    let written = events.write(&keys, aside.path(), conversions_path, || ConversionRows::new(attributes()))?;
+    aside.publish()?;
+    let load = reading.done(&rows, keys, written);
+    let (types, more_types) = OfAll::new(vec![types]).list();
+    Ok(LoadedConversions { load, repeated_rows, types, more_types })
+}
+
+/// Takes the conversions out of rows.
+struct Taker<'a> {
+    fields: &'a RowFields<'a>,
+    columns: &'a Columns,
+    secret: &'a IndexSecret,
+    /// The currency of the values taken so far.
+    taken_in: Option<String>,
+    reading: Reading,
+    types: Repeated,
+    identities: Identities,
+    packed: Packed,
+    /// The deduplication key.
+    key: String,
+    sorters: Sorters<'a>,
+}
+
+impl TakesRows for Taker<'_> {
+    type Fault = LoadFault;
+
+    fn take(&mut self, row: &BatchRow<'_>) -> Result<(), LoadFault> {
+        let read = self.fields.identities(row, &mut self.reading.faults, &mut self.identities).and_then(|()| {
+            let time = self.fields.time(row)?;
+            Ok((time, self.columns.read(row, &mut self.taken_in, &mut self.packed, &mut self.key)?))
         });
         let (time, kind) = match read {
             Ok(read) => read,
-            Err(misread) => return Ok(Err(misread)),
+            Err(misread) => {
+                self.reading.misread(row, misread);
+                return Ok(());
+            }
         };
-        reading.accept(time);
-        types.number(kind);
-        let deduplication = (!key.is_empty()).then(|| deduplication_hash(kind, &key, secret));
-        sorters.push(deduplication, &identities, time, row.number(), packed.bytes())?;
-        Ok(Ok(()))
-    })?;
-
-    let (sorter, repeated_rows) = sorters.deduplicated()?;
-    let keys = match_keys(&plan.identities);
-    let attributes = plan.attributes.iter().map(|name| name.trim());
-    let mut files = KeyFiles::new(aside.path(), &keys, conversions_path, ConversionRows::new(attributes));
-    let mut sorted = sorter.finish()?;
-    while let Some((rank, packed)) = sorted.next()? {
-        let (match_key, key, time) = unrank(rank);
-        files.append(match_key, key, time, packed)?;
+        self.reading.accept(time);
+        self.types.add(kind, row.number);
+        let deduplication = (!self.key.is_empty()).then(|| deduplication_hash(kind, &self.key, self.secret));
+        self.sorters.push(deduplication, &self.identities, time, row.number, self.packed.bytes())?;
+        Ok(())
     }
-    let written = files.finish()?;
-    aside.publish()?;
-    let load = reading.done(&rows, keys, written);
-    Ok(LoadedConversions { load, repeated_rows, types: types.list(), more_types: types.more() })
 }
 
 impl Columns {
@@ -106,7 +134,6 @@ impl Columns {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,
             currency: optional_column(rows, plan.currency.as_ref())?,
-            taken_in: None,
             deduplication_key: optional_column(rows, plan.deduplication_key.as_ref())?,
             attributes: plan.attributes.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
         })
@@ -114,7 +141,13 @@ impl Columns {
 
     /// Packs the values of a row, all but whether it is repeated; returns its type and leaves its deduplication key
     /// in `key`, empty where it has none.
-    fn read<'a>(&mut self, row: &'a Row, packed: &mut Packed, key: &mut String) -> Result<&'a str, Misread> {
+    fn read<'a>(
+        &self,
+        row: &BatchRow<'a>,
+        taken_in: &mut Option<String>,
+        packed: &mut Packed,
+        key: &mut String,
+    ) -> Result<&'a str, Misread> {
         packed.clear();
         key.clear();
         let kind = text(row, self.kind)?.ok_or((Some(self.kind), EventFault::TypeMissing))?;
@@ -126,19 +159,19 @@ impl Columns {
         }
         key.push_str(optional_text(row, self.deduplication_key)?.unwrap_or_default());
         if value.is_some() {
-            self.take_in_currency(row)?;
+            self.take_in_currency(row, taken_in)?;
         }
         Ok(kind)
     }
 
     /// Values are added up as they are written, so that all have to be in the currency of the first.
-    fn take_in_currency(&mut self, row: &Row) -> Result<(), Misread> {
+    fn take_in_currency(&self, row: &BatchRow<'_>, taken_in: &mut Option<String>) -> Result<(), Misread> {
         let Some(column) = self.currency else { return Ok(()) };
         let fault = |fault| (Some(column), fault);
         let code = text(row, column)?.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()));
         let code = code.ok_or(fault(EventFault::CurrencyUnreadable))?;
-        match &self.taken_in {
-            None => self.taken_in = Some(code.to_owned()),
+        match taken_in {
+            None => *taken_in = Some(code.to_owned()),
             Some(first) if first.eq_ignore_ascii_case(code) => {}
             Some(_) => return Err(fault(EventFault::CurrencyOther)),
         }
@@ -157,12 +190,12 @@ fn deduplication_hash(kind: &str, key: &str, secret: &IndexSecret) -> [u64; 2] {
 }
 
 /// Sorts first by deduplication key, to find repeats, then by identity.
-struct Sorters {
+struct Sorters<'a> {
     by_deduplication_key: Sorter,
-    by_identity: Sorter,
+    by_identity: Collected<'a>,
 }
 
-impl Sorters {
+impl Sorters<'_> {
     fn push(
         &mut self,
         deduplication: Option<[u64; 2]>,
@@ -185,8 +218,8 @@ impl Sorters {
         self.by_deduplication_key.push(rank, packed.bytes())
     }
 
-    /// Marks repeats; returns everything by identity, and the number of rows that are repeats.
-    fn deduplicated(self) -> io::Result<(Sorter, u64)> {
+    /// Marks repeats, and hands everything over by identity; returns the number of rows that are repeats.
+    fn deduplicate(self) -> io::Result<u64> {
         let Self { by_deduplication_key, mut by_identity } = self;
         let mut sorted = by_deduplication_key.finish()?;
         let mut last = None;
@@ -200,12 +233,13 @@ impl Sorters {
             let time = i64::try_from(rank[2]).unwrap_or(i64::MAX);
             push_by_identity(&mut by_identity, &identities, time, rank[3], repeated.then_some(1), values)?;
         }
-        Ok((by_identity, repeated_rows))
+        by_identity.finish()?;
+        Ok(repeated_rows)
     }
 }
 
 fn push_by_identity(
-    sorter: &mut Sorter,
+    collected: &mut Collected<'_>,
     identities: &Identities,
     time: i64,
     row: u64,
@@ -216,7 +250,7 @@ fn push_by_identity(
     packed.number(repeated);
     packed.append(values);
     for (match_key, key) in identities {
-        sorter.push(rank(*match_key, *key, time, row), packed.bytes())?;
+        collected.push(*match_key, &Event { key: *key, time, row, packed: packed.bytes() })?;
     }
     Ok(())
 }

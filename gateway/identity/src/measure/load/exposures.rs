@@ -1,20 +1,23 @@
 //! Loading exposures.
 
+use super::events::{Collected, Events};
 use super::fault::EventFault;
 use super::pack::Packed;
 use super::plan::{ExposurePlan, match_keys};
-use super::repeated::Repeated;
-use super::row::{Identities, Misread, RowFields, optional_column, optional_micros, optional_text, text};
-use super::{Load, LoadFault, Reading, Repeating, rank, read_rows, unrank};
+use super::record::Event;
+use super::repeated::{OfAll, Repeated, number_of_all};
+use super::row::{Identities, Misread, RowFields, Seen, optional_column, optional_micros, optional_text, repeating};
+use super::{Load, LoadFault, Reading, Repeating, read_rows};
 use crate::aside::Aside;
 use crate::digest::IndexSecret;
+use crate::in_order::all_threads;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::Kind;
-use crate::measure::stored::{ExposureRows, KeyFiles, exposures_path};
-use crate::source::{Control, Csv, CsvRows, Progress, Row, SourceFault};
-use crate::spill::Sorter;
+use crate::measure::stored::{ExposureRows, exposures_path};
+use crate::source::{BatchRow, Control, Csv, CsvRows, Progress, SourceFault, TakesRows};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a file of exposures yielded.
@@ -30,22 +33,11 @@ pub struct LoadedExposures {
     pub sorting: Duration,
 }
 
-/// The texts of the columns that repeat.
-#[derive(Default)]
+/// The texts of the columns that repeat: campaigns, placements, creatives; as one of several threads numbers them.
 struct Texts {
-    campaigns: Repeated,
-    placements: Repeated,
-    creatives: Repeated,
-}
-
-impl Texts {
-    fn all(&self) -> [&Repeated; 3] {
-        [&self.campaigns, &self.placements, &self.creatives]
-    }
-
-    fn into_texts(self) -> [Vec<String>; 3] {
-        [self.campaigns, self.placements, self.creatives].map(Repeated::into_texts)
-    }
+    columns: [Repeated; 3],
+    thread: usize,
+    threads: usize,
 }
 
 /// Where the values of an exposure are in a row.
@@ -61,9 +53,8 @@ struct Columns<'a> {
 
 /// The values of one exposure.
 struct ExposureValues<'a> {
-    campaign: &'a str,
-    placement: Option<&'a str>,
-    creative: Option<&'a str>,
+    /// Campaign, placement, creative.
+    texts: [Seen<'a>; 3],
     kind: Kind,
     viewable: Option<bool>,
     cost: Option<i64>,
@@ -90,44 +81,75 @@ pub fn load_exposures(
     let time = (plan.time.as_str(), plan.time_form);
     let fields = RowFields::of(&rows, &plan.identities, plan.key_type.as_ref(), time, secret)?;
     let columns = Columns::of(plan, &rows)?;
-    let mut sorter = Sorter::new(scratch, plan.memory);
-    let mut texts = Texts::default();
-    let mut reading = Reading::default();
-    let mut identities = Identities::new();
-    let mut packed = Packed::default();
-    read_rows(&mut rows, &mut reading, progress, |row, reading| {
-        let read = fields
-            .identities(row, &mut reading.faults, &mut identities)
-            .and_then(|()| Ok((fields.time(row)?, columns.values(row)?)));
-        let (time, values) = match read {
-            Ok(read) => read,
-            Err(misread) => return Ok(Err(misread)),
-        };
-        reading.accept(time);
-        values.pack(&mut texts, &mut packed);
-        for (match_key, key) in &identities {
-            sorter.push(rank(*match_key, *key, time, row.number()), packed.bytes())?;
-        }
-        Ok(Ok(()))
-    })?;
+    let keys = match_keys(&plan.identities);
+    let events = Events::new(keys.len(), plan.memory, scratch)?;
+    let threads = all_threads();
+    let begin = |thread| Taker {
+        fields: &fields,
+        columns: &columns,
+        reading: Reading::default(),
+        identities: Identities::new(),
+        texts: Texts { columns: Default::default(), thread, threads },
+        packed: Packed::default(),
+        collected: events.collect(),
+    };
+    let takers = read_rows(&mut rows, threads, begin, progress)?;
 
     let begin = Instant::now();
-    let mut sorting = sorter.spent();
-    let keys = match_keys(&plan.identities);
-    let more_values = texts.all().iter().any(|texts| texts.more());
-    let [campaigns, placements, creatives] = texts.all().map(Repeated::list);
-    let rows_of = ExposureRows::new(texts.into_texts());
-    let mut files = KeyFiles::new(aside.path(), &keys, exposures_path, rows_of);
-    let mut sorted = sorter.finish()?;
-    while let Some((rank, packed)) = sorted.next()? {
-        let (match_key, key, time) = unrank(rank);
-        files.append(match_key, key, time, packed)?;
+    let (mut readings, mut texts, mut sorting) = (Vec::new(), [const { Vec::new() }; 3], Duration::ZERO);
+    for Taker { reading, texts: own, collected, .. } in takers {
+        readings.push(reading);
+        texts.iter_mut().zip(own.columns).for_each(|(all, own)| all.push(own));
+        sorting += collected.finish()?;
     }
-    let written = files.finish()?;
+    let reading = Reading::of_all(readings, &rows)?;
+    let texts = texts.map(OfAll::new);
+    let lists = texts.each_ref().map(OfAll::list);
+    let more_values = lists.iter().any(|(_, more)| *more);
+    let [campaigns, placements, creatives] = lists.map(|(list, _)| list);
+    let texts = texts.map(OfAll::into_texts).map(Arc::new);
+    let written = events.write(&keys, aside.path(), exposures_path, || ExposureRows::new(texts.clone()))?;
     aside.publish()?;
-    sorting += begin.elapsed();
+    // Threads hand over at the same time.
+    let sorting = sorting / u32::try_from(threads).unwrap_or(u32::MAX) + begin.elapsed();
     let dimensions = Dimensions { campaigns, placements, creatives };
     Ok(LoadedExposures { load: reading.done(&rows, keys, written), dimensions, more_values, sorting })
+}
+
+/// Takes the exposures out of rows.
+struct Taker<'a> {
+    fields: &'a RowFields<'a>,
+    columns: &'a Columns<'a>,
+    reading: Reading,
+    identities: Identities,
+    texts: Texts,
+    packed: Packed,
+    collected: Collected<'a>,
+}
+
+impl TakesRows for Taker<'_> {
+    type Fault = LoadFault;
+
+    fn take(&mut self, row: &BatchRow<'_>) -> Result<(), LoadFault> {
+        let read = self
+            .fields
+            .identities(row, &mut self.reading.faults, &mut self.identities)
+            .and_then(|()| Ok((self.fields.time(row)?, self.columns.values(row, &self.texts.columns)?)));
+        let (time, values) = match read {
+            Ok(read) => read,
+            Err(misread) => {
+                self.reading.misread(row, misread);
+                return Ok(());
+            }
+        };
+        self.reading.accept(time);
+        values.pack(row.number, &mut self.texts, &mut self.packed);
+        for (match_key, key) in &self.identities {
+            let event = Event { key: *key, time, row: row.number, packed: self.packed.bytes() };
+            self.collected.push(*match_key, &event)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'p> Columns<'p> {
@@ -143,41 +165,69 @@ impl<'p> Columns<'p> {
         })
     }
 
-    fn values<'a>(&self, row: &'a Row) -> Result<ExposureValues<'a>, Misread> {
+    fn values<'a>(&self, row: &BatchRow<'a>, texts: &[Repeated; 3]) -> Result<ExposureValues<'a>, Misread> {
         let cost = optional_micros(row, self.cost)?;
         if cost.is_some_and(|cost| cost < 0) {
             return Err((self.cost, EventFault::CostNegative));
         }
-        let kind = match optional_text(row, self.kind)? {
-            Some(name) => Kind::named(name).ok_or((self.kind, EventFault::KindUnreadable))?,
-            None => Kind::View,
+        let kind = self.kind(row)?;
+        let viewable = self.viewable(row)?;
+        let [campaigns, placements, creatives] = texts;
+        let campaign = repeating(row, Some(self.campaign), campaigns)?;
+        let fault = match campaign {
+            Seen::Absent => Some(EventFault::CampaignMissing),
+            // What came before was taken, and so is known.
+            Seen::Before(_) => None,
+            Seen::Now(campaign) => self.is_unknown(campaign).then_some(EventFault::CampaignUnknown),
         };
-        let viewable = optional_text(row, self.viewable)?.map(yes_or_no);
-        let viewable = viewable.map(|viewable| viewable.ok_or((self.viewable, EventFault::ViewableUnreadable)));
-        let campaign = text(row, self.campaign)?.ok_or((Some(self.campaign), EventFault::CampaignMissing))?;
-        if self.campaigns.is_some_and(|known| !known.contains(campaign)) {
-            return Err((Some(self.campaign), EventFault::CampaignUnknown));
+        if let Some(fault) = fault {
+            return Err((Some(self.campaign), fault));
         }
-        Ok(ExposureValues {
-            campaign,
-            placement: optional_text(row, self.placement)?,
-            creative: optional_text(row, self.creative)?,
-            kind,
-            viewable: viewable.transpose()?,
-            cost,
-        })
+        let placement = repeating(row, self.placement, placements)?;
+        let creative = repeating(row, self.creative, creatives)?;
+        Ok(ExposureValues { texts: [campaign, placement, creative], kind, viewable, cost })
+    }
+
+    fn is_unknown(&self, campaign: &str) -> bool {
+        self.campaigns.is_some_and(|known| !known.contains(campaign))
+    }
+
+    fn kind(&self, row: &BatchRow<'_>) -> Result<Kind, Misread> {
+        let Some(column) = self.kind else { return Ok(Kind::View) };
+        let field = row.field(column);
+        // Most are written as here.
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name().as_bytes() == field) {
+            return Ok(kind);
+        }
+        let named = |name| Kind::named(name).ok_or((self.kind, EventFault::KindUnreadable));
+        optional_text(row, self.kind)?.map_or(Ok(Kind::View), named)
+    }
+
+    fn viewable(&self, row: &BatchRow<'_>) -> Result<Option<bool>, Misread> {
+        match self.viewable.map(|column| row.field(column)) {
+            None => Ok(None),
+            Some(b"true") => Ok(Some(true)),
+            Some(b"false") => Ok(Some(false)),
+            Some(_) => {
+                let read = |text| yes_or_no(text).ok_or((self.viewable, EventFault::ViewableUnreadable));
+                optional_text(row, self.viewable)?.map(read).transpose()
+            }
+        }
     }
 }
 
 impl ExposureValues<'_> {
-    fn pack(&self, texts: &mut Texts, packed: &mut Packed) {
+    fn pack(&self, row: u64, texts: &mut Texts, packed: &mut Packed) {
         packed.clear();
-        let columns = [&mut texts.campaigns, &mut texts.placements, &mut texts.creatives];
-        for (column, text) in columns.into_iter().zip([Some(self.campaign), self.placement, self.creative]) {
-            packed.repeating(match text {
-                Some(text) => column.number(text).map_or(Repeating::Text(text), Repeating::Number),
-                None => Repeating::Absent,
-            });
+        let Texts { columns, thread, threads } = texts;
+        for (column, text) in columns.iter_mut().zip(self.texts) {
+            let (number, text) = match text {
+                Seen::Absent => (None, None),
+                Seen::Before(number) => (Some(number), None),
+                Seen::Now(text) => (column.add(text, row), Some(text)),
+            };
+            let number = number.map(|number| Repeating::Number(number_of_all(number, *thread, *threads)));
+            packed.repeating(number.or(text.map(Repeating::Text)).unwrap_or(Repeating::Absent));
         }
         packed.repeating(Repeating::Number(self.kind as u32));
         packed.number(self.viewable.map(i64::from));
@@ -186,9 +236,9 @@ impl ExposureValues<'_> {
 }
 
 fn yes_or_no(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" => Some(true),
-        "false" | "0" | "no" => Some(false),
-        _ => None,
+    let is = |word: &&str| text.eq_ignore_ascii_case(word);
+    if ["true", "1", "yes"].iter().any(is) {
+        return Some(true);
     }
+    ["false", "0", "no"].iter().any(is).then_some(false)
 }

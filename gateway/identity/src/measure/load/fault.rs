@@ -200,4 +200,16 @@ impl EventFaults {
             self.listed.push(ListedEventFault { row, column, fault });
         }
     }
+
+    /// The faults of several parts of a file, each of which lists its own in the order of the file.
+    pub(super) fn of_all(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::default();
+        for part in parts {
+            part.counts.into_iter().for_each(|(fault, count)| *all.counts.entry(fault).or_default() += count);
+            all.listed.extend(part.listed);
+        }
+        all.listed.sort_by_key(|listed| listed.row);
+        all.listed.truncate(LISTED_FAULTS);
+        all
+    }
 }

@@ -4,13 +4,16 @@
 //! no identifier is ever written, in clear or hashed.
 
 mod conversions;
+mod events;
 mod exposures;
 mod fault;
 mod key_type;
 mod pack;
 mod plan;
+mod record;
 mod repeated;
 mod row;
+mod sorting;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +23,10 @@ pub use fault::{EventFault, EventFaults, ListedEventFault, LoadFault};
 pub(crate) use pack::{Repeating, Unpacked};
 pub use plan::{ConversionPlan, ExposurePlan};
 
-use super::instant::DAY;
 use super::stored::WrittenKey;
 use crate::key_name::KeyName;
-use crate::source::{Control, CsvRows, Progress, Row, SourceFault};
-use crate::spill::Rank;
+use crate::source::{BatchRow, Control, CsvRows, Progress, SourceFault, TakesRows, share};
 use chrono::{DateTime, Utc};
-
-/// Rows between two reports of progress.
-const ROWS_BETWEEN_PROGRESS: u64 = 8_192;
 
 /// What a file yielded, whatever its events are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +62,8 @@ pub struct LoadedKey {
 #[derive(Debug, Default)]
 struct Reading {
     accepted_rows: u64,
+    /// Rows with too many or too few fields.
+    misshapen: u64,
     faults: EventFaults,
     first: Option<i64>,
     last: Option<i64>,
@@ -74,6 +74,30 @@ impl Reading {
         self.accepted_rows += 1;
         self.first = Some(self.first.map_or(time, |first| first.min(time)));
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
+    }
+
+    fn misread(&mut self, row: &BatchRow<'_>, (column, fault): row::Misread) {
+        self.misshapen += u64::from(fault == EventFault::FieldCount);
+        self.faults.add(row.number, column, fault);
+    }
+
+    /// What several threads read, together. Refuses a file of which no row is one.
+    fn of_all(parts: impl IntoIterator<Item = Self>, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+        let mut all = Self::default();
+        let mut faults = Vec::new();
+        for part in parts {
+            all.accepted_rows += part.accepted_rows;
+            all.misshapen += part.misshapen;
+            all.first = all.first.into_iter().chain(part.first).min();
+            all.last = all.last.max(part.last);
+            faults.push(part.faults);
+        }
+        all.faults = EventFaults::of_all(faults);
+        match rows.rows() {
+            0 => Err(SourceFault::NoRows),
+            rows if rows == all.misshapen => Err(SourceFault::FieldCounts),
+            _ => Ok(all),
+        }
     }
 
     fn done(self, rows: &CsvRows<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
@@ -91,48 +115,20 @@ impl Reading {
     }
 }
 
-/// Reads every row, telling how far it has come. `take` counts what it takes and what is wrong with the rest.
-fn read_rows(
+/// Reads every row on this thread, telling how far it has come; what `begin` makes takes them on so many others.
+fn read_rows<T: TakesRows<Fault = LoadFault>>(
     rows: &mut CsvRows<'_>,
-    reading: &mut Reading,
+    threads: usize,
+    begin: impl Fn(usize) -> T,
     progress: &mut dyn FnMut(Progress) -> Control,
-    mut take: impl FnMut(&Row, &mut Reading) -> Result<Result<(), row::Misread>, LoadFault>,
-) -> Result<(), LoadFault> {
-    let mut row = Row::default();
-    let mut misshapen = 0;
-    while rows.next_row(&mut row)? {
-        if let Err((column, fault)) = take(&row, reading)? {
-            misshapen += u64::from(fault == EventFault::FieldCount);
-            reading.faults.add(row.number(), column, fault);
+) -> Result<Vec<T>, LoadFault> {
+    share(threads, begin, |batch| {
+        if !rows.fill(batch)? {
+            return Ok(false);
         }
-        if rows.rows().is_multiple_of(ROWS_BETWEEN_PROGRESS) {
-            report(rows, progress)?;
+        match progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) {
+            Control::Continue => Ok(true),
+            Control::Cancel => Err(SourceFault::Cancelled.into()),
         }
-    }
-    if rows.rows() == 0 {
-        return Err(SourceFault::NoRows.into());
-    }
-    if misshapen == rows.rows() {
-        return Err(SourceFault::FieldCounts.into());
-    }
-    report(rows, progress)
-}
-
-fn report(rows: &CsvRows<'_>, progress: &mut dyn FnMut(Progress) -> Control) -> Result<(), LoadFault> {
-    match progress(Progress { rows: rows.rows(), bytes: rows.bytes() }) {
-        Control::Continue => Ok(()),
-        Control::Cancel => Err(SourceFault::Cancelled.into()),
-    }
-}
-
-/// What the stored files are sorted by: match key, identity, time, and the row for those that are still alike.
-fn rank(match_key: u16, key: u64, time: i64, row: u64) -> Rank {
-    // Times are after 1970, so that they sort alike as unsigned numbers.
-    [u64::from(match_key), key, time.max(0).unsigned_abs(), row]
-}
-
-/// Match key, identity and time of a rank.
-fn unrank(rank: Rank) -> (usize, u64, i64) {
-    let match_key = usize::try_from(rank[0]).unwrap_or(usize::MAX);
-    (match_key, rank[1], i64::try_from(rank[2]).unwrap_or(i64::MAX - DAY))
+    })
 }

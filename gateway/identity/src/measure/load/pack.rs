@@ -1,10 +1,7 @@
 //! The further values of an event as bytes, while it is being sorted.
 
-/// Length that stands for no text.
-const NO_TEXT: u16 = u16::MAX;
-
-/// Length that stands for the number of a text.
-const NUMBERED: u16 = u16::MAX - 1;
+/// The longest text that is kept whole.
+const LONGEST: usize = u16::MAX as usize;
 
 /// A text that repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,32 +24,44 @@ impl Packed {
     /// Adds a text that may have a number.
     pub(crate) fn repeating(&mut self, text: Repeating<'_>) {
         match text {
-            Repeating::Absent => self.text(None),
-            Repeating::Text(text) => self.text(Some(text)),
-            Repeating::Number(number) => {
-                self.bytes.extend(NUMBERED.to_le_bytes());
-                self.bytes.extend(number.to_le_bytes());
+            Repeating::Absent => self.code(0),
+            Repeating::Number(number) => self.code((u64::from(number) + 1) << 1),
+            Repeating::Text(text) => {
+                let bytes = &text.as_bytes()[..text.len().min(LONGEST)];
+                self.code((bytes.len() as u64) << 1 | 1);
+                self.bytes.extend(bytes);
             }
         }
     }
 
-    /// Adds a text, at most 65,533 bytes of it.
-    pub(crate) fn text(&mut self, text: Option<&str>) {
-        let Some(text) = text else {
-            self.bytes.extend(NO_TEXT.to_le_bytes());
-            return;
-        };
-        let bytes = &text.as_bytes()[..text.len().min(usize::from(NUMBERED) - 1)];
-        self.bytes.extend((bytes.len() as u16).to_le_bytes());
-        self.bytes.extend(bytes);
+    /// Seven bits a byte, the lowest first; all but the last byte have the highest bit.
+    fn code(&mut self, mut code: u64) {
+        while code >= 0x80 {
+            self.bytes.push(code as u8 | 0x80);
+            code >>= 7;
+        }
+        self.bytes.push(code as u8);
     }
 
-    /// Adds a number.
+    /// Adds a text, at most 65,535 bytes of it.
+    pub(crate) fn text(&mut self, text: Option<&str>) {
+        self.repeating(text.map_or(Repeating::Absent, Repeating::Text));
+    }
+
+    /// Adds a number: small ones, of either sign, take few bytes.
     pub(crate) fn number(&mut self, number: Option<i64>) {
-        self.bytes.push(u8::from(number.is_some()));
-        if let Some(number) = number {
-            self.bytes.extend(number.to_le_bytes());
-        }
+        let Some(number) = number else {
+            self.bytes.push(0);
+            return;
+        };
+        // The sign in the lowest bit.
+        let bits = (number << 1 ^ number >> 63).cast_unsigned();
+        let length = (u64::BITS - bits.leading_zeros()).div_ceil(8) as usize;
+        self.bytes.push(1 + length as u8);
+        // To append all and cut is faster than to append some.
+        let end = self.bytes.len() + length;
+        self.bytes.extend(bits.to_le_bytes());
+        self.bytes.truncate(end);
     }
 
     /// Adds packed values.
@@ -93,33 +102,45 @@ impl<'a> Unpacked<'a> {
 
     /// The next value, a text that may have a number.
     pub(crate) fn repeating(&mut self) -> Option<Repeating<'a>> {
-        let (length, rest) = self.bytes.split_first_chunk::<2>()?;
+        let code = self.code()?;
+        if code == 0 {
+            return Some(Repeating::Absent);
+        }
+        if code & 1 == 0 {
+            return u32::try_from((code >> 1) - 1).ok().map(Repeating::Number);
+        }
+        let (text, rest) = self.bytes.split_at_checked(usize::try_from(code >> 1).ok()?)?;
         self.bytes = rest;
-        match u16::from_le_bytes(*length) {
-            NO_TEXT => Some(Repeating::Absent),
-            NUMBERED => {
-                let (number, rest) = self.bytes.split_first_chunk::<4>()?;
-                self.bytes = rest;
-                Some(Repeating::Number(u32::from_le_bytes(*number)))
-            }
-            length => {
-                let (text, rest) = self.bytes.split_at_checked(usize::from(length))?;
-                self.bytes = rest;
-                std::str::from_utf8(text).ok().map(Repeating::Text)
+        std::str::from_utf8(text).ok().map(Repeating::Text)
+    }
+
+    fn code(&mut self) -> Option<u64> {
+        let mut code = 0;
+        for place in 0..5 {
+            let (byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            code |= u64::from(byte & 0x7F) << (7 * place);
+            if byte & 0x80 == 0 {
+                return Some(code);
             }
         }
+        None
     }
 
     /// The next value, a number or its absence.
     pub(crate) fn number(&mut self) -> Option<Option<i64>> {
-        let (there, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
-        if *there == 0 {
+        let (length, rest) = self.bytes.split_first()?;
+        let Some(length) = length.checked_sub(1) else {
+            self.bytes = rest;
             return Some(None);
-        }
-        let (number, rest) = self.bytes.split_first_chunk::<8>()?;
+        };
+        let (bytes, rest) = rest.split_at_checked(usize::from(length))?;
         self.bytes = rest;
-        Some(Some(i64::from_le_bytes(*number)))
+        if bytes.len() > 8 {
+            return None;
+        }
+        let bits = bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        Some(Some((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()))
     }
 
     /// All values that are left.
@@ -135,7 +156,9 @@ mod tests {
 
     #[test]
     fn texts_may_have_numbers() {
-        let texts = [Repeating::Number(7), Repeating::Absent, Repeating::Text("spring"), Repeating::Number(u32::MAX)];
+        let long = "x".repeat(300);
+        let numbers = [0, 62, 63, 64, 8_191, 8_192, u32::MAX].map(Repeating::Number);
+        let texts = [numbers.as_slice(), &[Repeating::Absent, Repeating::Text(""), Repeating::Text(&long)]].concat();
         let mut packed = Packed::default();
         texts.iter().for_each(|text| packed.repeating(*text));
         let mut unpacked = Unpacked::new(packed.bytes());

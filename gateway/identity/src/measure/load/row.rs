@@ -3,12 +3,13 @@
 use super::fault::{EventFault, EventFaults};
 use super::key_type;
 use super::plan::match_keys;
+use super::repeated::Repeated;
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
-use crate::measure::decimal::micros;
-use crate::measure::instant::{TimeForm, instant};
+use crate::measure::decimal::{micros, plain_micros};
+use crate::measure::instant::{TimeForm, instant, utc_second};
 use crate::normalise::{Form, Take, identity};
-use crate::source::{CsvRows, Mapping, Row, SourceFault};
+use crate::source::{BatchRow, CsvRows, Mapping, SourceFault};
 
 /// The longest text that is kept.
 const LONGEST_TEXT: usize = 256;
@@ -66,7 +67,7 @@ impl<'a> RowFields<'a> {
     /// Finds the identities of a row. Those that are not usable are faults of their own.
     pub(super) fn identities(
         &self,
-        row: &Row,
+        row: &BatchRow<'_>,
         faults: &mut EventFaults,
         found: &mut Identities,
     ) -> Result<(), Misread> {
@@ -83,7 +84,7 @@ impl<'a> RowFields<'a> {
             match identity(field.form, field.take, row.field(field.column)) {
                 Ok(Some(digest)) => found.push((field.match_key, self.secret.key(&digest).0)),
                 Ok(None) => {}
-                Err(fault) => faults.add(row.number(), Some(field.column), fault.into()),
+                Err(fault) => faults.add(row.number, Some(field.column), fault.into()),
             }
         }
         found.sort_unstable();
@@ -92,34 +93,65 @@ impl<'a> RowFields<'a> {
     }
 
     /// The time of a row.
-    pub(super) fn time(&self, row: &Row) -> Result<i64, Misread> {
+    pub(super) fn time(&self, row: &BatchRow<'_>) -> Result<i64, Misread> {
+        if matches!(self.time_form, TimeForm::Written { .. })
+            && let Some(micros) = utc_second(row.field(self.time))
+        {
+            return Ok(micros);
+        }
         let text = text(row, self.time)?.ok_or((Some(self.time), EventFault::TimeMissing))?;
         instant(text, self.time_form).map_err(|fault| (Some(self.time), fault.into()))
     }
 }
 
 /// A column's text, trimmed; none where it is empty.
-pub(super) fn text(row: &Row, column: usize) -> Result<Option<&str>, Misread> {
+pub(super) fn text<'a>(row: &BatchRow<'a>, column: usize) -> Result<Option<&'a str>, Misread> {
     let fault = |fault| (Some(column), fault);
     let text = std::str::from_utf8(row.field(column)).map_err(|_| fault(EventFault::TextNotUtf8))?.trim();
     if text.len() > LONGEST_TEXT {
         return Err(fault(EventFault::TextTooLong));
     }
-    if text.chars().any(char::is_control) {
+    // Most texts are printable ASCII.
+    let is_printable = text.bytes().fold(true, |all, byte| all & (b' '..=b'~').contains(&byte));
+    if !is_printable && text.chars().any(char::is_control) {
         return Err(fault(EventFault::TextControlCharacter));
     }
     Ok((!text.is_empty()).then_some(text))
 }
 
 /// The text of a column that the plan may leave out.
-pub(super) fn optional_text(row: &Row, column: Option<usize>) -> Result<Option<&str>, Misread> {
+pub(super) fn optional_text<'a>(row: &BatchRow<'a>, column: Option<usize>) -> Result<Option<&'a str>, Misread> {
     column.map_or(Ok(None), |column| text(row, column))
 }
 
 /// A decimal number in micros, of a column that the plan may leave out.
-pub(super) fn optional_micros(row: &Row, column: Option<usize>) -> Result<Option<i64>, Misread> {
+pub(super) fn optional_micros(row: &BatchRow<'_>, column: Option<usize>) -> Result<Option<i64>, Misread> {
+    let plain = column.and_then(|column| plain_micros(row.field(column)));
+    if plain.is_some() {
+        return Ok(plain);
+    }
     let number = optional_text(row, column)?.map(micros).transpose();
     number.map_err(|fault| (column, fault.into()))
+}
+
+/// A text that repeats, as far as it is known while other values of the row may still be refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// There is none.
+    Absent,
+    /// It came before, and has this number.
+    Before(u32),
+    /// It may be the first.
+    Now(&'a str),
+}
+
+/// The text of a column that repeats, and that the plan may leave out. One that came before need not be checked again.
+pub(super) fn repeating<'a>(row: &BatchRow<'a>, column: Option<usize>, texts: &Repeated) -> Result<Seen<'a>, Misread> {
+    let Some(column) = column else { return Ok(Seen::Absent) };
+    match texts.number(row.field(column)) {
+        Some(number) => Ok(Seen::Before(number)),
+        None => Ok(text(row, column)?.map_or(Seen::Absent, Seen::Now)),
+    }
 }
 
 /// The position of a column that the plan may leave out.

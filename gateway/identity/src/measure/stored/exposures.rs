@@ -6,6 +6,7 @@ use crate::measure::MeasureFault;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::{Exposure, Kind, Place};
 use crate::measure::load::Unpacked;
+use arrow_array::builder::{BooleanBuilder, Int64Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
@@ -31,20 +32,20 @@ pub(crate) struct ExposureRows {
     times: Vec<i64>,
     /// Campaign, placement, creative, kind.
     texts: [TextRows; 4],
-    viewable: Vec<Option<bool>>,
-    costs: Vec<Option<i64>>,
+    viewable: BooleanBuilder,
+    costs: Int64Builder,
 }
 
 impl ExposureRows {
     /// Rows whose campaigns, placements and creatives may be given by their numbers among these; kinds by their order.
-    pub(crate) fn new([campaigns, placements, creatives]: [Vec<String>; 3]) -> Self {
-        let kinds = Kind::ALL.map(|kind| kind.name().to_owned()).to_vec();
+    pub(crate) fn new([campaigns, placements, creatives]: [Arc<Vec<String>>; 3]) -> Self {
+        let kinds = Arc::new(Kind::ALL.map(|kind| kind.name().to_owned()).to_vec());
         Self {
             keys: Vec::new(),
             times: Vec::new(),
             texts: [campaigns, placements, creatives, kinds].map(TextRows::new),
-            viewable: Vec::new(),
-            costs: Vec::new(),
+            viewable: BooleanBuilder::new(),
+            costs: Int64Builder::new(),
         }
     }
 }
@@ -66,8 +67,8 @@ impl Rows for ExposureRows {
         };
         self.keys.push(key);
         self.times.push(time);
-        self.viewable.push(viewable.map(|viewable| viewable != 0));
-        self.costs.push(cost);
+        self.viewable.append_option(viewable.map(|viewable| viewable != 0));
+        self.costs.append_option(cost);
         true
     }
 
@@ -78,8 +79,8 @@ impl Rows for ExposureRows {
         for texts in &mut self.texts {
             columns.push(Arc::new(texts.finish()?));
         }
-        columns.push(Arc::new(BooleanArray::from(std::mem::take(&mut self.viewable))));
-        columns.push(Arc::new(Int64Array::from(std::mem::take(&mut self.costs))));
+        columns.push(Arc::new(self.viewable.finish()));
+        columns.push(Arc::new(self.costs.finish()));
         RecordBatch::try_new(exposures_schema(), columns)
     }
 }

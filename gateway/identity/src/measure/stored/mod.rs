@@ -9,7 +9,7 @@ mod write;
 
 pub(crate) use conversions::{ConversionFile, ConversionRows};
 pub(crate) use exposures::{ExposureFile, ExposureRows};
-pub(crate) use write::{KeyFiles, Rows, WrittenKey};
+pub(crate) use write::{Encoder, KeyFile, RowGroup, Rows, WrittenKey};
 
 use super::MeasureFault;
 use crate::key_name::KeyName;

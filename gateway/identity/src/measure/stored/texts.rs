@@ -1,8 +1,9 @@
 //! Columns of texts that repeat, while they are written.
 
 use crate::measure::load::Repeating;
+use arrow_array::builder::Int32Builder;
 use arrow_array::types::Int32Type;
-use arrow_array::{DictionaryArray, Int32Array, StringArray};
+use arrow_array::{DictionaryArray, StringArray};
 use arrow_schema::ArrowError;
 use foldhash::HashMap;
 use std::sync::Arc;
@@ -10,18 +11,20 @@ use std::sync::Arc;
 /// Collects texts, each once for a batch.
 #[derive(Default)]
 pub(super) struct TextRows {
-    /// Texts that have a number, and where they are among the values of the batch.
-    numbered: Vec<(String, Option<i32>)>,
+    /// Texts that have a number.
+    numbered: Arc<Vec<String>>,
+    /// Where they are among the values of the batch.
+    places: Vec<Option<i32>>,
     /// The same for others.
     others: HashMap<String, i32>,
     values: Vec<String>,
-    keys: Vec<Option<i32>>,
+    keys: Int32Builder,
 }
 
 impl TextRows {
     /// Rows of texts, those with a number in its order.
-    pub(super) fn new(numbered: Vec<String>) -> Self {
-        Self { numbered: numbered.into_iter().map(|text| (text, None)).collect(), ..Self::default() }
+    pub(super) fn new(numbered: Arc<Vec<String>>) -> Self {
+        Self { places: vec![None; numbered.len()], numbered, ..Self::default() }
     }
 
     /// Adds a text; `false` where its number is not one.
@@ -30,13 +33,14 @@ impl TextRows {
         let key = match text {
             Repeating::Absent => None,
             Repeating::Number(number) => {
-                let Some((text, key)) = self.numbered.get_mut(number as usize) else {
+                let number = number as usize;
+                let (Some(text), Some(place)) = (self.numbered.get(number), self.places.get_mut(number)) else {
                     return false;
                 };
-                if key.is_none() {
+                if place.is_none() {
                     self.values.push(text.clone());
                 }
-                Some(*key.get_or_insert(next))
+                Some(*place.get_or_insert(next))
             }
             Repeating::Text(text) => match self.others.get(text) {
                 Some(key) => Some(*key),
@@ -47,15 +51,15 @@ impl TextRows {
                 }
             },
         };
-        self.keys.push(key);
+        self.keys.append_option(key);
         true
     }
 
     /// Takes the rows that were added.
     pub(super) fn finish(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
-        self.numbered.iter_mut().for_each(|(_, key)| *key = None);
+        self.places.fill(None);
         self.others.clear();
         let values = StringArray::from(std::mem::take(&mut self.values));
-        DictionaryArray::try_new(Int32Array::from(std::mem::take(&mut self.keys)), Arc::new(values))
+        DictionaryArray::try_new(self.keys.finish(), Arc::new(values))
     }
 }

@@ -1,21 +1,17 @@
-//! Writing sorted events, one file after another as the match key changes.
+//! Writing sorted events: row groups are encoded on any thread, and appended to the file in their order.
 
 use super::BATCH_ROWS;
-use crate::key_name::KeyName;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
-
-/// Batches that wait to be encoded.
-const BATCHES_WAITING: usize = 2;
+use std::path::Path;
 
 /// Collects rows of one kind of event.
 pub(crate) trait Rows {
@@ -36,128 +32,128 @@ pub(crate) struct WrittenKey {
     pub(crate) identities: u64,
 }
 
-/// Writes events sorted by match key, identity and time.
-pub(crate) struct KeyFiles<'a, R> {
-    directory: &'a Path,
-    keys: &'a [KeyName],
-    path: fn(&Path, &KeyName) -> PathBuf,
+/// The file of one match key.
+pub(crate) struct KeyFile {
+    writer: SerializedFileWriter<File>,
+    written: WrittenKey,
+    last_identity: Option<u64>,
+}
+
+/// Encodes row groups of a file.
+pub(crate) struct Encoder {
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+}
+
+/// A row group that is being encoded.
+pub(crate) struct GroupRows<R> {
     rows: R,
     waiting: usize,
-    open: Option<(usize, Writing)>,
-    last_identity: Option<u64>,
-    written: Vec<WrittenKey>,
+    schema: SchemaRef,
+    columns: Vec<ArrowColumnWriter>,
+    written: WrittenKey,
+    identities: Option<(u64, u64)>,
 }
 
-impl<'a, R: Rows> KeyFiles<'a, R> {
-    /// Files in `directory`, named by `path`.
-    pub(crate) fn new(directory: &'a Path, keys: &'a [KeyName], path: fn(&Path, &KeyName) -> PathBuf, rows: R) -> Self {
-        let written = vec![WrittenKey::default(); keys.len()];
-        Self { directory, keys, path, rows, waiting: 0, open: None, last_identity: None, written }
+/// An encoded row group.
+pub(crate) struct RowGroup {
+    columns: Vec<ArrowColumnChunk>,
+    written: WrittenKey,
+    /// The first and the last; none in a group without events.
+    identities: Option<(u64, u64)>,
+}
+
+impl KeyFile {
+    /// A new file with these columns, and what encodes its row groups.
+    pub(crate) fn create(path: &Path, schema: SchemaRef) -> Result<(Self, Encoder), ParquetError> {
+        let writer = ArrowWriter::try_new(File::create_new(path)?, schema.clone(), Some(properties()?))?;
+        let (writer, factory) = writer.into_serialized_writer()?;
+        let file = Self { writer, written: WrittenKey::default(), last_identity: None };
+        Ok((file, Encoder { factory, schema }))
     }
 
-    /// Adds an event of the match key of this number.
-    pub(crate) fn append(&mut self, match_key: usize, key: u64, time: i64, packed: &[u8]) -> Result<(), ParquetError> {
-        if self.open.as_ref().is_none_or(|(open, _)| *open != match_key) {
-            self.close()?;
-            let name = self.keys.get(match_key).ok_or_else(|| damaged("unknown match key"))?;
-            let file = File::create_new((self.path)(self.directory, name))?;
-            let writer = ArrowWriter::try_new(file, self.rows.schema(), Some(properties()?))?;
-            self.open = Some((match_key, Writing::start(writer)));
-            self.last_identity = None;
+    /// Adds the next row group.
+    pub(crate) fn append(&mut self, group: RowGroup) -> Result<(), ParquetError> {
+        let Some((first, last)) = group.identities else { return Ok(()) };
+        let mut writer = self.writer.next_row_group()?;
+        for column in group.columns {
+            column.append_to_row_group(&mut writer)?;
         }
-        if !self.rows.append(key, time, packed) {
-            return Err(damaged("a spilled event cannot be read"));
-        }
-        let written = &mut self.written[match_key];
-        written.events += 1;
-        if self.last_identity != Some(key) {
-            self.last_identity = Some(key);
-            written.identities += 1;
-        }
-        self.waiting += 1;
-        if self.waiting == BATCH_ROWS {
-            self.flush()?;
-        }
+        writer.close()?;
+        self.written.events += group.written.events;
+        self.written.identities += group.written.identities - u64::from(self.last_identity == Some(first));
+        self.last_identity = Some(last);
         Ok(())
     }
 
-    /// Finishes the last file; all are synced. Returns what was written, for each match key.
-    pub(crate) fn finish(mut self) -> Result<Vec<WrittenKey>, ParquetError> {
-        self.close()?;
+    /// Finishes and syncs the file.
+    pub(crate) fn finish(self) -> Result<WrittenKey, ParquetError> {
+        self.writer.into_inner()?.sync_all()?;
         Ok(self.written)
     }
+}
 
-    fn flush(&mut self) -> Result<(), ParquetError> {
-        if let Some((_, writing)) = &mut self.open {
-            writing.write(self.rows.batch()?)?;
+impl Encoder {
+    /// Begins a row group of these rows.
+    pub(crate) fn group<R: Rows>(&self, rows: R) -> Result<GroupRows<R>, ParquetError> {
+        // The number of the group matters where columns are encrypted only.
+        let columns = self.factory.create_column_writers(0)?;
+        let (schema, written) = (self.schema.clone(), WrittenKey::default());
+        Ok(GroupRows { rows, waiting: 0, schema, columns, written, identities: None })
+    }
+}
+
+impl<R: Rows> GroupRows<R> {
+    /// Adds the next event.
+    pub(crate) fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> Result<(), ParquetError> {
+        if !self.rows.append(key, time, packed) {
+            return Err(ParquetError::General("a spilled event cannot be read".to_owned()));
         }
-        self.waiting = 0;
+        self.written.events += 1;
+        self.written.identities += u64::from(self.identities.is_none_or(|(_, last)| last != key));
+        self.identities = Some((self.identities.map_or(key, |(first, _)| first), key));
+        self.waiting += 1;
+        if self.waiting == BATCH_ROWS {
+            self.encode()?;
+        }
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), ParquetError> {
-        if self.open.is_some() {
-            self.flush()?;
-        }
-        self.open.take().map_or(Ok(()), |(_, writing)| writing.finish())
+    /// Events that were added.
+    pub(crate) fn events(&self) -> u64 {
+        self.written.events
     }
-}
 
-/// A file that is encoded and written on a thread of its own, while what comes next is merged.
-struct Writing {
-    batches: Option<SyncSender<RecordBatch>>,
-    thread: Option<JoinHandle<Result<(), ParquetError>>>,
-}
-
-impl Writing {
-    fn start(mut writer: ArrowWriter<File>) -> Self {
-        let (batches, received) = sync_channel(BATCHES_WAITING);
-        let thread = thread::spawn(move || {
-            for batch in received {
-                writer.write(&batch)?;
+    fn encode(&mut self) -> Result<(), ParquetError> {
+        self.waiting = 0;
+        let batch = self.rows.batch()?;
+        let mut writers = self.columns.iter_mut();
+        for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+            // No column is nested: each has one leaf.
+            for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut writers) {
+                writer.write(leaf)?;
             }
-            Ok(writer.into_inner()?.sync_all()?)
-        });
-        Self { batches: Some(batches), thread: Some(thread) }
-    }
-
-    fn write(&mut self, batch: RecordBatch) -> Result<(), ParquetError> {
-        let sent = self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok());
-        // A thread that takes no more has failed.
-        if sent { Ok(()) } else { self.end().and(Err(damaged("writing ended early"))) }
-    }
-
-    fn finish(mut self) -> Result<(), ParquetError> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<(), ParquetError> {
-        self.batches = None;
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(written)) => written,
-            Some(Err(_)) => Err(damaged("writing panicked")),
-            None => Ok(()),
         }
+        Ok(())
     }
-}
 
-impl Drop for Writing {
-    fn drop(&mut self) {
-        // Of what is given up nothing is left open.
-        let _ = self.end();
+    /// The encoded group.
+    pub(crate) fn finish(mut self) -> Result<RowGroup, ParquetError> {
+        self.encode()?;
+        let columns = self.columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        Ok(RowGroup { columns, written: self.written, identities: self.identities })
     }
-}
-
-fn damaged(what: &str) -> ParquetError {
-    ParquetError::General(what.to_owned())
 }
 
 fn properties() -> Result<WriterProperties, ParquetError> {
     let ascending = |column_idx| SortingColumn { column_idx, descending: false, nulls_first: false };
-    // Hardly any two keys or times of a batch are the same but those of one identity, which the compression finds.
+    // Hardly any two keys or times of a batch are the same but those of one identity, which the compression finds. Of the
+    // statistics, those of the keys are read: which row groups have identities of a range.
     Ok(WriterProperties::builder()
         .set_column_dictionary_enabled("key".into(), false)
         .set_column_dictionary_enabled("time".into(), false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_statistics_enabled("key".into(), EnabledStatistics::Chunk)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_sorting_columns(Some(vec![ascending(0), ascending(1)]))
         .build())

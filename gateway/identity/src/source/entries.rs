@@ -1,133 +1,63 @@
-//! Entries by match key and by the first byte of their hash. What does not fit into memory goes to one file, in blocks.
+//! Entries by match key and hash, sorted one partition after another.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::entry::{ENTRY_BYTES, Entry};
 use super::sorter::Sorter;
 use crate::giving_way::{GivingWay, give_way};
+use crate::partitions::{self, PARTITIONS, Partition, Partitions};
 use crate::run::{RunPart, RunWriter};
 
-/// Partitions of a match key: one for each value of a hash's first byte.
-pub(super) const PARTITIONS: usize = 256;
 /// Entries that a thread collects for a partition before it hands them over.
 const HANDED_OVER: usize = 32;
 /// A partition whose entries take more than this share of the memory is sorted on disk.
 const SHARE_OF_PARTITION: usize = 4;
 
-/// The partitions of all match keys, filled by several threads.
-pub(super) struct Partitions {
-    partitions: Vec<Mutex<Partition>>,
-    /// Bytes that a partition keeps in memory.
-    block: usize,
+/// The entries of all match keys, added by several threads.
+pub(super) struct PartitionedEntries {
+    partitions: Partitions,
     memory: usize,
     scratch: PathBuf,
-    spill: File,
-    spill_end: AtomicU64,
-}
-
-/// The entries of a partition, in the order in which they came.
-#[derive(Default)]
-struct Partition {
-    held: Vec<u8>,
-    /// Where blocks of entries are in the file.
-    spilled: Vec<u64>,
 }
 
 /// What is collected by one thread.
-pub(super) struct Collected<'a> {
-    partitions: &'a Partitions,
-    waiting: Vec<Vec<u8>>,
-}
+pub(super) struct Collected<'a>(partitions::Collected<'a>);
 
-impl Partitions {
-    /// For so many match keys, within so many bytes of memory; the file is unnamed and below `scratch`.
+impl PartitionedEntries {
+    /// For so many match keys, within so many bytes of memory; what does not fit goes to files below `scratch`.
     pub(super) fn new(keys: usize, memory: usize, scratch: &Path) -> io::Result<Self> {
-        let count = keys * PARTITIONS;
-        let entries = (memory / count / ENTRY_BYTES).max(HANDED_OVER);
-        Ok(Self {
-            partitions: (0..count).map(|_| Mutex::default()).collect(),
-            block: entries * ENTRY_BYTES,
-            memory,
-            scratch: scratch.to_owned(),
-            spill: tempfile::tempfile_in(scratch)?,
-            spill_end: AtomicU64::new(0),
-        })
+        // Whole entries, so that none is cut in two.
+        let of_partition = (memory / (keys * PARTITIONS).max(1) / ENTRY_BYTES).max(HANDED_OVER);
+        let memory_of_all = of_partition * ENTRY_BYTES * keys * PARTITIONS;
+        let partitions = Partitions::new(keys, memory_of_all, HANDED_OVER * ENTRY_BYTES, scratch)?;
+        Ok(Self { partitions, memory, scratch: scratch.to_owned() })
     }
 
     pub(super) fn collect(&self) -> Collected<'_> {
-        Collected { partitions: self, waiting: vec![Vec::new(); self.partitions.len()] }
-    }
-
-    fn add(&self, number: usize, entries: &[u8]) -> io::Result<()> {
-        let mut partition = self.partitions[number].lock().unwrap_or_else(PoisonError::into_inner);
-        let mut entries = entries;
-        while !entries.is_empty() {
-            let (now, later) = entries.split_at(entries.len().min(self.block - partition.held.len()));
-            partition.make_room(now.len(), self.block);
-            partition.held.extend_from_slice(now);
-            entries = later;
-            if partition.held.len() == self.block {
-                let at = self.spill_end.fetch_add(self.block as u64, Ordering::Relaxed);
-                self.spill.write_all_at(&partition.held, at)?;
-                partition.spilled.push(at);
-                partition.held.clear();
-            }
-        }
-        Ok(())
+        Collected(self.partitions.collect())
     }
 
     /// Takes the entries of a match key's partition out.
     pub(super) fn take(&self, key: usize, number: usize) -> io::Result<Entries<'_>> {
-        let mut partition = self.partitions[key * PARTITIONS + number].lock().unwrap_or_else(PoisonError::into_inner);
-        let partition = std::mem::take(&mut *partition);
-        let bytes = partition.held.len() + partition.spilled.len() * self.block;
-        if bytes > self.block.max(self.memory / SHARE_OF_PARTITION) {
-            return Ok(Entries::TooMany(TooMany { partitions: self, partition }));
+        let partition = self.partitions.take(key, number);
+        if partition.len() > self.partitions.block().max(self.memory / SHARE_OF_PARTITION) {
+            return Ok(Entries::TooMany(TooMany { entries: self, partition }));
         }
-        let Partition { mut held, spilled } = partition;
-        let start = held.len();
-        held.resize(bytes, 0);
-        for (block, at) in held[start..].chunks_exact_mut(self.block).zip(spilled) {
-            self.spill.read_exact_at(block, at)?;
-        }
-        Ok(Entries::Sorted(sorted(&held)))
-    }
-}
-
-impl Partition {
-    /// Grows by hand, so that nothing beyond a block is ever taken.
-    fn make_room(&mut self, bytes: usize, block: usize) {
-        let needed = self.held.len() + bytes;
-        if needed > self.held.capacity() {
-            let room = (2 * self.held.capacity()).max(needed).min(block);
-            self.held.reserve_exact(room - self.held.len());
-        }
+        let mut entries = Vec::new();
+        partition.read(&mut entries)?;
+        Ok(Entries::Sorted(sorted(&entries)))
     }
 }
 
 impl Collected<'_> {
     pub(super) fn push(&mut self, key: u16, entry: &Entry) -> io::Result<()> {
-        let number = usize::from(key) * PARTITIONS + (entry.key >> 56) as usize;
-        let waiting = &mut self.waiting[number];
-        if waiting.capacity() == 0 {
-            waiting.reserve_exact(HANDED_OVER * ENTRY_BYTES);
-        }
-        waiting.extend_from_slice(&entry.to_bytes());
-        if waiting.len() == HANDED_OVER * ENTRY_BYTES {
-            self.partitions.add(number, waiting)?;
-            waiting.clear();
-        }
-        Ok(())
+        self.0.push(key, entry.key, |waiting| waiting.extend_from_slice(&entry.to_bytes()))
     }
 
     /// Hands over what is left.
     pub(super) fn finish(self) -> io::Result<()> {
-        self.waiting.iter().enumerate().try_for_each(|(number, waiting)| self.partitions.add(number, waiting))
+        self.0.finish().map(drop)
     }
 }
 
@@ -145,8 +75,8 @@ pub(super) struct Sorted {
 
 /// A partition that has to be sorted on disk.
 pub(super) struct TooMany<'a> {
-    partitions: &'a Partitions,
-    partition: Partition,
+    entries: &'a PartitionedEntries,
+    partition: Partition<'a>,
 }
 
 /// Sorts entries by hash and audience, with their places beside both: to move whole entries would take longer.
@@ -203,19 +133,12 @@ fn count(audiences: &mut Vec<u64>, audience: u16) {
 impl TooMany<'_> {
     /// Writes the entries in their order, and gives how many are in each audience.
     pub(super) fn write(self, run: &mut RunWriter) -> io::Result<Vec<u64>> {
-        let Self { partitions, partition } = self;
-        let mut sorter = Sorter::new(partitions.memory / SHARE_OF_PARTITION, &partitions.scratch);
-        let mut block = partition.held;
-        let mut push = |block: &[u8]| {
+        let PartitionedEntries { memory, scratch, .. } = self.entries;
+        let mut sorter = Sorter::new(memory / SHARE_OF_PARTITION, scratch);
+        self.partition.read_blocks(|block| {
             let (entries, _) = block.as_chunks();
             entries.iter().try_for_each(|entry| sorter.push(Entry::from_bytes(entry)))
-        };
-        push(&block)?;
-        block.resize(partitions.block, 0);
-        for at in partition.spilled {
-            partitions.spill.read_exact_at(&mut block, at)?;
-            push(&block)?;
-        }
+        })?;
         let mut audiences = Vec::new();
         sorter.finish(|entry| {
             count(&mut audiences, entry.audience);
@@ -237,7 +160,7 @@ mod tests {
 
     fn of_run(entries: &BTreeSet<(u64, u16)>, memory: usize) -> Vec<(u64, Vec<u16>)> {
         let scratch = tempfile::tempdir().unwrap();
-        let partitions = Partitions::new(2, memory, scratch.path()).unwrap();
+        let partitions = PartitionedEntries::new(2, memory, scratch.path()).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..3 {
                 let partitions = &partitions;
