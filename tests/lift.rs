@@ -8,7 +8,11 @@ use crate::{
 };
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fmt::Write, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    time::Duration,
+};
 
 const SEND: &str = "mutation($input: SendAudienceInput!) { sendAudience(input: $input) {
     sentAudience { id holdout { percent } } userErrors { code field message } } }";
@@ -16,10 +20,13 @@ const SEND: &str = "mutation($input: SendAudienceInput!) { sendAudience(input: $
 const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
     report { id } userErrors { code field message } } }";
 
+const CREATE_LINK: &str = "mutation($input: CreateReportLinkInput!) { createReportLink(input: $input) {
+    link { url } userErrors { code field message } } }";
+
 const HOLDOUT: &str = "query($id: ID!) { node(id: $id) { ... on SentAudience {
     holdout { percent identities recordedAt } } } }";
 
-const LIFT: &str = "query($id: ID!) { node(id: $id) { ... on Report { status failure kind epsilon
+const LIFT: &str = "query($id: ID!) { node(id: $id) { ... on Report { id status failure kind epsilon
     summary { impressions { state } } attribution { lookbackDays } protection { epsilonSpent }
     campaigns { id } liftSettings { sentAudienceId conversionsId events smallestLift }
     lift { treatedIdentities heldOutIdentities events { event warnings
@@ -86,11 +93,88 @@ impl World {
         })
     }
 
+    /// What a link to the report answers.
+    async fn file(&self, report: &Value, format: &str) -> String {
+        let input = json!({ "accountId": self.luma.account, "reportId": report["id"], "format": format });
+        let payload = self.luma.client.mutate(CREATE_LINK, input).await;
+        let answer = self.luma.client.http().get(payload["link"]["url"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{format}");
+        String::from_utf8_lossy(&answer.bytes().await.unwrap()).into_owned()
+    }
+
+    /// A lift's page and files agree with what the API shows.
+    async fn files_say(&self, report: &Value) {
+        let csv = self.file(report, "CSV").await;
+        let document: Value = serde_json::from_str(&self.file(report, "JSON").await).unwrap();
+        assert_eq!(
+            (&document["protection"], &document["report"]["lift"]["smallestLift"]),
+            (&Value::Null, &json!(0.05))
+        );
+        let event = &report["lift"]["events"][0];
+        for (name, field) in [("CONVERTERS", "converters"), ("CONVERSIONS", "conversions"), ("REVENUE", "revenue")] {
+            let outcome = &event[field];
+            for (metric, shown) in [
+                ("TREATED", json!({ "value": outcome["treated"] })),
+                ("HELD_OUT", json!({ "value": outcome["heldOut"] })),
+                ("INCREMENTAL", outcome["incremental"].clone()),
+                ("LIFT", outcome["lift"].clone()),
+                ("SMALLEST_DETECTABLE_LIFT", json!({ "value": outcome["smallestDetectableLift"] })),
+            ] {
+                let (row, figure) = (in_csv(&csv, name, metric), in_json(&document, name, metric));
+                let value = &shown["value"];
+                let of_file = [&figure["value"], &figure["interval95"][0], &figure["interval95"][1]];
+                for (column, of_file, shown) in [
+                    ("figure", of_file[0], value),
+                    ("low", of_file[1], shown.get("low").unwrap_or(value)),
+                    ("high", of_file[2], shown.get("high").unwrap_or(value)),
+                ] {
+                    let [of_file, shown] = [of_file, shown].map(|number| number.as_f64().unwrap());
+                    // Files have six digits after the point.
+                    assert!((of_file - shown).abs() < 1e-6, "{name} {metric} {column}: {of_file} for {shown}");
+                    assert_eq!(row[column].parse::<f64>().unwrap(), of_file, "{name} {metric} {column}");
+                }
+                assert_eq!((row["state"], row["warnings"]), ("VALUE", "CANNOT_SHOW_SMALLEST_LIFT"));
+                // An interval of chance has no standard error, what is exact has none of noise.
+                let error = shown.get("low").is_none().then_some(0.0);
+                assert_eq!((figure["standardError"].as_f64(), row["standard_error"].parse().ok()), (error, error));
+            }
+        }
+        for group in ["TREATED", "HELD_OUT"] {
+            let row = csv.lines().find(|line| line.starts_with("LIFT_GROUPS") && line.contains(group)).unwrap();
+            let field = if group == "TREATED" { "treatedIdentities" } else { "heldOutIdentities" };
+            assert_eq!(row.split(',').nth(8).unwrap(), report["lift"][field].to_string(), "{row}");
+        }
+        let page = self.file(report, "PAGE").await;
+        assert!(
+            page.contains("Lift: <bdi>Purchase</bdi>") && page.contains("What it brought") && page.contains("<svg")
+        );
+        assert!(self.file(report, "PARQUET").await.starts_with("PAR1"));
+    }
+
     async fn lift(&self, scheduling: Value) -> Value {
         let payload = self.luma.client.mutate(SCHEDULE, scheduling).await;
         let ended = |data: &Value| ["FINISHED", "FAILED"].contains(&data["node"]["status"].as_str().unwrap());
         self.luma.client.until(LIFT, json!({ "id": payload["report"]["id"] }), ended).await["node"].clone()
     }
+}
+
+/// The row of an outcome's figure in the CSV, by the columns' names.
+fn in_csv<'a>(csv: &'a str, outcome: &str, metric: &str) -> BTreeMap<&'a str, &'a str> {
+    let mut rows = csv.lines().map(|line| line.split(',').map(|field| field.trim_matches('"')));
+    let columns: Vec<&str> = rows.next().unwrap().collect();
+    let mut rows = rows.map(|row| columns.iter().copied().zip(row).collect::<BTreeMap<_, _>>());
+    let is = |row: &BTreeMap<&str, &str>| {
+        row["view"] == "LIFT" && row["event"] == "Purchase" && row["value"] == outcome && row["metric"] == metric
+    };
+    rows.find(is).unwrap_or_else(|| panic!("{outcome} {metric}"))
+}
+
+/// The same figure in the JSON document.
+fn in_json<'a>(document: &'a Value, outcome: &str, metric: &str) -> &'a Value {
+    let of = |list: &'a Value, is: &dyn Fn(&Value) -> bool| list.as_array().unwrap().iter().find(|of| is(of)).unwrap();
+    let table = of(&document["tables"], &|table| table["view"] == "LIFT" && table["event"] == "Purchase");
+    let row = of(&table["rows"], &|row| row["value"] == outcome);
+    of(&row["figures"], &|figure| figure["metric"] == metric)
 }
 
 fn days() -> [NaiveDate; 2] {
@@ -147,6 +231,7 @@ on_both_databases! {
             assert!((part("value") - brought).abs() < 3.0 * (part("high") - part("value")), "{outcome}");
             assert_eq!((&outcome["incremental"]["showsEffect"], &outcome["lift"]["showsEffect"]), (&json!(true), &json!(true)));
         }
+        world.files_say(&report).await;
     }
 }
 

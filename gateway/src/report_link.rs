@@ -7,8 +7,11 @@ use crate::{
     secrets::{SecretsError, purpose::OF_REPORT_LINKS},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use entente_domain::{ReportId, Timestamp, report::ReportStatus};
-use entente_identity::measure;
+use entente_domain::{
+    ReportId, Timestamp,
+    report::{ReportKind, ReportStatus},
+};
+use entente_identity::measure::{self, lift::LiftReport};
 use entente_report::{About, Campaign, Document, WriteFault};
 use entente_store::{LoadedReport, StoreError};
 use serde::{Deserialize, Serialize};
@@ -94,7 +97,8 @@ impl ReportLink {
             return Ok(None);
         };
         let format = self.format;
-        background::run(move || write(&about(loaded), frozen, format).map(Some)).await?
+        let kind = loaded.report.kind.clone();
+        background::run(move || write(&about(loaded), &kind, frozen, format).map(Some)).await?
     }
 }
 
@@ -116,9 +120,26 @@ fn about(loaded: LoadedReport) -> About {
     About { name: report.name, project, viewer, partner, campaigns, finished_at }
 }
 
-fn write(about: &About, frozen: serde_json::Value, format: ReportFormat) -> Result<Vec<u8>, ReportLinkError> {
-    let report: measure::Report = serde_json::from_value(frozen)?;
-    let document = Document::new(about, &report);
+/// What is stored of a report, in the form that its kind has.
+fn write(
+    about: &About,
+    kind: &ReportKind,
+    frozen: serde_json::Value,
+    format: ReportFormat,
+) -> Result<Vec<u8>, ReportLinkError> {
+    match kind {
+        ReportKind::CampaignSummary | ReportKind::Attribution { .. } => {
+            let report: measure::Report = serde_json::from_value(frozen)?;
+            output(&Document::new(about, &report), format)
+        }
+        ReportKind::Lift { .. } => {
+            let lift: LiftReport = serde_json::from_value(frozen)?;
+            output(&Document::of_lift(about, &lift), format)
+        }
+    }
+}
+
+fn output(document: &Document<'_>, format: ReportFormat) -> Result<Vec<u8>, ReportLinkError> {
     Ok(match format {
         ReportFormat::Page => document.page()?.into_bytes(),
         ReportFormat::Json => document.json()?.into_bytes(),

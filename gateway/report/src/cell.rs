@@ -1,5 +1,6 @@
 //! One figure of a table: its number and how sure it is, or why there is none.
 
+use entente_identity::measure::lift::Estimate;
 use entente_identity::measure::{Figure, Interval, MICROS};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +14,8 @@ pub enum Unit {
     Count,
     /// Conversions that a model credits: fractions of one add up.
     Credit,
+    /// People or conversions with fractions, as estimates have them.
+    FractionalCount,
     /// Money, in the currency of the file that it comes from.
     Money,
     /// A quotient of two counts.
@@ -26,6 +29,7 @@ impl Unit {
         match self {
             Self::Count => "COUNT",
             Self::Credit => "CREDIT",
+            Self::FractionalCount => "FRACTIONAL_COUNT",
             Self::Money => "MONEY",
             Self::Ratio => "RATIO",
         }
@@ -39,6 +43,8 @@ pub enum Number {
     Count(i64),
     /// Credited conversions in micros of one.
     Credit(i64),
+    /// People or conversions in micros of one.
+    FractionalCount(i64),
     /// Money in micros.
     Money(i64),
     /// A quotient.
@@ -46,12 +52,42 @@ pub enum Number {
 }
 
 impl Number {
-    /// The nearest floating-point number; credit in conversions, money in units of the currency.
+    /// A number of people or conversions, to the nearest whole one.
+    #[must_use]
+    pub fn count(value: f64) -> Self {
+        Self::Count(value.round() as i64)
+    }
+
+    /// A number of people or conversions, to six digits after the point.
+    #[must_use]
+    pub fn fractional_count(value: f64) -> Self {
+        Self::FractionalCount(in_micros(value))
+    }
+
+    /// An amount in units of the currency, to six digits after the point.
+    #[must_use]
+    pub fn money(value: f64) -> Self {
+        Self::Money(in_micros(value))
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Count(_) => Unit::Count,
+            Self::Credit(_) => Unit::Credit,
+            Self::FractionalCount(_) => Unit::FractionalCount,
+            Self::Money(_) => Unit::Money,
+            Self::Ratio(_) => Unit::Ratio,
+        }
+    }
+
+    /// The nearest floating-point number; what is in micros in units.
     #[must_use]
     pub fn as_f64(self) -> f64 {
         match self {
             Self::Count(count) => count as f64,
-            Self::Credit(micros) | Self::Money(micros) => micros as f64 / MICROS as f64,
+            Self::Credit(micros) | Self::FractionalCount(micros) | Self::Money(micros) => micros as f64 / MICROS as f64,
             Self::Ratio(ratio) => ratio,
         }
     }
@@ -63,7 +99,7 @@ impl fmt::Display for Number {
         match *self {
             Self::Count(count) => write!(f, "{count}"),
             Self::Ratio(ratio) => write!(f, "{ratio}"),
-            Self::Credit(micros) | Self::Money(micros) => {
+            Self::Credit(micros) | Self::FractionalCount(micros) | Self::Money(micros) => {
                 let sign = if micros < 0 { "-" } else { "" };
                 let (whole, part) =
                     (micros.unsigned_abs() / MICROS.unsigned_abs(), micros.unsigned_abs() % MICROS.unsigned_abs());
@@ -74,13 +110,19 @@ impl fmt::Display for Number {
     }
 }
 
+/// To the nearest one.
+fn in_micros(value: f64) -> i64 {
+    (value * MICROS as f64).round() as i64
+}
+
 /// A number that is released.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// The number.
     pub number: Number,
-    /// Of its noise, in conversions for credit, in units of the currency for money; 0 where it is exact.
-    pub standard_error: f64,
+    /// Of its noise, in conversions for credit, in units of the currency for money; 0 where it is exact. None of an estimate,
+    /// whose interval is that of chance and not of noise.
+    pub standard_error: Option<f64>,
     /// The lower end of its 95 % interval.
     pub low: Number,
     /// The upper end.
@@ -88,10 +130,10 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Whether no noise was added.
+    /// Whether it has no interval but itself.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.standard_error == 0.0
+        self.standard_error == Some(0.0)
     }
 }
 
@@ -102,11 +144,27 @@ pub enum Cell {
     Value(Measured),
     /// It is about too few people, or less than three standard errors.
     BelowThreshold,
-    /// The report did not ask for it.
+    /// The report did not ask for it, or a lift has nothing to be compared with.
     NotMeasured,
 }
 
 impl Cell {
+    /// A number that is as it is.
+    #[must_use]
+    pub fn exact(number: Number) -> Self {
+        Self::Value(Measured { number, standard_error: Some(0.0), low: number, high: number })
+    }
+
+    /// A number that chance has a part in, with its interval; not measured where there is none.
+    #[must_use]
+    pub fn estimated(estimate: Option<Estimate>, number: fn(f64) -> Number) -> Self {
+        let is_finite = |of: &Estimate| [of.value, of.low, of.high].iter().all(|end| end.is_finite());
+        estimate.filter(is_finite).map_or(Self::NotMeasured, |Estimate { value, low, high }| {
+            let [number, low, high] = [value, low, high].map(number);
+            Self::Value(Measured { number, standard_error: None, low, high })
+        })
+    }
+
     /// A count of people, impressions or conversions. Its interval is never below 0.
     #[must_use]
     pub fn count(figure: Figure<i64>) -> Self {
@@ -130,7 +188,7 @@ impl Cell {
     pub fn ratio(figure: Figure<f64>) -> Self {
         released(figure, figure.interval(), |value, standard_error, Interval { low, high }| {
             let [number, low, high] = [value, low.max(0.0), high].map(Number::Ratio);
-            Measured { number, standard_error, low, high }
+            Measured { number, standard_error: Some(standard_error), low, high }
         })
     }
 
@@ -141,7 +199,7 @@ impl Cell {
             let (micros, half) = (value.round() as i64, (high - value).round() as i64);
             let low = micros.saturating_sub(half).max(0);
             let [number, low, high] = [micros, low, micros.saturating_add(half)].map(Number::Money);
-            Measured { number, standard_error: standard_error / MICROS as f64, low, high }
+            Measured { number, standard_error: Some(standard_error / MICROS as f64), low, high }
         })
     }
 
@@ -169,7 +227,7 @@ impl Cell {
 fn whole(figure: Figure<i64>, one: f64, number: fn(i64) -> Number, least: i64) -> Cell {
     released(figure, figure.interval(), |value, standard_error, Interval { low, high }| Measured {
         number: number(value),
-        standard_error: standard_error / one,
+        standard_error: Some(standard_error / one),
         low: number(low.max(least.min(value))),
         high: number(high),
     })
@@ -215,7 +273,7 @@ mod tests {
         assert_eq!((part.number.to_string(), part.low), ("1.5".to_owned(), Number::Credit(0)));
         let refunds = *Cell::money(value(-12_340_000, 1_000_000.0)).measured().unwrap();
         assert!(matches!(refunds.low, Number::Money(-14_460_000..-14_458_000)), "{refunds:?}");
-        assert_eq!(refunds.standard_error, 1.0);
+        assert_eq!(refunds.standard_error, Some(1.0));
     }
 
     /// What the API shows and what files hold is the same interval.
@@ -245,10 +303,24 @@ mod tests {
         assert_eq!([exact.number, exact.low, exact.high], [Number::Money(24_094); 3]);
         let noisy = *Cell::price(Figure::Value { value: 24_093.6, standard_error: 1_000.0 }).measured().unwrap();
         assert_eq!([noisy.low, noisy.high], [24_094 - 2_118, 24_094 + 2_118].map(Number::Money));
-        assert_eq!(noisy.standard_error, 0.001);
+        assert_eq!(noisy.standard_error, Some(0.001));
         let wide = *Cell::price(Figure::Value { value: 10.0, standard_error: 1_000.0 }).measured().unwrap();
         assert_eq!(wide.low, Number::Money(0));
         assert_eq!(Cell::price(Figure::NotMeasured).state(), "NOT_MEASURED");
+    }
+
+    #[test]
+    fn estimates_have_an_interval_and_no_noise() {
+        let estimate = Estimate { value: 1.25, low: -0.5, high: 3.000_000_4 };
+        let brought = *Cell::estimated(Some(estimate), Number::fractional_count).measured().unwrap();
+        assert_eq!((brought.standard_error, brought.is_exact()), (None, false));
+        let ends = [brought.low, brought.number, brought.high];
+        assert_eq!(ends, [-500_000, 1_250_000, 3_000_000].map(Number::FractionalCount));
+        assert_eq!((brought.number.to_string(), brought.number.unit().name()), ("1.25".to_owned(), "FRACTIONAL_COUNT"));
+        assert_eq!(Cell::estimated(None, Number::Ratio), Cell::NotMeasured);
+        let endless = Estimate { high: f64::INFINITY, ..estimate };
+        assert_eq!(Cell::estimated(Some(endless), Number::Ratio), Cell::NotMeasured);
+        assert!(Cell::exact(Number::count(59.9)).measured().unwrap().is_exact());
     }
 
     #[test]

@@ -27,12 +27,13 @@ fn push(csv: &mut String, record: &Record<'_>) {
     }
     csv.push(',');
     push_text(csv, record.value.as_deref());
-    let (metric, unit) = (record.metric.name(), record.metric.unit().name());
+    let (metric, unit) = (record.metric.name(), record.metric.unit_of(record.cell).name());
     // Writing to a string cannot fail.
     let _ = write!(csv, ",{},{metric},{unit}", record.others);
     let _ = match record.cell.measured() {
         Some(measured) => {
-            write!(csv, ",{},{},{},{}", measured.number, measured.standard_error, measured.low, measured.high)
+            let error = measured.standard_error.map(|error| error.to_string()).unwrap_or_default();
+            write!(csv, ",{},{error},{},{}", measured.number, measured.low, measured.high)
         }
         None => write!(csv, ",,,,"),
     };
@@ -42,6 +43,7 @@ fn push(csv: &mut String, record: &Record<'_>) {
         csv.push(',');
         let _ = setting.map_or(Ok(()), |setting| write!(csv, "{setting}"));
     }
+    let _ = write!(csv, ",{}", record.warnings().unwrap_or_default());
     csv.push_str("\r\n");
 }
 

@@ -2,22 +2,38 @@
 
 use crate::about::About;
 use crate::table::Table;
-use crate::tables::tables;
-use entente_identity::measure::{Query, Report};
+use crate::{lift_tables, tables};
+use entente_identity::measure::lift::LiftReport;
+use entente_identity::measure::{Period, Report};
 
 /// A finished report, from which each output is made: [`Self::json`], [`Self::csv`], [`Self::parquet`], [`Self::page`].
 #[derive(Debug)]
 pub struct Document<'a> {
     pub(crate) about: &'a About,
-    pub(crate) report: &'a Report,
+    pub(crate) subject: Subject<'a>,
     pub(crate) tables: Vec<Table>,
 }
 
+/// What a report measures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// Campaigns, and what was converted after them.
+    Campaigns(&'a Report),
+    /// What a sent audience brought.
+    Lift(&'a LiftReport),
+}
+
 impl<'a> Document<'a> {
-    /// Lists the tables.
+    /// Lists the tables of a report about campaigns.
     #[must_use]
     pub fn new(about: &'a About, report: &'a Report) -> Self {
-        Self { about, report, tables: tables(report) }
+        Self { about, subject: Subject::Campaigns(report), tables: tables::tables(report) }
+    }
+
+    /// Lists the tables of what a sent audience brought.
+    #[must_use]
+    pub fn of_lift(about: &'a About, lift: &'a LiftReport) -> Self {
+        Self { about, subject: Subject::Lift(lift), tables: lift_tables::tables(lift) }
     }
 
     /// The tables that every output has.
@@ -26,13 +42,19 @@ impl<'a> Document<'a> {
         &self.tables
     }
 
-    /// Whether figures about exposures carry noise.
-    pub(crate) fn exposures_are_noised(&self) -> bool {
-        self.report.shares.iter().any(|share| matches!(share.query, Query::Frequency))
+    /// The days of the exposures; of a lift, of the conversions.
+    pub(crate) fn period(&self) -> Period {
+        match self.subject {
+            Subject::Campaigns(report) => report.definition.period,
+            Subject::Lift(lift) => lift.definition.period,
+        }
     }
 
-    /// Whether credited conversions carry noise.
-    pub(crate) fn conversions_are_noised(&self) -> bool {
-        self.report.shares.iter().any(|share| matches!(share.query, Query::Conversions(..)))
+    /// Ids of the campaigns; none of a lift.
+    pub(crate) fn campaigns(&self) -> &'a [String] {
+        match self.subject {
+            Subject::Campaigns(report) => &report.definition.dimensions.campaigns,
+            Subject::Lift(_) => &[],
+        }
     }
 }

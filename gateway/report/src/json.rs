@@ -1,11 +1,12 @@
 //! JSON: one document, whose form a published JSON Schema says.
 
 use crate::cell::{Cell, Number, Unit};
-use crate::document::Document;
+use crate::document::{Document, Subject};
 use crate::fault::WriteFault;
-use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Row, Table, View};
+use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Row, Table, View, Warning};
 use chrono::SecondsFormat;
-use entente_identity::measure::{Counts, MICROS};
+use entente_identity::measure::lift::LiftDefinition;
+use entente_identity::measure::{Counts, MICROS, Report};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,8 +29,8 @@ struct Front {
     version: u32,
     /// What the report is about.
     report: Heading,
-    /// How the other side's people were protected.
-    protection: Protection,
+    /// How the other side's people were protected; null of a lift, which says nothing of them.
+    protection: Option<Protection>,
 }
 
 /// What the report is about.
@@ -44,16 +45,30 @@ struct Heading {
     viewer: String,
     /// The account on the other side.
     partner: String,
-    /// The first UTC day of the exposures, such as `2026-03-01`.
+    /// The first UTC day of the exposures, such as `2026-03-01`; of a lift, of the conversions.
     from: String,
-    /// The last UTC day of the exposures.
+    /// The last UTC day of them.
     until: String,
     /// When it was frozen, in RFC 3339.
     finished_at: String,
-    /// Its campaigns.
+    /// Its campaigns; none of a lift.
     campaigns: Vec<CampaignOfReport>,
     /// A conversion is credited to an exposure at most this many times 24 hours before it; null without attribution.
     lookback_days: Option<u32>,
+    /// How a sent audience was compared with those who were held out of it; null of a report about campaigns.
+    lift: Option<LiftOfReport>,
+}
+
+/// How those who were held out were compared with all others.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LiftOfReport {
+    /// The match key that tells people apart, by which the audience was sent.
+    match_key: String,
+    /// Groups of fewer identities are not compared.
+    threshold: u64,
+    /// The smallest lift worth knowing of: 0.05 is one twentieth more.
+    smallest_lift: f64,
 }
 
 /// A campaign.
@@ -119,6 +134,8 @@ struct TableOfReport {
     dimension: Option<Dimension>,
     /// Its rows.
     rows: Vec<RowOfReport>,
+    /// What is to be known before anybody believes it.
+    warnings: Vec<Warning>,
 }
 
 /// A row of a table.
@@ -126,7 +143,7 @@ struct TableOfReport {
 #[serde(rename = "Row")]
 struct RowOfReport {
     /// The value of the dimension: a day as `2026-03-01`, a frequency as `3`, or as `10+` where it stands for more as
-    /// well, a path as `view > click`. Null for everything and for what is not listed.
+    /// well, a path as `view > click`, an outcome as `CONVERTERS`. Null for everything and for what is not listed.
     value: Option<String>,
     /// The steps of a path, the last one nearest to the conversion: kinds of exposure or ids of campaigns. Five stand for
     /// longer paths as well. Null for what is no path.
@@ -145,7 +162,7 @@ enum State {
     Value,
     /// It is about too few people, or is less than three standard errors.
     BelowThreshold,
-    /// The report did not ask for it.
+    /// The report did not ask for it, or it is a lift and one of both groups has nothing.
     NotMeasured,
 }
 
@@ -159,10 +176,11 @@ struct FigureOfReport {
     unit: Unit,
     /// Whether it has a value.
     state: State,
-    /// The number: a whole one for counts, in conversions for credit, in units of the currency for money. Null unless the
+    /// The number: a whole one for `COUNT`, in conversions for credit, in units of the currency for money. Null unless the
     /// state is `VALUE`.
     value: Option<serde_json::Number>,
-    /// Of the noise, in the same unit; 0 where the number is exact. Null unless the state is `VALUE`.
+    /// Of the noise, in the same unit; 0 where the number is exact. Null unless the state is `VALUE`, and of an estimate: its
+    /// interval is that of chance, not of noise.
     standard_error: Option<f64>,
     /// Both ends of the 95 % interval. Null unless the state is `VALUE`.
     interval95: Option<[serde_json::Number; 2]>,
@@ -192,39 +210,54 @@ impl Document<'_> {
     }
 
     fn front(&self) -> Front {
-        Front { version: VERSION, report: self.heading(), protection: self.protection() }
+        let protection = match self.subject {
+            Subject::Campaigns(report) => Some(protection(report)),
+            Subject::Lift(_) => None,
+        };
+        Front { version: VERSION, report: self.heading(), protection }
     }
 
     fn heading(&self) -> Heading {
-        let (about, definition) = (self.about, &self.report.definition);
+        let (about, period) = (self.about, self.period());
         let campaign = |id: &String| CampaignOfReport { id: id.clone(), name: about.campaign(id).to_owned() };
+        let (lookback_days, lift) = match self.subject {
+            Subject::Campaigns(report) => (report.attribution.as_ref().map(|of| of.lookback_days), None),
+            Subject::Lift(lift) => (None, Some(LiftOfReport::from(&lift.definition))),
+        };
         Heading {
             name: about.name.clone(),
             project: about.project.clone(),
             viewer: about.viewer.clone(),
             partner: about.partner.clone(),
-            from: definition.period.first.to_string(),
-            until: definition.period.last.to_string(),
+            from: period.first.to_string(),
+            until: period.last.to_string(),
             finished_at: about.finished_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            campaigns: definition.dimensions.campaigns.iter().map(campaign).collect(),
-            lookback_days: self.report.attribution.as_ref().map(|attribution| attribution.lookback_days),
+            campaigns: self.campaigns().iter().map(campaign).collect(),
+            lookback_days,
+            lift,
         }
     }
+}
 
-    fn protection(&self) -> Protection {
-        let (counts, bounds) = match self.report.protection.counts {
-            Counts::Exact => (CountsOfReport::Exact, None),
-            Counts::Protected { bounds, .. } => (CountsOfReport::Protected, Some(bounds)),
-        };
-        let units = MICROS as f64;
-        let bounds = bounds.filter(|_| !self.report.shares.is_empty()).map(|bounds| Bounds {
-            impressions: bounds.impressions,
-            cost: bounds.cost_micros as f64 / units,
-            conversions: bounds.conversions,
-            value: bounds.value_micros as f64 / units,
-        });
-        let (epsilon_spent, threshold) = (self.report.epsilon_spent, self.report.protection.threshold);
-        Protection { counts, epsilon_spent, threshold, bounds }
+fn protection(report: &Report) -> Protection {
+    let (counts, bounds) = match report.protection.counts {
+        Counts::Exact => (CountsOfReport::Exact, None),
+        Counts::Protected { bounds, .. } => (CountsOfReport::Protected, Some(bounds)),
+    };
+    let units = MICROS as f64;
+    let bounds = bounds.filter(|_| !report.shares.is_empty()).map(|bounds| Bounds {
+        impressions: bounds.impressions,
+        cost: bounds.cost_micros as f64 / units,
+        conversions: bounds.conversions,
+        value: bounds.value_micros as f64 / units,
+    });
+    Protection { counts, epsilon_spent: report.epsilon_spent, threshold: report.protection.threshold, bounds }
+}
+
+impl From<&LiftDefinition> for LiftOfReport {
+    fn from(definition: &LiftDefinition) -> Self {
+        let LiftDefinition { match_key, threshold, smallest_lift, .. } = definition;
+        Self { match_key: match_key.clone(), threshold: *threshold, smallest_lift: *smallest_lift }
     }
 }
 
@@ -246,6 +279,7 @@ impl From<&Table> for TableOfReport {
             model_settings: table.model.map(ModelSettings::from),
             dimension: table.dimension,
             rows: table.rows.iter().map(row).collect(),
+            warnings: table.warnings.clone(),
         }
     }
 }
@@ -254,14 +288,14 @@ fn figure(metric: Metric, cell: &Cell) -> FigureOfReport {
     let measured = cell.measured();
     FigureOfReport {
         metric,
-        unit: metric.unit(),
+        unit: metric.unit_of(cell),
         state: match cell {
             Cell::Value(_) => State::Value,
             Cell::BelowThreshold => State::BelowThreshold,
             Cell::NotMeasured => State::NotMeasured,
         },
         value: measured.and_then(|measured| number(measured.number)),
-        standard_error: measured.map(|measured| measured.standard_error),
+        standard_error: measured.and_then(|measured| measured.standard_error),
         interval95: measured.and_then(|measured| Some([number(measured.low)?, number(measured.high)?])),
     }
 }
@@ -270,6 +304,6 @@ fn figure(metric: Metric, cell: &Cell) -> FigureOfReport {
 fn number(number: Number) -> Option<serde_json::Number> {
     match number {
         Number::Count(count) => Some(count.into()),
-        Number::Credit(_) | Number::Money(_) | Number::Ratio(_) => serde_json::Number::from_f64(number.as_f64()),
+        _ => serde_json::Number::from_f64(number.as_f64()),
     }
 }

@@ -1,7 +1,8 @@
 //! A finished report as JSON, CSV, Parquet and a self-contained HTML page.
 //!
 //! [`Document`] lists the tables of a report once; every output is made from that list. A figure that is added to
-//! [`entente_identity::measure::Report`] is added in `tables.rs` and is then in all four.
+//! [`entente_identity::measure::Report`] is added in `tables.rs`, one of [`entente_identity::measure::lift::LiftReport`] in
+//! `lift_tables.rs`, and is then in all four.
 
 mod about;
 mod cell;
@@ -9,6 +10,7 @@ mod csv;
 mod document;
 mod fault;
 mod json;
+mod lift_tables;
 mod page;
 mod parquet;
 mod record;
@@ -21,4 +23,4 @@ pub use document::Document;
 pub use fault::WriteFault;
 pub use json::schema;
 pub use page::content_security_policy;
-pub use table::{Dimension, Group, Metric, Model, Row, Table, View};
+pub use table::{Dimension, Group, Metric, Model, Outcome, Row, Table, View, Warning};

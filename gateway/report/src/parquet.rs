@@ -55,15 +55,16 @@ impl Document<'_> {
             text(|record| record.value.clone()),
             Arc::new(others),
             text(|record| Some(record.metric.name().to_owned())),
-            text(|record| Some(record.metric.unit().name().to_owned())),
+            text(|record| Some(record.metric.unit_of(record.cell).name().to_owned())),
             number(|record| record.cell.measured().map(|measured| measured.number.as_f64())),
-            number(|record| record.cell.measured().map(|measured| measured.standard_error)),
+            number(|record| record.cell.measured().and_then(|measured| measured.standard_error)),
             number(|record| record.cell.measured().map(|measured| measured.low).map(Number::as_f64)),
             number(|record| record.cell.measured().map(|measured| measured.high).map(Number::as_f64)),
             text(|record| Some(record.cell.state().to_owned())),
             setting(|record| record.settings.half_life_hours),
             setting(|record| record.settings.first_percent),
             setting(|record| record.settings.last_percent),
+            text(|record| record.warnings()),
         ];
         Ok(RecordBatch::try_new(Arc::new(schema()), columns.into())?)
     }
@@ -75,7 +76,7 @@ fn schema() -> Schema {
             "others" => (DataType::Boolean, false),
             "figure" | "standard_error" | "low" | "high" => (DataType::Float64, true),
             "half_life_hours" | "first_percent" | "last_percent" => (DataType::UInt32, true),
-            "event" | "model" | "dimension" | "value" => (DataType::Utf8, true),
+            "event" | "model" | "dimension" | "value" | "warnings" => (DataType::Utf8, true),
             _ => (DataType::Utf8, false),
         };
         Field::new(*name, data, nullable)

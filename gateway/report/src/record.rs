@@ -5,10 +5,10 @@
 //! error, its interval and its state beside it, which in a wide table would be five columns for each metric.
 
 use crate::cell::Cell;
-use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Table, View};
+use crate::table::{Dimension, Group, Metric, Model, ModelSettings, Table, View, Warning};
 
 /// Names of the columns, in order. New ones come last, so that whoever counts columns finds the others where they were.
-pub(crate) const COLUMNS: [&str; 16] = [
+pub(crate) const COLUMNS: [&str; 17] = [
     "view",
     "event",
     "model",
@@ -25,6 +25,7 @@ pub(crate) const COLUMNS: [&str; 16] = [
     "half_life_hours",
     "first_percent",
     "last_percent",
+    "warnings",
 ];
 
 /// One figure with all that says what it is.
@@ -41,6 +42,16 @@ pub(crate) struct Record<'a> {
     pub(crate) cell: &'a Cell,
     /// What tells two models of the same name apart.
     pub(crate) settings: ModelSettings,
+    /// Those of its table.
+    pub(crate) warnings: &'a [Warning],
+}
+
+impl Record<'_> {
+    /// Its warnings as one text; none where there are none.
+    pub(crate) fn warnings(&self) -> Option<String> {
+        let names: Vec<&str> = self.warnings.iter().map(|warning| warning.name()).collect();
+        (!names.is_empty()).then(|| names.join(" "))
+    }
 }
 
 /// Every figure of every table.
@@ -57,6 +68,7 @@ pub(crate) fn records(tables: &[Table]) -> impl Iterator<Item = Record<'_>> {
                 metric: *metric,
                 cell,
                 settings: table.model.map(ModelSettings::from).unwrap_or_default(),
+                warnings: &table.warnings,
             })
         })
     })

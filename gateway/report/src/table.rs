@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Unit};
 use chrono::NaiveDate;
 use entente_identity::measure;
+use entente_identity::measure::lift::LiftWarning;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -34,11 +35,15 @@ pub enum View {
     CreditByDimension,
     /// Those, by the exposures before them.
     Paths,
+    /// How many identities of a sent audience were held out, and how many were not.
+    LiftGroups,
+    /// What a sent audience brought of an event.
+    Lift,
 }
 
 impl View {
     /// All views, in the order in which they are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Summary,
         Self::OverTime,
         Self::Frequency,
@@ -51,6 +56,8 @@ impl View {
         Self::AttributionByDimension,
         Self::CreditByDimension,
         Self::Paths,
+        Self::LiftGroups,
+        Self::Lift,
     ];
 
     /// As outputs have it.
@@ -69,6 +76,8 @@ impl View {
             Self::AttributionByDimension => "ATTRIBUTION_BY_DIMENSION",
             Self::CreditByDimension => "CREDIT_BY_DIMENSION",
             Self::Paths => "PATHS",
+            Self::LiftGroups => "LIFT_GROUPS",
+            Self::Lift => "LIFT",
         }
     }
 }
@@ -164,11 +173,13 @@ pub enum Dimension {
     KindPath,
     /// The campaigns of the exposures before a conversion, in their order.
     CampaignPath,
+    /// `CONVERTERS`, `CONVERSIONS` or `REVENUE`.
+    Outcome,
 }
 
 impl Dimension {
     /// All dimensions.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Day,
         Self::Frequency,
         Self::Campaign,
@@ -177,6 +188,7 @@ impl Dimension {
         Self::Kind,
         Self::KindPath,
         Self::CampaignPath,
+        Self::Outcome,
     ];
 
     /// As outputs have it.
@@ -191,6 +203,7 @@ impl Dimension {
             Self::Kind => "KIND",
             Self::KindPath => "KIND_PATH",
             Self::CampaignPath => "CAMPAIGN_PATH",
+            Self::Outcome => "OUTCOME",
         }
     }
 }
@@ -221,11 +234,21 @@ pub enum Metric {
     Credit,
     /// The sum of their values.
     Revenue,
+    /// Of those who were not held out: identities, or the sum of an outcome.
+    Treated,
+    /// Of those who were held out.
+    HeldOut,
+    /// How much more the treated have than they would, had they done as those held out.
+    Incremental,
+    /// The same as a part of what they would have.
+    Lift,
+    /// The smallest lift that groups of this size show in four of five campaigns.
+    SmallestDetectableLift,
 }
 
 impl Metric {
     /// All metrics.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Impressions,
         Self::Viewable,
         Self::Reach,
@@ -237,6 +260,11 @@ impl Metric {
         Self::Conversions,
         Self::Credit,
         Self::Revenue,
+        Self::Treated,
+        Self::HeldOut,
+        Self::Incremental,
+        Self::Lift,
+        Self::SmallestDetectableLift,
     ];
 
     /// As outputs have it.
@@ -254,17 +282,87 @@ impl Metric {
             Self::Conversions => "CONVERSIONS",
             Self::Credit => "CREDIT",
             Self::Revenue => "REVENUE",
+            Self::Treated => "TREATED",
+            Self::HeldOut => "HELD_OUT",
+            Self::Incremental => "INCREMENTAL",
+            Self::Lift => "LIFT",
+            Self::SmallestDetectableLift => "SMALLEST_DETECTABLE_LIFT",
         }
     }
 
-    /// What its numbers count.
+    /// What its numbers count, but for those of an outcome that is money.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
-            Self::Impressions | Self::Viewable | Self::Reach | Self::Conversions => Unit::Count,
+            Self::Impressions | Self::Viewable | Self::Reach | Self::Conversions | Self::Treated | Self::HeldOut => {
+                Unit::Count
+            }
             Self::Credit => Unit::Credit,
+            Self::Incremental => Unit::FractionalCount,
             Self::Cost | Self::CostPerThousand | Self::CostPerPerson | Self::Revenue => Unit::Money,
-            Self::AverageFrequency | Self::ViewableRate => Unit::Ratio,
+            Self::AverageFrequency | Self::ViewableRate | Self::Lift | Self::SmallestDetectableLift => Unit::Ratio,
+        }
+    }
+
+    /// What a figure of it counts.
+    #[must_use]
+    pub fn unit_of(self, cell: &Cell) -> Unit {
+        cell.measured().map_or(self.unit(), |measured| measured.number.unit())
+    }
+}
+
+/// What somebody did of a conversion event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Having converted.
+    Converters,
+    /// How often.
+    Conversions,
+    /// For how much.
+    Revenue,
+}
+
+impl Outcome {
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Converters => "CONVERTERS",
+            Self::Conversions => "CONVERSIONS",
+            Self::Revenue => "REVENUE",
+        }
+    }
+}
+
+/// What is to be known of a table before anybody believes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Warning {
+    /// Fewer than ten identities of a group converted: intervals hold the truth less often than they say.
+    FewConverters,
+    /// The groups are too small to show, in four of five campaigns, the smallest lift worth knowing of.
+    CannotShowSmallestLift,
+}
+
+impl From<LiftWarning> for Warning {
+    fn from(warning: LiftWarning) -> Self {
+        match warning {
+            LiftWarning::FewConverters => Self::FewConverters,
+            LiftWarning::CannotShowSmallestLift => Self::CannotShowSmallestLift,
+        }
+    }
+}
+
+impl Warning {
+    /// All warnings.
+    pub const ALL: [Self; 2] = [Self::FewConverters, Self::CannotShowSmallestLift];
+
+    /// As outputs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FewConverters => "FEW_CONVERTERS",
+            Self::CannotShowSmallestLift => "CANNOT_SHOW_SMALLEST_LIFT",
         }
     }
 }
@@ -290,6 +388,8 @@ pub enum Group {
     Named(String),
     /// Values of the dimension's steps, the last one nearest to the conversion.
     Path(Vec<String>),
+    /// One of what somebody did.
+    Outcome(Outcome),
     /// All exposures whose value is not listed.
     Others,
 }
@@ -305,6 +405,7 @@ impl Group {
             Self::Frequency { times, or_more } => Some(format!("{times}{}", if *or_more { "+" } else { "" })),
             Self::Named(name) => Some(name.clone()),
             Self::Path(steps) => Some(steps.join(STEP)),
+            Self::Outcome(outcome) => Some(outcome.name().to_owned()),
         }
     }
 }
@@ -333,6 +434,8 @@ pub struct Table {
     pub metrics: Vec<Metric>,
     /// Its rows.
     pub rows: Vec<Row>,
+    /// What is to be known before anybody believes it.
+    pub warnings: Vec<Warning>,
 }
 
 #[cfg(test)]
@@ -352,6 +455,9 @@ mod tests {
         for metric in Metric::ALL {
             assert_eq!(json(&|| serde_json::to_value(metric)), metric.name());
             assert_eq!(json(&|| serde_json::to_value(metric.unit())), metric.unit().name());
+        }
+        for warning in Warning::ALL {
+            assert_eq!(json(&|| serde_json::to_value(warning)), warning.name());
         }
         for model in Model::ALL {
             assert_eq!(json(&|| serde_json::to_value(model)), model.name());

@@ -1,4 +1,5 @@
-//! The tables of a report: the one place that lists them. JSON, CSV, Parquet and the page have these and no others.
+//! The tables of a report about campaigns: the one place that lists them. JSON, CSV, Parquet and the page have these and no
+//! others.
 
 use crate::cell::Cell;
 use crate::table::{Dimension, Group, Metric, Row, Table, View};
@@ -28,13 +29,13 @@ pub(crate) fn tables(report: &Report) -> Vec<Table> {
 
 /// A table about exposures.
 fn of_exposures(view: View, dimension: Option<Dimension>, metrics: &[Metric], rows: Vec<Row>) -> Table {
-    Table { view, event: None, model: None, dimension, metrics: metrics.to_vec(), rows }
+    Table { view, event: None, model: None, dimension, metrics: metrics.to_vec(), rows, warnings: Vec::new() }
 }
 
 /// A table about an event's conversions.
 fn of_event(event: &EventReport, view: View, model: Option<Model>, dimension: Option<Dimension>) -> Table {
     let metrics = OF_CONVERSIONS.to_vec();
-    Table { view, event: Some(event.event.clone()), model, dimension, metrics, rows: Vec::new() }
+    Table { view, event: Some(event.event.clone()), model, dimension, metrics, rows: Vec::new(), warnings: Vec::new() }
 }
 
 fn metrics(group: Group, metrics: &Metrics) -> Row {

@@ -1,9 +1,9 @@
 //! Charts, drawn by plotters as SVG.
 
 use super::name::shortened;
-use super::numbers::{self, compact, full, short_day};
+use super::numbers::{self, compact, compact_percent, full, percent, short_day};
 use super::palette::{FIFTH, FIRST, FOURTH, GRID, SECOND, STRONG, TEXT, THIRD};
-use crate::cell::{Cell, Measured};
+use crate::cell::{Cell, Measured, Number};
 use crate::fault::WriteFault;
 use chrono::NaiveDate;
 use plotters::coord::Shift;
@@ -21,12 +21,14 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 const LIGHT: f64 = 0.18;
 /// The most days whose figures are marked one by one.
 const MARKED_DAYS: usize = 62;
-/// Height of a row of [`Chart::Bars`].
+/// Height of a row of [`Chart::Bars`] and [`Chart::Intervals`].
 const ROW: u32 = 40;
 /// The highest [`Chart::Groups`]; groups that do not fit are in its table only.
 const HIGHEST: u32 = 680;
 /// Of one of its groups, in pixels: the height of its name, of a bar, and of what is below.
 const GROUP: (u32, u32, u32) = (26, 21, 10);
+/// What the labels of an axis below a chart take, in pixels.
+const BELOW: u32 = 26;
 /// Beside a bar, in pixels: room for what it is called, and for its number.
 const BESIDE: (i32, i32) = (100, 92);
 
@@ -91,6 +93,8 @@ pub(super) enum Chart<'a> {
     Columns(Vec<(String, &'a Cell)>),
     /// Bars below each other, each with a name.
     Bars(Vec<(String, &'a Measured)>),
+    /// Parts with their intervals below each other, each with a name.
+    Intervals(Vec<(String, &'a Measured)>),
     /// Groups of bars below each other, each with the same few bars.
     Groups(Vec<Group<'a>>),
 }
@@ -113,7 +117,8 @@ impl Chart<'_> {
     /// Draws it.
     pub(super) fn draw(&self, width: Width) -> Result<Drawing, WriteFault> {
         let height = match (self, width) {
-            (Self::Bars(bars), _) => ROW * u32::try_from(bars.len()).unwrap_or(u32::MAX / ROW) + 8,
+            (Self::Bars(bars), _) => rows(bars.len()) + 8,
+            (Self::Intervals(parts), _) => rows(parts.len()) + 8 + BELOW,
             (Self::Groups(groups), _) => fitting(groups).map(Group::height).sum(),
             (_, Width::Page) => 300,
             (_, Width::Column | Width::Narrow) => 260,
@@ -125,6 +130,7 @@ impl Chart<'_> {
                 Self::Lines { days, series } => lines(&area, days, series, width)?,
                 Self::Columns(columns) => draw_columns(&area, columns)?,
                 Self::Bars(bars) => draw_bars(&area, bars, width)?,
+                Self::Intervals(parts) => draw_intervals(&area, parts, width)?,
                 Self::Groups(groups) => draw_groups(&area, groups, width)?,
             }
             area.present()?;
@@ -134,6 +140,11 @@ impl Chart<'_> {
         let marks = inside.rsplit_once("</svg>").map_or(inside, |(marks, _)| marks).to_owned();
         Ok(Drawing { width: width.pixels(), height, marks })
     }
+}
+
+/// The height of so many rows.
+fn rows(count: usize) -> u32 {
+    ROW * u32::try_from(count).unwrap_or(u32::MAX / ROW / 2)
 }
 
 fn text(size: f64, colour: RGBColor, anchor: HPos) -> TextStyle<'static> {
@@ -272,6 +283,45 @@ fn draw_bars(area: &Area<'_>, bars: &[(String, &Measured)], width: Width) -> Dra
             let ends = vec![(cell.low.as_f64(), row + 0.675), (cell.high.as_f64(), row + 0.675)];
             chart.draw_series([PathElement::new(ends, STRONG.stroke_width(2))])?;
         }
+    }
+    Ok(())
+}
+
+/// Each row has its name and its number above its interval; beside it a line stands where there is no effect.
+fn draw_intervals(area: &Area<'_>, parts: &[(String, &Measured)], width: Width) -> Drawn {
+    let range = range(parts.iter().map(|(_, cell)| *cell));
+    let (least, most, rows) = (range.start, range.end, parts.len() as f64);
+    let mut chart = ChartBuilder::on(area)
+        .margin(4)
+        .margin_left(28)
+        .margin_right(28)
+        .x_label_area_size(BELOW)
+        .build_cartesian_2d(range, rows..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .axis_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .x_labels(width.days())
+        .x_label_formatter(&|part: &f64| compact_percent(*part))
+        .label_style(("sans-serif", 12.5 * 1.24, &TEXT))
+        .draw()?;
+    let (name_style, number_style) = (text(13.0, STRONG, HPos::Left), text(13.0, TEXT, HPos::Right));
+    for (row, (name, cell)) in parts.iter().enumerate() {
+        let (row, [low, value, high]) = (row as f64, [cell.low, cell.number, cell.high].map(Number::as_f64));
+        let middle = row + 0.68;
+        chart.draw_series([
+            Text::new(shortened(name, width.letters()), (least, row + 0.27), name_style.clone()),
+            Text::new(percent(cell.number), (most, row + 0.27), number_style.clone()),
+        ])?;
+        let upright = |of: f64, half: f64| vec![(of, middle - half), (of, middle + half)];
+        chart.draw_series([PathElement::new(upright(0.0, 0.2), TEXT)])?;
+        for line in [vec![(low, middle), (high, middle)], upright(low, 0.12), upright(high, 0.12)] {
+            chart.draw_series([PathElement::new(line, FIRST.stroke_width(2))])?;
+        }
+        chart.draw_series([Circle::new((value, middle), 5, FIRST.filled())])?;
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ pub(super) fn block(tables: &[Table], number: usize, document: &Document<'_>) ->
         lead: wording::lead_of_comparison(first.dimension),
         is_wide: false,
         picture: picture(tables, &compared, &name, document)?,
+        without_picture: wording::without_picture(compared.is_empty()),
         caption: format!("{name}: figures"),
         columns: [head, "Model"].into_iter().chain(metrics).collect(),
         heads: 2,

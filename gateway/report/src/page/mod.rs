@@ -4,7 +4,9 @@
 
 mod chart;
 mod comparison;
+mod lift;
 mod name;
+mod notes;
 mod numbers;
 mod palette;
 mod section;
@@ -13,19 +15,21 @@ mod wording;
 
 pub use style::content_security_policy;
 
-use crate::document::Document;
+use crate::document::{Document, Subject};
 use crate::fault::WriteFault;
 use crate::table::{Table, View};
 use askama::Template;
+use entente_identity::measure::Report;
 use name::shown;
+use notes::Note;
 use section::{Block, Card};
-use wording::Note;
 
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page {
     policy: &'static str,
     style: &'static str,
+    kind: &'static str,
     name: String,
     project: String,
     viewer: String,
@@ -45,6 +49,7 @@ struct Section {
     title: &'static str,
     event: Option<String>,
     lead: String,
+    warnings: Vec<String>,
     cards: Vec<Card>,
     blocks: Vec<Block>,
 }
@@ -55,22 +60,28 @@ impl Document<'_> {
     /// # Errors
     /// When it cannot be written, whatever the report says.
     pub fn page(&self) -> Result<String, WriteFault> {
-        let definition = &self.report.definition;
-        let campaigns = definition.dimensions.campaigns.iter().map(|id| shown(self.about.campaign(id)));
+        let (about, period) = (self.about, self.period());
+        let campaigns = self.campaigns().iter().map(|id| shown(about.campaign(id)));
+        let (kind, chips, notes) = match self.subject {
+            Subject::Campaigns(report) => ("Campaign report", notes::chips(report), notes::notes(about, report)),
+            Subject::Lift(lift) => ("Lift report", lift::chips(lift), lift::notes(about, lift)),
+        };
+        let headline = self.tables.iter().filter(|table| is_headline(table)).flat_map(section::cards);
         let page = Page {
             policy: content_security_policy(),
             style: &style::SHEET,
-            name: shown(&self.about.name),
-            project: shown(&self.about.project),
-            viewer: shown(&self.about.viewer),
-            partner: shown(&self.about.partner),
-            period: format!("{} – {}", numbers::day(definition.period.first), numbers::day(definition.period.last)),
+            kind,
+            name: shown(&about.name),
+            project: shown(&about.project),
+            viewer: shown(&about.viewer),
+            partner: shown(&about.partner),
+            period: format!("{} – {}", numbers::day(period.first), numbers::day(period.last)),
             campaigns: campaigns.collect(),
-            made: self.about.finished_at.format("%-d %B %Y, %H:%M UTC").to_string(),
-            chips: wording::chips(self),
-            headline: self.tables.iter().filter(|table| table.view == View::Summary).flat_map(section::cards).collect(),
+            made: about.finished_at.format("%-d %B %Y, %H:%M UTC").to_string(),
+            chips,
+            headline: headline.collect(),
             sections: self.sections()?,
-            notes: wording::notes(self),
+            notes,
         };
         Ok(page.render()?)
     }
@@ -83,7 +94,7 @@ impl Document<'_> {
         for tables in self.tables.chunk_by(is_compared_with) {
             let [table, others @ ..] = tables else { continue };
             number += tables.len();
-            if table.view == View::Summary || self.is_rounded(table) {
+            if is_headline(table) || self.is_rounded(table) {
                 continue;
             }
             let about = table.event.as_deref();
@@ -94,6 +105,10 @@ impl Document<'_> {
             let Some(section) = sections.last_mut() else { continue };
             match table.view {
                 View::Conversions | View::Attribution => section.cards.extend(section::cards(table)),
+                View::Lift => {
+                    section.cards.extend(lift::cards(table, self));
+                    section.blocks.push(lift::block(table, number, self)?);
+                }
                 _ if others.is_empty() => section.blocks.push(section::block(table, number, self)?),
                 _ => section.blocks.extend(comparison::block(tables, number, self)?),
             }
@@ -108,19 +123,25 @@ impl Document<'_> {
     }
 
     fn section(&self, table: &Table, number: usize) -> Section {
-        let attribution = self.report.attribution.as_ref();
-        let lead =
-            attribution.map(|attribution| wording::credited(&self.report.definition.credit, attribution.lookback_days));
         let event = table.event.as_deref().map(shown);
-        Section {
-            id: format!("section-{number}"),
-            title: if event.is_some() { "Attribution" } else { "Campaign" },
-            lead: lead.filter(|_| event.is_some()).unwrap_or_default(),
-            event,
-            cards: Vec::new(),
-            blocks: Vec::new(),
-        }
+        let (title, lead, warnings) = match (self.subject, &event) {
+            (Subject::Lift(lift), _) => ("Lift", lift::verdict(table, self), lift::warnings(table, lift)),
+            (Subject::Campaigns(report), Some(_)) => ("Attribution", credited(report), Vec::new()),
+            (Subject::Campaigns(_), None) => ("Campaign", String::new(), Vec::new()),
+        };
+        Section { id: format!("section-{number}"), title, lead, warnings, event, cards: Vec::new(), blocks: Vec::new() }
     }
+}
+
+/// Whether a table's figures are those at the top of the page.
+fn is_headline(table: &Table) -> bool {
+    matches!(table.view, View::Summary | View::LiftGroups)
+}
+
+/// How conversions are credited, where they are.
+fn credited(report: &Report) -> String {
+    let lookback_days = report.attribution.as_ref().map(|attribution| attribution.lookback_days);
+    lookback_days.map_or_else(String::new, |days| wording::credited(&report.definition.credit, days))
 }
 
 /// Whether two tables are what two models say of the same.

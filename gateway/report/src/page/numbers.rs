@@ -8,7 +8,7 @@ use entente_identity::measure::MICROS;
 /// How figures of a metric are written in a table.
 pub(super) fn of(metric: Metric) -> fn(Number) -> String {
     match metric {
-        Metric::ViewableRate => percent,
+        Metric::ViewableRate | Metric::Lift | Metric::SmallestDetectableLift => percent,
         Metric::CostPerPerson => price,
         _ => full,
     }
@@ -22,11 +22,12 @@ pub(super) fn at_a_glance(metric: Metric) -> fn(Number) -> String {
     }
 }
 
-/// With a comma between thousands; credit, money and quotients with two digits after the point.
+/// With a comma between thousands; credit, money and quotients with two digits after the point, estimated counts with one.
 pub(super) fn full(number: Number) -> String {
     match number {
         Number::Count(count) => signed(count < 0, &thousands(&count.unsigned_abs().to_string())),
         Number::Credit(micros) | Number::Money(micros) => decimal(micros, 2),
+        Number::FractionalCount(micros) => decimal(micros, 1),
         Number::Ratio(ratio) => signed(ratio < 0.0, &format!("{:.2}", ratio.abs())),
     }
 }
@@ -47,7 +48,7 @@ fn price(number: Number) -> String {
 }
 
 /// A quotient in hundredths.
-fn percent(number: Number) -> String {
+pub(super) fn percent(number: Number) -> String {
     let hundredths = number.as_f64() * 100.0;
     signed(hundredths < 0.0, &format!("{:.1} %", hundredths.abs()))
 }
@@ -74,7 +75,10 @@ pub(super) fn interval(measured: &Measured, write: fn(Number) -> String) -> Opti
             (high - value == value - low).then_some(Number::Credit(high - value))
         }
         (Number::Money(low), Number::Money(value), Number::Money(high)) => {
-            (high - value == value - low).then_some(Number::Money(high - value))
+            are_alike(value - low, high - value).then_some(Number::Money(high - value))
+        }
+        (Number::FractionalCount(low), Number::FractionalCount(value), Number::FractionalCount(high)) => {
+            are_alike(value - low, high - value).then_some(Number::FractionalCount(high - value))
         }
         (low, value, high) => {
             let (below, above) = (value.as_f64() - low.as_f64(), high.as_f64() - value.as_f64());
@@ -85,6 +89,11 @@ pub(super) fn interval(measured: &Measured, write: fn(Number) -> String) -> Opti
         Some(half) => format!("± {}", write(half)),
         None => format!("{} to {}", write(measured.low), write(measured.high)),
     })
+}
+
+/// But for what rounding to micros makes of it.
+fn are_alike(below: i64, above: i64) -> bool {
+    below.abs_diff(above) <= 1
 }
 
 /// What a cell says; why it says nothing, in a word that a note of the page explains.
@@ -106,6 +115,15 @@ pub(super) fn compact(value: f64) -> String {
         _ => return signed(value < 0.0, &thousands(&size.round().to_string())),
     };
     signed(value < 0.0, &format!("{}{unit}", (size / one * 100.0).round() / 100.0))
+}
+
+/// A part in hundredths, for the axis of a chart: `12.5 %`.
+pub(super) fn compact_percent(part: f64) -> String {
+    let hundredths = (part * 1e4).round() / 1e2;
+    match hundredths.abs() {
+        size if size >= 1e4 => format!("{} %", compact(hundredths)),
+        size => format!("{} %", signed(hundredths < 0.0, &size.to_string())),
+    }
 }
 
 /// `1 March 2026`.
@@ -199,6 +217,31 @@ mod tests {
         ] {
             assert_eq!(compact(value), text);
         }
+    }
+
+    #[test]
+    fn parts_are_in_hundredths() {
+        for (part, axis, table) in [
+            (0.0, "0 %", "0.0 %"),
+            (-0.000_000_01, "0 %", "−0.0 %"),
+            (0.30000000000000004, "30 %", "30.0 %"),
+            (-0.125, "−12.5 %", "−12.5 %"),
+            (200.0, "20 k %", "20000.0 %"),
+        ] {
+            assert_eq!((compact_percent(part), percent(Number::Ratio(part))), (axis.to_owned(), table.to_owned()));
+        }
+        assert_eq!(full(Number::fractional_count(1_234.56)), "1,234.6");
+    }
+
+    #[test]
+    fn estimates_are_said_as_figures_are() {
+        use entente_identity::measure::lift::Estimate;
+        let of = |[low, value, high]: [f64; 3], number| {
+            interval(Cell::estimated(Some(Estimate { value, low, high }), number).measured().unwrap(), full)
+        };
+        assert_eq!(of([-23.7, 10.0, 43.7], Number::fractional_count).unwrap(), "± 33.7");
+        assert_eq!(of([0.000_000_4, 1.000_000_4, 2.000_000_6], Number::money).unwrap(), "± 1.00");
+        assert_eq!(of([-0.38, 0.2, 1.31], Number::Ratio).unwrap(), "−0.38 to 1.31");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) struct Block {
     /// Whether chart and table are below each other, each as wide as the page.
     pub(super) is_wide: bool,
     pub(super) picture: Option<Picture>,
+    /// What is said where there is no picture.
+    pub(super) without_picture: &'static str,
     pub(super) caption: String,
     pub(super) columns: Vec<&'static str>,
     /// How many columns say what a row is about, before those with figures.
@@ -76,7 +78,7 @@ pub(super) fn words(metric: Metric, cell: &Cell) -> Words {
     words_by(cell, numbers::of(metric))
 }
 
-fn words_by(cell: &Cell, write: fn(Number) -> String) -> Words {
+pub(super) fn words_by(cell: &Cell, write: fn(Number) -> String) -> Words {
     let interval = cell.measured().and_then(|measured| numbers::interval(measured, write));
     Words { text: numbers::cell(cell, write), interval, is_value: cell.measured().is_some() }
 }
@@ -86,6 +88,7 @@ pub(super) fn cards(table: &Table) -> Vec<Card> {
     let label = |metric: Metric| match table.view {
         View::Conversions => format!("All {}", wording::metric(metric).to_lowercase()),
         View::Attribution => format!("Credited {}", wording::metric(metric).to_lowercase()),
+        View::LiftGroups => format!("People {}", wording::metric(metric).to_lowercase()),
         _ => wording::metric(metric).to_owned(),
     };
     let figures = table.rows.iter().flat_map(|row| table.metrics.iter().zip(&row.cells));
@@ -110,6 +113,7 @@ pub(super) fn block(table: &Table, number: usize, document: &Document<'_>) -> Re
         lead: wording::lead(table.view).to_owned(),
         is_wide: is_wide(table),
         picture: picture(table, &places, &format!("{title}{of}"), document)?,
+        without_picture: wording::without_picture(lines.is_empty()),
         caption: format!("{title}{of}: figures"),
         columns: std::iter::once(head).chain(table.metrics.iter().map(|metric| wording::metric(*metric))).collect(),
         heads: 1,
@@ -146,7 +150,7 @@ pub(super) fn column<'a>(table: &'a Table, places: &[usize], number: usize) -> V
 }
 
 fn is_by_name(by: Option<Dimension>) -> bool {
-    !matches!(by, None | Some(Dimension::Day | Dimension::Frequency))
+    !matches!(by, None | Some(Dimension::Day | Dimension::Frequency | Dimension::Outcome))
 }
 
 /// None where nothing could be drawn.

@@ -1,18 +1,10 @@
-//! What the page says in words: what things are called, and how figures are protected.
+//! What the page says in words: what things are called.
 
 use super::name::shown;
-use super::numbers::{day, day_of_row, full};
-use crate::cell::Number;
+use super::numbers::day_of_row;
 use crate::document::Document;
-use crate::table::{Dimension, Group, Metric, View};
-use entente_identity::measure::{Counts, CreditRules, Model};
-
-/// A paragraph with a heading.
-#[derive(Debug)]
-pub(super) struct Note {
-    pub(super) title: &'static str,
-    pub(super) text: String,
-}
+use crate::table::{Dimension, Group, Metric, Outcome, View};
+use entente_identity::measure::{CreditRules, Model};
 
 /// The heading of a column.
 pub(super) fn metric(metric: Metric) -> &'static str {
@@ -28,6 +20,11 @@ pub(super) fn metric(metric: Metric) -> &'static str {
         Metric::Conversions => "Conversions",
         Metric::Credit => "Conversions",
         Metric::Revenue => "Revenue",
+        Metric::Treated => "Not held out",
+        Metric::HeldOut => "Held out",
+        Metric::Incremental => "Incremental",
+        Metric::Lift => "Lift",
+        Metric::SmallestDetectableLift => "Smallest lift to be seen",
     }
 }
 
@@ -41,6 +38,7 @@ pub(super) fn dimension(dimension: Dimension) -> &'static str {
         Dimension::Creative => "Creative",
         Dimension::Kind => "Kind of exposure",
         Dimension::KindPath | Dimension::CampaignPath => "Path",
+        Dimension::Outcome => "Outcome",
     }
 }
 
@@ -59,6 +57,8 @@ pub(super) fn title(view: View, by: Option<Dimension>) -> String {
         View::AttributionByDimension | View::CreditByDimension => format!("Conversions by {by}"),
         View::Paths if by_campaigns => "Paths over campaigns".to_owned(),
         View::Paths => "Paths over kinds of exposure".to_owned(),
+        View::LiftGroups => "Groups".to_owned(),
+        View::Lift => "Incremental and lift".to_owned(),
     }
 }
 
@@ -79,6 +79,11 @@ pub(super) fn lead(view: View) -> &'static str {
             "Credited conversions by the exposures before them, in their order. Five stand for longer paths as well; paths \
              with too few are not listed."
         }
+        View::LiftGroups => "People of the audience when it was sent.",
+        View::Lift => {
+            "What those not held out have more than they would, had they done as those held out; and the same as a part of \
+             what they would have. The groups are of different sizes, so that their sums alone do not compare."
+        }
     }
 }
 
@@ -86,6 +91,11 @@ pub(super) fn lead(view: View) -> &'static str {
 pub(super) fn lead_of_comparison(by: Option<Dimension>) -> String {
     let by = by.map_or_else(String::new, |by| dimension(by).to_lowercase());
     format!("What each model credits to every {by}: the same credited conversions, shared out.")
+}
+
+/// What is said in the place of a chart.
+pub(super) fn without_picture(is_empty: bool) -> &'static str {
+    if is_empty { "Nothing that can be shown." } else { "Every figure that the chart would show is withheld." }
 }
 
 /// What a model is called, with its settings.
@@ -124,12 +134,12 @@ pub(super) fn credited(rules: &CreditRules, lookback_days: u32) -> String {
     }
 }
 
-fn within(lookback_days: u32) -> String {
+pub(super) fn within(lookback_days: u32) -> String {
     if lookback_days == 1 { "24 hours".to_owned() } else { format!("{lookback_days} days") }
 }
 
 /// Whom a model credits, in a sentence.
-fn model(model: Model, days: &str) -> String {
+pub(super) fn model(model: Model, days: &str) -> String {
     match model {
         Model::LastTouch => {
             format!("Last touch: a conversion is credited to the last exposure in the {days} before it.")
@@ -167,7 +177,17 @@ pub(super) fn group(group: &Group, by: Option<Dimension>, document: &Document<'_
             steps.iter().map(step).collect::<Vec<_>>().join(" › ")
         }
         Group::Named(name) => shown(name),
+        Group::Outcome(of) => outcome(*of).to_owned(),
         Group::Others => "All others".to_owned(),
+    }
+}
+
+/// What somebody did, as the heading of a row.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Converters => "Converters",
+        Outcome::Conversions => "Conversions",
+        Outcome::Revenue => "Revenue",
     }
 }
 
@@ -177,124 +197,5 @@ fn kind(name: &str) -> String {
         "engaged_view" => "Engaged view".to_owned(),
         "click" => "Click".to_owned(),
         other => shown(other),
-    }
-}
-
-/// The protection in a few words each.
-pub(super) fn chips(document: &Document<'_>) -> Vec<String> {
-    let noise = match document.report.protection.counts {
-        Counts::Exact => "Exact counts, as both sides agreed",
-        Counts::Protected { .. } if document.exposures_are_noised() => "Noise protects people",
-        Counts::Protected { .. } if document.conversions_are_noised() => "Noise protects people in conversions",
-        Counts::Protected { .. } => "Exact: your own people",
-    };
-    let spent = document.report.epsilon_spent;
-    let spent = if spent > 0.0 { format!("ε {spent} spent") } else { "No privacy budget spent".to_owned() };
-    vec![noise.to_owned(), spent, format!("Below {} people: withheld", threshold(document))]
-}
-
-fn threshold(document: &Document<'_>) -> String {
-    full(Number::Count(document.report.protection.threshold.into()))
-}
-
-/// How figures came about and what they may be used for.
-pub(super) fn notes(document: &Document<'_>) -> Vec<Note> {
-    let note = |title, text| Note { title, text };
-    let mut notes = vec![note("Who is counted", counted(document))];
-    notes.extend(models(document).map(|text| note("Models", text)));
-    notes.push(note("Noise", noise(document)));
-    notes.extend(bounds(document).map(|text| note("What one person adds", text)));
-    notes.push(note("Withheld figures", withheld(document)));
-    notes.push(note("Privacy budget", budget(document)));
-    notes.push(note("Money", "Amounts are in the currency of the files that they come from.".to_owned()));
-    notes
-}
-
-fn counted(document: &Document<'_>) -> String {
-    let definition = &document.report.definition;
-    let keys: Vec<String> = definition.match_keys.iter().map(|key| shown(&key.replace('_', " "))).collect();
-    let (first, last) = (day(definition.period.first), day(definition.period.last));
-    format!(
-        "Exposures from {first} to {last} count, both days included, in UTC. People are told apart by {}; someone with \
-         several identifiers counts once for each.",
-        keys.join(", ")
-    )
-}
-
-/// Where there are several.
-fn models(document: &Document<'_>) -> Option<String> {
-    let days = within(document.report.attribution.as_ref()?.lookback_days);
-    let models = &document.report.definition.credit.models;
-    let sentences: Vec<String> = models.iter().map(|of| model(*of, &days)).collect();
-    (sentences.len() > 1).then(|| sentences.join(" "))
-}
-
-fn noise(document: &Document<'_>) -> String {
-    let partner = shown(&document.about.partner);
-    let meaning = "A figure with ± is followed by half of its 95 % interval: the figure without noise lies within it \
-                   about 95 times out of 100.";
-    match document.report.protection.counts {
-        Counts::Exact => "Both sides agreed on exact counts. No noise was added to any figure.".to_owned(),
-        Counts::Protected { .. } if document.exposures_are_noised() => format!(
-            "Random noise was added to figures that tell about people of {partner}, so that they say little \
-             about any one of them. {meaning}"
-        ),
-        Counts::Protected { .. } if document.conversions_are_noised() => format!(
-            "Figures about exposures are about your own people and are exact. Random noise was added to conversions, \
-             which tell about people of {partner} as well. {meaning}"
-        ),
-        Counts::Protected { .. } => "All figures are about your own people. No noise was added to any.".to_owned(),
-    }
-}
-
-fn bounds(document: &Document<'_>) -> Option<String> {
-    let Counts::Protected { bounds, .. } = document.report.protection.counts else { return None };
-    let times = |count: u32, one: &str| {
-        format!("{} {one}{}", full(Number::Count(count.into())), if count == 1 { "" } else { "s" })
-    };
-    let mut parts = Vec::new();
-    if document.exposures_are_noised() {
-        parts.push(times(bounds.impressions, "impression"));
-        if bounds.cost_micros > 0 {
-            parts.push(format!("a cost of {} for each", full(Number::Money(bounds.cost_micros))));
-        }
-    }
-    if document.conversions_are_noised() {
-        let conversions = times(bounds.conversions, "conversion");
-        let value = full(Number::Money(bounds.value_micros));
-        parts.push(format!("{conversions} of each event, worth {value} or less each"));
-    }
-    let most = parts.join(", ");
-    (!parts.is_empty()).then(|| {
-        format!(
-            "One identifier counts for no more than {most}. What is beyond is left out, so that totals may be lower than \
-             those of the side whose people they are."
-        )
-    })
-}
-
-fn withheld(document: &Document<'_>) -> String {
-    let few = format!("“Withheld” means that a figure is about fewer than {} people", threshold(document));
-    let not_measured = "“Not measured” means that the report did not ask for it.";
-    if document.report.shares.is_empty() {
-        format!("{few}. It does not mean zero. {not_measured}")
-    } else {
-        format!("{few}, or too small to be told from its own noise. It does not mean zero. {not_measured}")
-    }
-}
-
-fn budget(document: &Document<'_>) -> String {
-    let spent = document.report.epsilon_spent;
-    if spent > 0.0 {
-        let odds = (spent.exp() * 10.0).round() / 10.0;
-        format!(
-            "Making this report spent ε = {spent} of the budget that the two companies share in a quarter of the year. \
-             Reading it, printing it and passing it on spends nothing. With or without the data of any one \
-             identifier, every possible report would have been at most {odds} times as likely: the smaller ε, the less a \
-             report can say about somebody."
-        )
-    } else {
-        "Making this report spent nothing of the budget that the two companies share in a quarter of the year."
-            .to_owned()
     }
 }

@@ -1,6 +1,7 @@
 //! The page in a browser: in the light, in the dark, on paper and on a telephone, looked over by axe-core.
 
 use crate::campaign;
+use crate::lift;
 use crate::small::named;
 use entente_report::Document;
 use std::path::Path;
@@ -15,12 +16,18 @@ fn a_browser_shows_the_page_to_everybody() {
         eprintln!("left out: tests/browser/node_modules is not on this machine; .ci/run installs it");
         return;
     }
-    let measured = (campaign::about(), campaign::report(150_000).unwrap());
-    let hostile = named(&format!("<script>alert(1)</script>\u{202E} 👟 {}", "x".repeat(70)));
-    for (about, report) in [measured, hostile] {
+    let name = format!("<script>alert(1)</script>\u{202E} 👟 {}", "x".repeat(70));
+    let (about, report) = (campaign::about(), campaign::report(150_000).unwrap());
+    let ((hostile, hostile_report), hostile_lift) = (named(&name), lift::named(&name));
+    for document in [
+        Document::new(&about, &report),
+        Document::new(&hostile, &hostile_report),
+        Document::of_lift(&about, &lift::lift()),
+        Document::of_lift(&hostile, &hostile_lift),
+    ] {
         let directory = tempfile::tempdir().unwrap();
         let page = directory.path().join("report.html");
-        std::fs::write(&page, Document::new(&about, &report).page().unwrap()).unwrap();
+        std::fs::write(&page, document.page().unwrap()).unwrap();
         let mut browser = Command::new("node");
         let said = browser.current_dir(&folder).arg("report.mjs").arg(&page).arg(directory.path()).output().unwrap();
         assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));

@@ -79,7 +79,7 @@ fn models_of_the_same_name_have_their_settings() {
         rows.iter().filter(of).count()
     };
     assert_eq!((decays("24"), decays("168"), decays("")), (12, 12, 0));
-    assert!(rows.iter().any(|row| row[2] == "POSITION_BASED" && row[13..] == ["", "50", "30"]));
+    assert!(rows.iter().any(|row| row[2] == "POSITION_BASED" && row[13..16] == ["", "50", "30"]));
 }
 
 /// A decimal in millionths.
@@ -91,7 +91,7 @@ fn micros(decimal: &str) -> i64 {
 }
 
 /// As RFC 4180 has it.
-fn rows(csv: &str) -> Vec<Vec<String>> {
+pub fn rows(csv: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut characters = csv.chars().peekable();
     while let Some(character) = characters.next() {

@@ -1,5 +1,6 @@
 //! The JSON document and its schema.
 
+use crate::lift::lift;
 use crate::small::{about, named, own, report};
 use entente_report::{Document, schema};
 use serde_json::{Value, json};
@@ -25,9 +26,9 @@ fn the_published_schema_is_that_of_the_document() {
 #[test]
 fn documents_are_what_the_schema_says() {
     let schema: Value = serde_json::from_str(&schema()).unwrap();
-    for report in [report(), own()] {
-        let about = about();
-        let json: Value = serde_json::from_str(&Document::new(&about, &report).json().unwrap()).unwrap();
+    let (about, report, own, lift) = (about(), report(), own(), lift());
+    for document in [Document::new(&about, &report), Document::new(&about, &own), Document::of_lift(&about, &lift)] {
+        let json: Value = serde_json::from_str(&document.json().unwrap()).unwrap();
         assert_eq!(misfit(&schema, &schema, &json), None);
         for wrong in [
             json!({ "state": "ZERO" }),

@@ -5,6 +5,7 @@
 mod browser;
 mod csv;
 mod json;
+mod lift;
 mod page;
 mod parquet;
 mod small;

@@ -10,17 +10,17 @@ use quick_xml::events::{BytesStart, Event};
 
 /// What is in a page, tag by tag.
 #[derive(Debug, Default)]
-struct Parsed {
+pub struct Parsed {
     /// Names of elements, in order.
-    elements: Vec<String>,
+    pub elements: Vec<String>,
     /// Name, value and element of each attribute.
     attributes: Vec<(String, String, String)>,
     /// Text of each element, without its markup.
-    texts: Vec<String>,
+    pub texts: Vec<String>,
 }
 
 /// Fails where the page is not well-formed.
-fn parse(page: &str) -> Parsed {
+pub fn parse(page: &str) -> Parsed {
     let mut reader = Reader::from_str(page);
     reader.config_mut().check_comments = true;
     let (mut parsed, mut text) = (Parsed::default(), String::new());
@@ -68,7 +68,7 @@ impl Parsed {
 }
 
 /// Only these elements and attributes: no script, no link, no form, nothing that loads, no handler, no style.
-fn assert_inert(page: &str, parsed: &Parsed) {
+pub fn assert_inert(page: &str, parsed: &Parsed) {
     const ELEMENTS: &str = "html head meta title style body header main section div p h1 h2 h3 dl dt dd ul li bdi small span \
         figure figcaption table caption thead tbody tr th td svg desc rect line polyline polygon circle text";
     const ATTRIBUTES: &str = "lang xmlns charset http-equiv content name class id role aria-labelledby tabindex scope rowspan viewBox \

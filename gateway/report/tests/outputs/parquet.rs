@@ -10,7 +10,7 @@ use entente_report::{Document, Number};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
 
-fn read(file: Vec<u8>) -> (RecordBatch, Vec<KeyValue>) {
+pub fn read(file: Vec<u8>) -> (RecordBatch, Vec<KeyValue>) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap();
     let metadata = builder.metadata().file_metadata().key_value_metadata().unwrap().clone();
     let batch = builder.with_batch_size(100_000).build().unwrap().next().unwrap().unwrap();
@@ -40,7 +40,7 @@ fn every_figure_is_read_back() {
             let read = figure.is_valid(place).then(|| [&figure, &error, &low, &high].map(|column| column.value(place)));
             let written = cell
                 .measured()
-                .map(|of| [of.number.as_f64(), of.standard_error, of.low.as_f64(), Number::as_f64(of.high)]);
+                .map(|of| [of.number.as_f64(), of.standard_error.unwrap(), of.low.as_f64(), Number::as_f64(of.high)]);
             assert_eq!(read, written);
             place += 1;
         }
