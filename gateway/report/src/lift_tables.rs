@@ -46,9 +46,9 @@ fn event(event: &EventLift) -> Table {
 }
 
 fn row(outcome: Outcome, of: &OutcomeLift) -> Row {
-    let (sum, estimate): (fn(f64) -> Number, fn(f64) -> Number) = match outcome {
-        Outcome::Revenue => (Number::money, Number::money),
-        Outcome::Converters | Outcome::Conversions => (Number::count, Number::fractional_count),
+    let [sum, estimate]: [fn(f64) -> Number; 2] = match outcome {
+        Outcome::Revenue => [Number::money, Number::money],
+        Outcome::Converters | Outcome::Conversions => [Number::count, Number::fractional_count],
     };
     let cells = vec![
         Cell::exact(sum(of.treated)),

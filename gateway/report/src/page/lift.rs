@@ -40,15 +40,18 @@ fn name(table: &Table, row: &Row, document: &Document<'_>) -> String {
 /// Which outcomes show an effect, in a sentence or two.
 pub(super) fn verdict(table: &Table, document: &Document<'_>) -> String {
     let (shown, others): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(|row| shows_an_effect(table, row));
-    let names = |rows: &[&Row]| {
-        let names = rows.iter().map(|row| name(table, row, document).to_lowercase()).collect::<Vec<_>>();
-        names.join(" and ")
-    };
+    let names = |rows: &[&Row]| listed(rows.iter().map(|row| name(table, row, document).to_lowercase()).collect());
     let leave_out =
         format!("Of {} the interval leaves out zero: chance alone would seldom make such a difference.", names(&shown));
     let hold = format!("Of {} the interval holds zero: chance alone may have made the difference.", names(&others));
     let sentences = [(shown, leave_out), (others, hold)].into_iter().filter(|(rows, _)| !rows.is_empty());
     sentences.map(|(_, sentence)| sentence).collect::<Vec<_>>().join(" ")
+}
+
+/// `a, b and c`.
+fn listed(mut names: Vec<String>) -> String {
+    let Some(last) = names.pop() else { return String::new() };
+    if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) }
 }
 
 fn shows_an_effect(table: &Table, row: &Row) -> bool {
@@ -169,4 +172,18 @@ fn compared(lift: &LiftReport) -> String {
         "Everybody in the audience when it was sent: those who were held out by lot, and all others, whether or not a campaign \
          reached them. People are told apart by {key}; someone with several identifiers counts once for each."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_as_one_says_them() {
+        for (names, text) in
+            [(vec![], ""), (vec!["a"], "a"), (vec!["a", "b"], "a and b"), (vec!["a", "b", "c"], "a, b and c")]
+        {
+            assert_eq!(listed(names.into_iter().map(str::to_owned).collect()), text);
+        }
+    }
 }
