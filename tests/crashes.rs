@@ -7,6 +7,7 @@ use crate::{
     data_sources::started,
     deliveries,
     harness::{Gateway, Kind, Options, on_both_databases},
+    measuring::SCHEDULE_REPORT,
     people::{self, Form},
     schedules::{day, every, time},
     stories::{ACTIVATE, INVITE, Party, settings, uuid_of},
@@ -177,13 +178,11 @@ async fn measured(tv_tube: &Party, project: &str, round: usize) {
     while read(tv_tube, query, json!({ "id": set })).await["node"]["status"] != "ACTIVE" {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let document = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-        report { id } userErrors { code field message } } }";
     let input = json!({
         "projectId": project, "name": "Spring", "report": { "campaignSummary": true }, "campaignIds": [campaign],
         "from": "2026-03-02", "until": "2026-03-04",
     });
-    let report = created(tv_tube, document, input, &key("report")).await;
+    let report = created(tv_tube, SCHEDULE_REPORT, input, &key("report")).await;
     let query = "query($id: ID!) { node(id: $id) { ... on Report { status failure
         summary { impressions { value } reach { value } } } } }";
     loop {

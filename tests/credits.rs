@@ -3,6 +3,7 @@
 use crate::{
     data_sources::started,
     harness::{Gateway, Kind, Options, on_both_databases},
+    measuring::SCHEDULE_REPORT,
     people::{self, Form},
     stories::{ACTIVATE, Party, settings, today},
 };
@@ -18,9 +19,6 @@ const PROVISION: &str = "mutation($input: ProvisionCreditsInput!) { provisionCre
 const CREATE_DATA_CONNECTION: &str =
     "mutation($input: CreateDataConnectionInput!) { createDataConnection(input: $input) {
     dataConnection { id } userErrors { code field message } } }";
-
-const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-    report { id } userErrors { code field message } } }";
 
 /// Micro-credits for a million inputs. Odd ones, so that halves and roundings show.
 const PRICES: [(&str, u64); 6] = [
@@ -352,8 +350,8 @@ on_both_databases! {
             "accountId": party.account, "projectId": project, "name": "Report", "report": { "campaignSummary": true },
             "campaignIds": [campaign], "from": START, "until": END,
         });
-        assert_eq!(luma.client.refused(SCHEDULE, report(&luma)).await, "OTHER_SIDE_CANNOT_PAY");
-        assert_eq!(tv_tube.client.refused(SCHEDULE, report(&tv_tube)).await, "INSUFFICIENT_CREDITS");
+        assert_eq!(luma.client.refused(SCHEDULE_REPORT, report(&luma)).await, "OTHER_SIDE_CANNOT_PAY");
+        assert_eq!(tv_tube.client.refused(SCHEDULE_REPORT, report(&tv_tube)).await, "INSUFFICIENT_CREDITS");
         assert_eq!(luma.wallet().await, before);
 
         // With enough for what is sent, but not for delivering it.

@@ -4,7 +4,7 @@ use crate::{
     deliveries,
     harness::{Gateway, Kind, on_both_databases},
     people::{digest, email},
-    stories::{ACTIVATE, Party, settings, today},
+    stories::{ACTIVATE, Party, exact_settings, today},
 };
 use serde_json::{Value, json};
 use std::{
@@ -180,13 +180,9 @@ impl Party {
 
 /// An active connection with exact counts, by hashed e-mail alone; its project.
 async fn project(luma: &Party, tv_tube: &Party) -> String {
-    let connection = luma.invite_by_code(&tv_tube.connect_code().await).await;
-    tv_tube.accept_invite(&connection).await;
-    let mut exact = settings("RECIPIENT");
-    exact["counts"] = json!("EXACT");
+    let mut exact = exact_settings("RECIPIENT");
     exact["matchKeys"] = json!([{ "kind": "HASHED_EMAIL" }]);
-    let version = luma.propose(&connection, exact).await;
-    tv_tube.accept_settings(&connection, version).await;
+    let connection = luma.agree(tv_tube, exact).await;
     luma.create_project(&connection, "Spring").await
 }
 

@@ -6,7 +6,7 @@ use crate::{
     harness::{Gateway, Kind, on_both_databases},
     measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES},
     people::{self, Form},
-    stories::{Party, settings, uuid_of},
+    stories::{Party, exact_settings, uuid_of},
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -26,12 +26,7 @@ impl World {
     async fn create(gateway: &Gateway, campaign: &str) -> Self {
         let luma = Party::create(gateway, "Luma", "ADVERTISER").await;
         let tv_tube = Party::create(gateway, "TV Tube", "PUBLISHER").await;
-        let connection = luma.invite_by_code(&tv_tube.connect_code().await).await;
-        tv_tube.accept_invite(&connection).await;
-        let mut exact = settings("RECIPIENT");
-        exact["counts"] = json!("EXACT");
-        let version = luma.propose(&connection, exact).await;
-        tv_tube.accept_settings(&connection, version).await;
+        let connection = luma.agree(&tv_tube, exact_settings("RECIPIENT")).await;
         let project = luma.create_project(&connection, "Spring").await;
         let campaign = tv_tube.add_campaign(&project, campaign).await;
         Self { luma, tv_tube, project, campaign }

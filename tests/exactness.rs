@@ -3,7 +3,7 @@
 use crate::{
     harness::{Gateway, Kind, on_both_databases, tool_is_there},
     people::{self, Form},
-    stories::{Party, settings},
+    stories::{Party, exact_settings, settings},
 };
 use serde_json::{Value, json};
 use std::process::Command;
@@ -31,9 +31,7 @@ async fn exact_counts_equal_those_of_duckdb() {
 
     let connection = fit.invite_by_code(&luma.connect_code().await).await;
     luma.accept_invite(&connection).await;
-    let mut exact = settings("BOTH");
-    exact["counts"] = json!("EXACT");
-    let version = fit.propose(&connection, exact).await;
+    let version = fit.propose(&connection, exact_settings("BOTH")).await;
     luma.accept_settings(&connection, version).await;
     let project = fit.create_project(&connection, "Sisters").await;
 
@@ -92,9 +90,7 @@ on_both_databases! {
         luma.source(people::customers(2_000..12_000, Form::Hashed, people::tv_tube), Form::Hashed).await;
         let connection = fit.invite_by_code(&luma.connect_code().await).await;
         luma.accept_invite(&connection).await;
-        let mut exact = settings("BOTH");
-        exact["counts"] = json!("EXACT");
-        let wished = fit.propose(&connection, exact).await;
+        let wished = fit.propose(&connection, exact_settings("BOTH")).await;
         let document = "mutation($input: RejectSettingsInput!) { rejectSettings(input: $input) {
             userErrors { code field message } } }";
         let input = json!({

@@ -8,7 +8,7 @@ use crate::{
     crashes::{created, free_port, kills, press, read, uploaded},
     deliveries,
     harness::{Gateway, Kind, Options, on_both_databases},
-    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES},
+    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES, RUN_REPORT_AGAIN, SCHEDULE_REPORT},
     people::{self, Form},
     stories::{Party, uuid_of},
 };
@@ -30,12 +30,6 @@ const KILLS_OF_A_ROUND: usize = 20;
 
 /// What nobody renews is taken over after this.
 const LEASE: Duration = Duration::from_secs(60);
-
-const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-    report { id } userErrors { code field message } } }";
-
-const RUN_AGAIN: &str = "mutation($input: RunReportAgainInput!) { runReportAgain(input: $input) {
-    report { id } userErrors { code field message } } }";
 
 const SET: &str = "query($id: ID!) { node(id: $id) { ... on EventDataSet { status failure rows
     faultsByReason { reason count } } } }";
@@ -119,14 +113,14 @@ async fn workflow(luma: &Party, tv_tube: &Party, project: &str, campaign: &str) 
         let input = json!({
             "projectId": project, "name": name, "report": report, "campaignIds": [campaign], "from": START, "until": UNTIL,
         });
-        reports.push((party, created(party, SCHEDULE, input, name).await));
+        reports.push((party, created(party, SCHEDULE_REPORT, input, name).await));
     }
     let mut finished = BTreeMap::new();
     let first = reports[0].1.clone();
     for (party, id) in reports {
         finished.insert(id.clone(), (party.clone(), over(party, &id).await));
     }
-    let again = created(luma, RUN_AGAIN, json!({ "reportId": first }), "again").await;
+    let again = created(luma, RUN_REPORT_AGAIN, json!({ "reportId": first }), "again").await;
     finished.insert(again.clone(), (luma.clone(), over(luma, &again).await));
     Measured { exposures: loaded, bad, conversions, taken_back: taken, finished }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     harness::{Client, Gateway, Kind, on_both_databases},
+    measuring::SCHEDULE_REPORT,
     opt_outs::there,
     people::{self, digest, email},
     stories::{Party, two_sides},
@@ -16,9 +17,6 @@ use std::{
 
 const SEND: &str = "mutation($input: SendAudienceInput!) { sendAudience(input: $input) {
     sentAudience { id holdout { percent } } userErrors { code field message } } }";
-
-const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-    report { id } userErrors { code field message } } }";
 
 const CREATE_LINK: &str = "mutation($input: CreateReportLinkInput!) { createReportLink(input: $input) {
     link { url } userErrors { code field message } } }";
@@ -152,7 +150,7 @@ impl World {
     }
 
     async fn lift(&self, scheduling: Value) -> Value {
-        let payload = self.luma.client.mutate(SCHEDULE, scheduling).await;
+        let payload = self.luma.client.mutate(SCHEDULE_REPORT, scheduling).await;
         let ended = |data: &Value| ["FINISHED", "FAILED"].contains(&data["node"]["status"].as_str().unwrap());
         self.luma.client.until(LIFT, json!({ "id": payload["report"]["id"] }), ended).await["node"].clone()
     }
@@ -277,7 +275,7 @@ on_both_databases! {
             (&world.luma, none, "INVALID"),
             (&world.tv_tube, theirs, "NOT_FOUND"),
         ] {
-            assert_eq!(client.client.refused(SCHEDULE, input.clone()).await, code, "{input}");
+            assert_eq!(client.client.refused(SCHEDULE_REPORT, input.clone()).await, code, "{input}");
         }
         for (percent, keys) in [(0, &["HASHED_EMAIL"][..]), (51, &["HASHED_EMAIL"]), (9, &["HASHED_EMAIL", "HASHED_PHONE"])] {
             assert_eq!(world.luma.client.refused(SEND, world.sending(json!(percent), keys)).await, "INVALID");

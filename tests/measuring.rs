@@ -3,6 +3,12 @@
 use crate::{people::Form, stories::Party};
 use serde_json::{Value, json};
 
+pub const SCHEDULE_REPORT: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
+    report { id } userErrors { code field message } } }";
+
+pub const RUN_REPORT_AGAIN: &str = "mutation($input: RunReportAgainInput!) { runReportAgain(input: $input) {
+    report { id } userErrors { code field message } } }";
+
 pub const LOAD_EXPOSURES: &str = "mutation($input: LoadExposuresInput!) { loadExposures(input: $input) {
     eventDataSet { id } userErrors { code field message } } }";
 
@@ -83,13 +89,11 @@ impl Party {
 
     /// Schedules a report over past days and waits for it.
     pub async fn report(&self, project: &str, report: Value, campaigns: &[&str], from: &str, until: &str) -> Value {
-        let document = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-            report { id } userErrors { code field message } } }";
         let input = json!({
             "accountId": self.account, "projectId": project, "name": "Report", "report": report,
             "campaignIds": campaigns, "from": from, "until": until,
         });
-        let payload = self.client.mutate(document, input).await;
+        let payload = self.client.mutate(SCHEDULE_REPORT, input).await;
         self.finished(payload["report"]["id"].as_str().unwrap()).await
     }
 

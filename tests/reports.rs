@@ -2,8 +2,9 @@
 
 use crate::{
     harness::{Gateway, Kind, on_both_databases},
+    measuring::SCHEDULE_REPORT,
     people::{self, Form},
-    stories::{Party, settings},
+    stories::{Party, exact_settings},
 };
 use serde_json::{Value, json};
 use std::{fmt::Write, time::Duration};
@@ -13,9 +14,6 @@ const END: &str = "2026-03-08";
 
 const CREATE_LINK: &str = "mutation($input: CreateReportLinkInput!) { createReportLink(input: $input) {
     link { url format expiresAt } userErrors { code field message } } }";
-
-const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-    report { id } userErrors { code field message } } }";
 
 /// Each person sees the campaign at home, clicks on it at sports and sees it at home again, a day apart.
 fn exposures(people: std::ops::Range<u32>) -> String {
@@ -51,12 +49,7 @@ impl World {
     async fn create(gateway: &Gateway) -> Self {
         let luma = Party::create(gateway, "Luma <script>", "ADVERTISER").await;
         let tv_tube = Party::create(gateway, "TV Tube", "PUBLISHER").await;
-        let connection = luma.invite_by_code(&tv_tube.connect_code().await).await;
-        tv_tube.accept_invite(&connection).await;
-        let mut exact = settings("RECIPIENT");
-        exact["counts"] = json!("EXACT");
-        let version = luma.propose(&connection, exact).await;
-        tv_tube.accept_settings(&connection, version).await;
+        let connection = luma.agree(&tv_tube, exact_settings("RECIPIENT")).await;
         let project = luma.create_project(&connection, "Spring").await;
         let campaign = tv_tube.add_campaign(&project, "spring-2026").await;
         tv_tube.load_exposures(&project, exposures(0..8_000), Form::Hashed).await;
@@ -75,7 +68,7 @@ impl World {
 
     /// The id of a report that has run.
     async fn report(&self, more: Value) -> String {
-        let payload = self.luma.client.mutate(SCHEDULE, self.scheduled(more)).await;
+        let payload = self.luma.client.mutate(SCHEDULE_REPORT, self.scheduled(more)).await;
         let id = payload["report"]["id"].as_str().unwrap().to_owned();
         assert_eq!(self.luma.finished(&id).await["status"], "FINISHED");
         id
@@ -211,7 +204,7 @@ on_both_databases! {
             (json!({ "engagementPriority": ["VIEW", "VIEW"] }), "engagementPriority"),
             (json!({ "paths": ["CAMPAIGNS", "CAMPAIGNS"] }), "paths"),
         ] {
-            let answer = world.luma.client.press(SCHEDULE, world.scheduled(more)).await;
+            let answer = world.luma.client.press(SCHEDULE_REPORT, world.scheduled(more)).await;
             let error = &answer["userErrors"][0];
             assert_eq!(error["code"], "INVALID", "{answer}");
             assert_eq!(error["field"].as_array().unwrap().last().unwrap(), field, "{answer}");
@@ -293,7 +286,7 @@ on_both_databases! {
         let again = |report: &str| json!({ "accountId": world.luma.account, "reportId": report });
         let mut tomorrow = world.scheduled(json!({}));
         tomorrow["runOn"] = json!((chrono::Utc::now() + Duration::from_secs(24 * 3600)).date_naive());
-        let waiting = world.luma.client.mutate(SCHEDULE, tomorrow).await["report"]["id"].as_str().unwrap().to_owned();
+        let waiting = world.luma.client.mutate(SCHEDULE_REPORT, tomorrow).await["report"]["id"].as_str().unwrap().to_owned();
         assert_eq!(world.luma.client.refused(document, again(&waiting)).await, "WRONG_STATE");
 
         let first = world.report(json!({ "models": [{ "linear": true }] })).await;

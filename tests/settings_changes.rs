@@ -76,15 +76,6 @@ impl Party {
         assert_eq!(payload["connection"]["settings"]["version"], json!(version));
     }
 
-    /// An active connection with these settings.
-    async fn agree(&self, other: &Self, settings: Value) -> String {
-        let connection = self.invite(other).await;
-        other.accept_invite(&connection).await;
-        let version = self.propose(&connection, settings).await;
-        other.accept_settings(&connection, version).await;
-        connection
-    }
-
     /// The answer to a question by phone: what kind it is, or why there is none.
     async fn by_phone(&self, project: &str) -> String {
         let query = "query($a: ID!, $p: ID!) { project(accountId: $a, id: $p) {

@@ -36,6 +36,13 @@ pub fn settings(activators: &str) -> Value {
     })
 }
 
+/// The same with exact counts.
+pub fn exact_settings(activators: &str) -> Value {
+    let mut exact = settings(activators);
+    exact["counts"] = json!("EXACT");
+    exact
+}
+
 impl Party {
     /// A user who creates an account.
     pub async fn create(gateway: &Gateway, name: &str, role: &str) -> Self {
@@ -119,9 +126,14 @@ impl Party {
 
     /// From the invite to an active connection.
     pub async fn connect(&self, other: &Self, activators: &str) -> String {
+        self.agree(other, settings(activators)).await
+    }
+
+    /// An active connection with these settings.
+    pub async fn agree(&self, other: &Self, settings: Value) -> String {
         let connection = self.invite(other).await;
         other.accept_invite(&connection).await;
-        let version = self.propose(&connection, settings(activators)).await;
+        let version = self.propose(&connection, settings).await;
         other.accept_settings(&connection, version).await;
         connection
     }

@@ -4,7 +4,7 @@
 use crate::{
     deliveries,
     harness::{Gateway, Kind, on_both_databases},
-    measuring::LOAD_EXPOSURES,
+    measuring::{LOAD_EXPOSURES, RUN_REPORT_AGAIN, SCHEDULE_REPORT},
     people::{self, Form},
     stories::{Party, uuid_of},
 };
@@ -19,12 +19,6 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const TAKE_BACK: &str = "mutation($input: DeleteEventDataSetInput!) { deleteEventDataSet(input: $input) {
     deletedEventDataSetId userErrors { code field message } } }";
-
-const SCHEDULE: &str = "mutation($input: ScheduleReportInput!) { scheduleReport(input: $input) {
-    report { id } userErrors { code field message } } }";
-
-const RUN_AGAIN: &str = "mutation($input: RunReportAgainInput!) { runReportAgain(input: $input) {
-    report { id } userErrors { code field message } } }";
 
 const WHY: &str = "query($id: ID!) { node(id: $id) { ... on Report { status failure failureReason } } }";
 
@@ -43,7 +37,8 @@ impl Party {
     }
 
     async fn run_again(&self, report: &str) -> String {
-        let payload = self.client.mutate(RUN_AGAIN, json!({ "accountId": self.account, "reportId": report })).await;
+        let payload =
+            self.client.mutate(RUN_REPORT_AGAIN, json!({ "accountId": self.account, "reportId": report })).await;
         payload["report"]["id"].as_str().unwrap().to_owned()
     }
 
@@ -89,7 +84,7 @@ on_both_databases! {
                 "accountId": luma.account, "projectId": project, "name": "Tomorrow", "report": report,
                 "campaignIds": [campaign], "from": from, "until": until, "runOn": tomorrow,
             });
-            let payload = luma.client.mutate(SCHEDULE, input).await;
+            let payload = luma.client.mutate(SCHEDULE_REPORT, input).await;
             waiting.push(payload["report"]["id"].as_str().unwrap().to_owned());
         }
 
@@ -112,7 +107,7 @@ on_both_databases! {
         let again = luma.run_again(&again).await;
         assert_eq!(luma.why(&again).await, ("FINISHED".to_owned(), Value::Null));
         let input = json!({ "accountId": luma.account, "reportId": waiting[0] });
-        assert_eq!(luma.client.refused(RUN_AGAIN, input).await, "NOT_FOUND", "its conversions are gone");
+        assert_eq!(luma.client.refused(RUN_REPORT_AGAIN, input).await, "NOT_FOUND", "its conversions are gone");
     }
 }
 
