@@ -1,7 +1,6 @@
 //! What an identity is inside the gateway: 32 bytes of SHA-256, and the keyed 64-bit hash of them that indexes sort by.
 
 use std::fmt;
-use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 use zeroize::Zeroizing;
@@ -29,9 +28,8 @@ impl IndexSecret {
 
     /// SipHash-2-4 of the digest.
     pub fn key(&self, digest: &Digest) -> Key64 {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(&digest.0);
-        Key64(hasher.finish())
+        let key = u128::from_le_bytes(*self.0);
+        Key64(SipHasher24::new_with_keys(key as u64, (key >> 64) as u64).hash(&digest.0))
     }
 }
 

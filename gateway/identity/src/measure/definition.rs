@@ -58,9 +58,13 @@ impl Period {
 
     /// The day of an instant, counted from 0; none outside the period.
     pub(crate) fn day_of(&self, micros: i64) -> Option<usize> {
-        let day = usize::try_from((micros - midnight(self.first)).div_euclid(DAY)).ok()?;
-        (day < self.days()).then_some(day)
+        day_within(&self.instants(), micros)
     }
+}
+
+/// The day of an instant within the instants of a period, counted from 0; none outside of them.
+pub(crate) fn day_within(instants: &Range<i64>, micros: i64) -> Option<usize> {
+    instants.contains(&micros).then(|| ((micros - instants.start) / DAY) as usize)
 }
 
 /// The campaigns of a report and the values its figures are broken down by.

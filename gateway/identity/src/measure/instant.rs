@@ -66,12 +66,25 @@ pub(crate) fn utc_second(text: &[u8]) -> Option<i64> {
         let all = digits.iter().all(u8::is_ascii_digit);
         all.then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
     };
-    let day = NaiveDate::from_ymd_opt(number(0..4)?.cast_signed(), number(5..7)?, number(8..10)?)?;
+    let day = days_since_1970(number(0..4)?, number(5..7)?, number(8..10)?)?;
     let (hours, minutes, seconds) = (number(11..13)?, number(14..16)?, number(17..19)?);
     // A leap second goes the long way.
     let in_day = (hours < 24 && minutes < 60 && seconds < 60).then_some(hours * 3_600 + minutes * 60 + seconds)?;
-    let micros = i64::from(day.to_epoch_days()) * DAY + i64::from(in_day) * 1_000_000;
+    let micros = day * DAY + i64::from(in_day) * 1_000_000;
     (EARLIEST..LATEST).contains(&micros).then_some(micros)
+}
+
+/// Days from 1970 to a date; none where there is no such date, or year 0.
+fn days_since_1970(year: u32, month: u32, day: u32) -> Option<i64> {
+    const BEFORE_MONTH: [u32; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+    const BEFORE_1970: i64 = 719_162;
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let month = month.checked_sub(1)? as usize;
+    let &[before, after] = BEFORE_MONTH.get(month..month + 2)? else { return None };
+    let length = after - before + u32::from(leap && month == 1);
+    let years = year.checked_sub(1)?;
+    let in_year = before + u32::from(leap && month > 1) + day.checked_sub(1).filter(|day| *day < length)?;
+    Some(i64::from(years * 365 + years / 4 - years / 100 + years / 400 + in_year) - BEFORE_1970)
 }
 
 fn written(text: &str, zone: Option<FixedOffset>) -> Result<i64, NotInstant> {
@@ -119,6 +132,16 @@ mod tests {
                 prop_assert!(instant(&text, form).is_err(), "{}", text);
             }
             prop_assert!(utc_second(&text.as_bytes()[..cut.min(text.len() - 1)]).is_none());
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for year in 1..=2_400 {
+            for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
+                let date = NaiveDate::from_ymd_opt(year, month, day).map(|date| i64::from(date.to_epoch_days()));
+                assert_eq!(days_since_1970(year.cast_unsigned(), month, day), date, "{year}-{month}-{day}");
+            }
         }
     }
 

@@ -1,14 +1,16 @@
 //! Counting the campaign summary, one identity after another.
 
-use super::definition::{Definition, Period};
+use super::definition::{Definition, day_within};
 use super::event::Exposure;
 use super::protection::ExposureBounds;
 use super::raw::{Breakdown, FREQUENCIES, Metrics, RawSummary};
 use super::sample::Sample;
+use std::ops::Range;
 
 /// Adds up a campaign summary from identities that come one after another.
 pub(crate) struct SummaryTally {
-    period: Period,
+    /// Of the period.
+    instants: Range<i64>,
     bounds: Option<ExposureBounds>,
     sample: Sample<Exposure>,
     raw: RawSummary,
@@ -26,7 +28,7 @@ impl SummaryTally {
         let cells = Breakdown::OF_SUMMARY.map(|by| by.cells(days, &definition.dimensions));
         let limit = bounds.map_or(usize::MAX, |bounds| bounds.impressions as usize);
         Self {
-            period: definition.period,
+            instants: definition.period.instants(),
             bounds,
             sample: Sample::new(limit),
             raw: RawSummary {
@@ -78,7 +80,7 @@ impl SummaryTally {
     }
 
     fn count(&mut self, exposure: &Exposure) {
-        let Some(day) = self.period.day_of(exposure.time) else {
+        let Some(day) = day_within(&self.instants, exposure.time) else {
             return;
         };
         self.exposures += 1;
@@ -90,19 +92,14 @@ impl SummaryTally {
             Some(bounds) => exposure.cost.clamp(0, bounds.cost_micros),
             None => exposure.cost,
         };
+        // Without branches, which nobody could predict.
         for (breakdown, cell) in cells.into_iter().enumerate() {
             let metrics = &mut self.raw.cells[breakdown][cell];
-            if exposure.viewable {
-                metrics.viewable += 1;
-            } else {
-                metrics.other += 1;
-            }
+            metrics.viewable += i64::from(exposure.viewable);
+            metrics.other += i64::from(!exposure.viewable);
             metrics.cost += i128::from(cost);
-            let counted = &mut self.counted[breakdown][cell];
-            if *counted != self.identity {
-                *counted = self.identity;
-                metrics.people += 1;
-            }
+            let counted = std::mem::replace(&mut self.counted[breakdown][cell], self.identity);
+            metrics.people += i64::from(counted != self.identity);
         }
     }
 }
