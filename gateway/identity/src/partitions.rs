@@ -1,4 +1,4 @@
-//! Records by match key and by the first byte of their hash. What does not fit into memory goes to one file, in blocks.
+//! Records by match key and by the first byte of their hash. What does not fit into memory goes to files, in blocks.
 
 use std::fs::File;
 use std::io;
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Partitions of a match key: one for each value of a hash's first byte.
 pub(crate) const PARTITIONS: usize = 256;
 
+/// A file takes one write at a time, and partitions fill up at the same time: threads would wait for each other.
+const FILES: usize = 16;
+
 /// The partitions of all match keys, filled by several threads.
 pub(crate) struct Partitions {
     partitions: Vec<Mutex<Held>>,
@@ -18,8 +21,14 @@ pub(crate) struct Partitions {
     block: usize,
     /// Bytes that a thread collects for a partition before it hands them over.
     handed_over: usize,
-    spill: File,
-    spill_end: AtomicU64,
+    /// Each has the blocks of every so many partitions.
+    files: Vec<Spill>,
+}
+
+/// A file of blocks.
+struct Spill {
+    file: File,
+    end: AtomicU64,
 }
 
 /// The records of a partition, in the order in which they came.
@@ -38,16 +47,16 @@ pub(crate) struct Collected<'a> {
 }
 
 impl Partitions {
-    /// For so many match keys, within so many bytes of memory; the file is unnamed and below `scratch`. Threads hand
+    /// For so many match keys, within so many bytes of memory; files are unnamed and below `scratch`. Threads hand
     /// over whole records, at least so many bytes of them at a time.
     pub(crate) fn new(keys: usize, memory: usize, handed_over: usize, scratch: &Path) -> io::Result<Self> {
         let count = keys * PARTITIONS;
+        let file = |_| Ok(Spill { file: tempfile::tempfile_in(scratch)?, end: AtomicU64::new(0) });
         Ok(Self {
             partitions: (0..count).map(|_| Mutex::default()).collect(),
             block: (memory / count.max(1)).max(handed_over),
             handed_over,
-            spill: tempfile::tempfile_in(scratch)?,
-            spill_end: AtomicU64::new(0),
+            files: (0..FILES).map(file).collect::<io::Result<_>>()?,
         })
     }
 
@@ -63,8 +72,9 @@ impl Partitions {
             held.last.extend_from_slice(now);
             records = later;
             if held.last.len() == self.block {
-                let at = self.spill_end.fetch_add(self.block as u64, Ordering::Relaxed);
-                self.spill.write_all_at(&held.last, at)?;
+                let Spill { file, end } = &self.files[number % FILES];
+                let at = end.fetch_add(self.block as u64, Ordering::Relaxed);
+                file.write_all_at(&held.last, at)?;
                 held.spilled.push(at);
                 held.last.clear();
             }
@@ -74,8 +84,9 @@ impl Partitions {
 
     /// Takes a match key's partition out.
     pub(crate) fn take(&self, key: usize, number: usize) -> Partition<'_> {
-        let mut held = self.partitions[key * PARTITIONS + number].lock().unwrap_or_else(PoisonError::into_inner);
-        Partition { partitions: self, held: std::mem::take(&mut *held) }
+        let number = key * PARTITIONS + number;
+        let mut held = self.partitions[number].lock().unwrap_or_else(PoisonError::into_inner);
+        Partition { block: self.block, file: &self.files[number % FILES].file, held: std::mem::take(&mut *held) }
     }
 
     /// Bytes that a partition has at least before any of it is in the file.
@@ -125,23 +136,24 @@ impl Collected<'_> {
 
 /// The records of one partition. Those that one thread collected are in the order in which it did.
 pub(crate) struct Partition<'a> {
-    partitions: &'a Partitions,
+    block: usize,
+    file: &'a File,
     held: Held,
 }
 
 impl Partition<'_> {
     /// How many bytes they have.
     pub(crate) fn len(&self) -> usize {
-        self.held.spilled.len() * self.partitions.block + self.held.last.len()
+        self.held.spilled.len() * self.block + self.held.last.len()
     }
 
     /// Appends all of them.
     pub(crate) fn read(self, all: &mut Vec<u8>) -> io::Result<()> {
         let start = all.len();
         all.reserve_exact(self.len());
-        all.resize(start + self.held.spilled.len() * self.partitions.block, 0);
-        for (block, at) in all[start..].chunks_exact_mut(self.partitions.block).zip(self.held.spilled) {
-            self.partitions.spill.read_exact_at(block, at)?;
+        all.resize(start + self.held.spilled.len() * self.block, 0);
+        for (block, at) in all[start..].chunks_exact_mut(self.block).zip(self.held.spilled) {
+            self.file.read_exact_at(block, at)?;
         }
         all.extend_from_slice(&self.held.last);
         Ok(())
@@ -149,9 +161,9 @@ impl Partition<'_> {
 
     /// Gives them block by block. A record may begin in one and end in the next.
     pub(crate) fn read_blocks(self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut block = vec![0; self.partitions.block];
+        let mut block = vec![0; self.block];
         for at in self.held.spilled {
-            self.partitions.spill.read_exact_at(&mut block, at)?;
+            self.file.read_exact_at(&mut block, at)?;
             take(&block)?;
         }
         take(&self.held.last)
