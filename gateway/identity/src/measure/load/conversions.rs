@@ -82,7 +82,8 @@ pub fn load_conversions(
 
     let repeated_rows = sorters.deduplicate()?;
     let attributes = || plan.attributes.iter().map(|name| name.trim());
-    let written = events.write(&keys, aside.path(), conversions_path, || ConversionRows::new(attributes()))?;
+    let written =
+        events.write(&keys, aside.path(), conversions_path, |rows| ConversionRows::new(attributes(), rows))?;
     aside.publish()?;
     let load = reading.done(&rows, keys, written);
     let (types, more_types) = OfAll::new(vec![types]).list();

@@ -5,7 +5,7 @@ use super::sorting::Sorting;
 use crate::giving_way::GivingWay;
 use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
-use crate::measure::stored::{Encoder, KeyFile, RowGroup, Rows, WrittenKey};
+use crate::measure::stored::{Encoder, GroupRows, KeyFile, RowGroup, Rows, WrittenKey};
 use crate::partitions::{self, PARTITIONS, Partition, Partitions};
 use crate::spill::Sorter;
 use parquet::errors::ParquetError;
@@ -25,9 +25,6 @@ const SORTING_THREADS: usize = 4;
 
 /// Partitions are sorted together until they have so many bytes: some 300,000 events, which are a row group.
 const TOGETHER: usize = 8 << 20;
-
-/// The most events of a row group of a partition that is sorted on disk.
-const MOST_OF_GROUP: u64 = 1 << 20;
 
 /// The events of a file, added by several threads.
 pub(super) struct Events {
@@ -72,7 +69,7 @@ impl Events {
         keys: &[KeyName],
         directory: &Path,
         path: fn(&Path, &KeyName) -> PathBuf,
-        rows: impl Fn() -> R + Sync,
+        rows: impl Fn(usize) -> R + Sync,
     ) -> Result<Vec<WrittenKey>, ParquetError> {
         let numbered = keys.iter().enumerate();
         numbered.map(|(number, key)| self.write_key(number, &path(directory, key), &rows)).collect()
@@ -82,13 +79,13 @@ impl Events {
         &self,
         key: usize,
         path: &Path,
-        rows: impl Fn() -> R + Sync,
+        rows: impl Fn(usize) -> R + Sync,
     ) -> Result<WrittenKey, ParquetError> {
         let together = self.together(key);
         if together.is_empty() {
             return Ok(WrittenKey::default());
         }
-        let (mut file, encoder) = KeyFile::create(path, rows().schema())?;
+        let (mut file, encoder) = KeyFile::create(path, rows(0).schema())?;
         let writing = Writing { events: self, encoder, rows, spare: Mutex::default() };
         let threads = all_threads().min(SORTING_THREADS);
         in_order(
@@ -145,7 +142,7 @@ impl Collected<'_> {
     }
 }
 
-impl<R: Rows, F: Fn() -> R + Sync> Writing<'_, F> {
+impl<R: Rows, F: Fn(usize) -> R + Sync> Writing<'_, F> {
     fn make<'a>(&self, mut partitions: Vec<Partition<'a>>) -> Result<Made<'a>, ParquetError> {
         let bytes: usize = partitions.iter().map(Partition::len).sum();
         // Several that are sorted together are never more.
@@ -157,7 +154,8 @@ impl<R: Rows, F: Fn() -> R + Sync> Writing<'_, F> {
         let mut sorting = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let records = sorting.begin();
         partitions.into_iter().try_for_each(|partition| partition.read(records))?;
-        let mut group = self.encoder.group((self.rows)())?;
+        let count = sorting.sort();
+        let mut group = self.begin_group(count);
         let mut giving_way = GivingWay::default();
         for event in sorting.sorted() {
             giving_way.row();
@@ -165,6 +163,10 @@ impl<R: Rows, F: Fn() -> R + Sync> Writing<'_, F> {
         }
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(sorting);
         group.finish().map(Made::Group)
+    }
+
+    fn begin_group(&self, rows: usize) -> GroupRows<'_, R> {
+        self.encoder.group((self.rows)(rows), rows)
     }
 
     fn sort_on_disk(&self, partition: Partition<'_>, file: &mut KeyFile) -> Result<(), ParquetError> {
@@ -183,10 +185,10 @@ impl<R: Rows, F: Fn() -> R + Sync> Writing<'_, F> {
             Ok(())
         })?;
         let mut sorted = sorter.finish()?;
-        let mut group = self.encoder.group((self.rows)())?;
+        let mut group = self.begin_group(0);
         while let Some(([key, time, ..], packed)) = sorted.next()? {
-            if group.events() == MOST_OF_GROUP {
-                file.append(std::mem::replace(&mut group, self.encoder.group((self.rows)())?).finish()?)?;
+            if group.is_full() {
+                file.append(std::mem::replace(&mut group, self.begin_group(0)).finish()?)?;
             }
             group.append(key, time.cast_signed(), packed)?;
         }

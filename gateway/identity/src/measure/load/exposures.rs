@@ -108,7 +108,7 @@ pub fn load_exposures(
     let more_values = lists.iter().any(|(_, more)| *more);
     let [campaigns, placements, creatives] = lists.map(|(list, _)| list);
     let texts = texts.map(OfAll::into_texts).map(Arc::new);
-    let written = events.write(&keys, aside.path(), exposures_path, || ExposureRows::new(texts.clone()))?;
+    let written = events.write(&keys, aside.path(), exposures_path, |rows| ExposureRows::new(texts.clone(), rows))?;
     aside.publish()?;
     // Threads hand over at the same time.
     let sorting = sorting / u32::try_from(threads).unwrap_or(u32::MAX) + begin.elapsed();

@@ -3,6 +3,9 @@
 /// The longest text that is kept whole.
 const LONGEST: usize = u16::MAX as usize;
 
+/// Bytes of the longest code, of seven bits each.
+const LONGEST_CODE: u32 = 10;
+
 /// A text that repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeating<'a> {
@@ -25,17 +28,18 @@ impl Packed {
     pub(crate) fn repeating(&mut self, text: Repeating<'_>) {
         match text {
             Repeating::Absent => self.code(0),
-            Repeating::Number(number) => self.code((u64::from(number) + 1) << 1),
+            Repeating::Number(number) => self.code((u128::from(number) + 1) << 1),
             Repeating::Text(text) => {
                 let bytes = &text.as_bytes()[..text.len().min(LONGEST)];
-                self.code((bytes.len() as u64) << 1 | 1);
+                self.code((bytes.len() as u128) << 1 | 1);
                 self.bytes.extend(bytes);
             }
         }
     }
 
     /// Seven bits a byte, the lowest first; all but the last byte have the highest bit.
-    fn code(&mut self, mut code: u64) {
+    #[inline]
+    fn code(&mut self, mut code: u128) {
         while code >= 0x80 {
             self.bytes.push(code as u8 | 0x80);
             code >>= 7;
@@ -49,19 +53,11 @@ impl Packed {
     }
 
     /// Adds a number: small ones, of either sign, take few bytes.
+    #[inline]
     pub(crate) fn number(&mut self, number: Option<i64>) {
-        let Some(number) = number else {
-            self.bytes.push(0);
-            return;
-        };
         // The sign in the lowest bit.
-        let bits = (number << 1 ^ number >> 63).cast_unsigned();
-        let length = (u64::BITS - bits.leading_zeros()).div_ceil(8) as usize;
-        self.bytes.push(1 + length as u8);
-        // To append all and cut is faster than to append some.
-        let end = self.bytes.len() + length;
-        self.bytes.extend(bits.to_le_bytes());
-        self.bytes.truncate(end);
+        let bits = |number: i64| (number << 1 ^ number >> 63).cast_unsigned();
+        self.code(number.map_or(0, |number| u128::from(bits(number)) + 1));
     }
 
     /// Adds packed values.
@@ -91,16 +87,8 @@ impl<'a> Unpacked<'a> {
         Self { bytes }
     }
 
-    /// The next value, a text or its absence.
-    pub(crate) fn text(&mut self) -> Option<Option<&'a str>> {
-        match self.repeating()? {
-            Repeating::Absent => Some(None),
-            Repeating::Text(text) => Some(Some(text)),
-            Repeating::Number(_) => None,
-        }
-    }
-
     /// The next value, a text that may have a number.
+    #[inline]
     pub(crate) fn repeating(&mut self) -> Option<Repeating<'a>> {
         let code = self.code()?;
         if code == 0 {
@@ -114,12 +102,23 @@ impl<'a> Unpacked<'a> {
         std::str::from_utf8(text).ok().map(Repeating::Text)
     }
 
-    fn code(&mut self) -> Option<u64> {
+    #[inline]
+    fn code(&mut self) -> Option<u128> {
+        match self.bytes.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.bytes = rest;
+                Some(u128::from(*byte))
+            }
+            _ => self.long_code(),
+        }
+    }
+
+    fn long_code(&mut self) -> Option<u128> {
         let mut code = 0;
-        for place in 0..5 {
+        for place in 0..LONGEST_CODE {
             let (byte, rest) = self.bytes.split_first()?;
             self.bytes = rest;
-            code |= u64::from(byte & 0x7F) << (7 * place);
+            code |= u128::from(byte & 0x7F) << (7 * place);
             if byte & 0x80 == 0 {
                 return Some(code);
             }
@@ -128,18 +127,10 @@ impl<'a> Unpacked<'a> {
     }
 
     /// The next value, a number or its absence.
+    #[inline]
     pub(crate) fn number(&mut self) -> Option<Option<i64>> {
-        let (length, rest) = self.bytes.split_first()?;
-        let Some(length) = length.checked_sub(1) else {
-            self.bytes = rest;
-            return Some(None);
-        };
-        let (bytes, rest) = rest.split_at_checked(usize::from(length))?;
-        self.bytes = rest;
-        if bytes.len() > 8 {
-            return None;
-        }
-        let bits = bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        let Some(bits) = self.code()?.checked_sub(1) else { return Some(None) };
+        let bits = u64::try_from(bits).ok()?;
         Some(Some((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()))
     }
 
@@ -163,7 +154,6 @@ mod tests {
         texts.iter().for_each(|text| packed.repeating(*text));
         let mut unpacked = Unpacked::new(packed.bytes());
         assert!(texts.iter().all(|text| unpacked.repeating() == Some(*text)));
-        assert_eq!(Unpacked::new(packed.bytes()).text(), None);
     }
 
     proptest! {
@@ -179,7 +169,7 @@ mod tests {
             let mut unpacked = Unpacked::new(packed.bytes());
             for (is_text, text, number) in &values {
                 if *is_text {
-                    prop_assert_eq!(unpacked.text(), Some(text.as_deref()));
+                    prop_assert_eq!(unpacked.repeating(), Some(text.as_deref().map_or(Repeating::Absent, Repeating::Text)));
                 } else {
                     prop_assert_eq!(unpacked.number(), Some(*number));
                 }
@@ -190,7 +180,7 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let mut unpacked = Unpacked::new(&bytes);
-            while unpacked.text().is_some() && unpacked.number().is_some() {}
+            while unpacked.repeating().is_some() && unpacked.number().is_some() {}
         }
     }
 }

@@ -39,8 +39,8 @@ impl Sorting {
         &mut self.records
     }
 
-    /// The events in the order of identity, time and row.
-    pub(super) fn sorted(&mut self) -> impl Iterator<Item = Event<'_>> {
+    /// Sorts the events. Gives how many they are.
+    pub(super) fn sort(&mut self) -> usize {
         self.unsorted.clear();
         let mut rest = self.records.as_slice();
         while let Some((event, behind)) = Event::read(rest) {
@@ -53,6 +53,11 @@ impl Sorting {
             self.sorted[start..end].sort_unstable_by_key(rank);
             start = end;
         }
+        self.sorted.len()
+    }
+
+    /// The events in the order of identity, time and row.
+    pub(super) fn sorted(&self) -> impl Iterator<Item = Event<'_>> {
         let (records, sorted) = (self.records.as_slice(), self.sorted.as_slice());
         sorted.iter().enumerate().filter_map(move |(number, ranked)| {
             if let Some(later) = sorted.get(number + AHEAD) {
@@ -113,6 +118,7 @@ mod tests {
                     expected.push(event);
                 }
                 expected.sort_by_key(|event| (event.key, event.time, event.row));
+                prop_assert_eq!(sorting.sort(), expected.len());
                 prop_assert_eq!(sorting.sorted().collect::<Vec<_>>(), expected);
             }
         }

@@ -1,16 +1,18 @@
 //! Stored conversions.
 
+use super::chunk::Column;
+use super::columns::{Flags, Integers};
+use super::texts::TextRows;
 use super::{Batches, KeyRange, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
 use crate::measure::MeasureFault;
 use crate::measure::condition;
 use crate::measure::definition::ConversionEvent;
 use crate::measure::event::Conversion;
 use crate::measure::load::Unpacked;
-use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
-use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
+use arrow_schema::{DataType, Field, SchemaRef};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
@@ -22,20 +24,19 @@ fn attribute_column(name: &str) -> String {
 /// Collects conversions to be written. Packed are: whether repeated, type, value, each attribute.
 pub(crate) struct ConversionRows {
     schema: SchemaRef,
-    keys: Vec<u64>,
-    times: Vec<i64>,
-    types: StringDictionaryBuilder<Int32Type>,
-    values: Vec<Option<i64>>,
-    repeated: Vec<bool>,
-    attributes: Vec<StringDictionaryBuilder<Int32Type>>,
+    types: TextRows,
+    values: Integers,
+    repeated: Flags,
+    attributes: Vec<TextRows>,
 }
 
 impl ConversionRows {
-    /// Rows with these attributes.
-    pub(crate) fn new<'a>(attributes: impl IntoIterator<Item = &'a str>) -> Self {
+    /// About so many rows with these attributes.
+    pub(crate) fn new<'a>(attributes: impl IntoIterator<Item = &'a str>, rows: usize) -> Self {
         let attributes: Vec<Field> =
             attributes.into_iter().map(|name| Field::new(attribute_column(name), text_type(), true)).collect();
-        let builders = attributes.iter().map(|_| StringDictionaryBuilder::new()).collect();
+        let texts = || TextRows::new(Arc::default(), rows);
+        let attribute_texts = attributes.iter().map(|_| texts()).collect();
         let first = [
             Field::new("type", text_type(), false),
             Field::new("value", DataType::Int64, true),
@@ -43,12 +44,10 @@ impl ConversionRows {
         ];
         Self {
             schema: schema(first.into_iter().chain(attributes)),
-            keys: Vec::new(),
-            times: Vec::new(),
-            types: StringDictionaryBuilder::new(),
-            values: Vec::new(),
-            repeated: Vec::new(),
-            attributes: builders,
+            types: texts(),
+            values: Integers::new(rows),
+            repeated: Flags::new(rows),
+            attributes: attribute_texts,
         }
     }
 }
@@ -58,38 +57,23 @@ impl Rows for ConversionRows {
         self.schema.clone()
     }
 
-    fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> bool {
+    fn append(&mut self, packed: &[u8]) -> bool {
         let mut packed = Unpacked::new(packed);
-        let (Some(repeated), Some(kind), Some(value)) = (packed.number(), packed.text(), packed.number()) else {
+        let (Some(repeated), Some(kind), Some(value)) = (packed.number(), packed.repeating(), packed.number()) else {
             return false;
         };
-        self.types.append_option(kind);
-        for builder in &mut self.attributes {
-            match packed.text() {
-                Some(text) => builder.append_option(text),
-                None => return false,
-            }
+        let mut all = self.types.append(kind);
+        for texts in &mut self.attributes {
+            all = all && packed.repeating().is_some_and(|text| texts.append(text));
         }
-        self.keys.push(key);
-        self.times.push(time);
-        self.values.push(value);
-        self.repeated.push(repeated.is_some());
-        true
+        self.values.append(value);
+        self.repeated.append(Some(repeated.is_some()));
+        all
     }
 
-    fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let times = TimestampMicrosecondArray::from(std::mem::take(&mut self.times)).with_timezone("UTC");
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from(std::mem::take(&mut self.keys))),
-            Arc::new(times),
-            Arc::new(self.types.finish()),
-            Arc::new(Int64Array::from(std::mem::take(&mut self.values))),
-            Arc::new(BooleanArray::from(std::mem::take(&mut self.repeated))),
-        ];
-        for builder in &mut self.attributes {
-            columns.push(Arc::new(builder.finish()));
-        }
-        RecordBatch::try_new(self.schema.clone(), columns)
+    fn columns(self) -> Vec<Column> {
+        let first = [self.types.finish(), self.values.finish(), self.repeated.finish()];
+        first.into_iter().chain(self.attributes.into_iter().map(TextRows::finish)).collect()
     }
 }
 

@@ -1,16 +1,18 @@
 //! Stored exposures.
 
+use super::chunk::Column;
+use super::columns::{Flags, Integers};
 use super::texts::TextRows;
 use super::{Batches, KeyRange, OTHER_TYPE, Rows, Texts, column, keys, schema, text_type, times};
 use crate::measure::MeasureFault;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::{Exposure, Kind, Place};
 use crate::measure::load::Unpacked;
-use arrow_array::builder::{BooleanBuilder, Int64Builder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
-use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
+use arrow_array::{Array, RecordBatch, TimestampMicrosecondArray, UInt64Array};
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, SchemaRef};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
@@ -28,25 +30,19 @@ fn exposures_schema() -> SchemaRef {
 
 /// Collects exposures to be written. Packed are: campaign, placement, creative, kind, viewable, cost.
 pub(crate) struct ExposureRows {
-    keys: Vec<u64>,
-    times: Vec<i64>,
     /// Campaign, placement, creative, kind.
     texts: [TextRows; 4],
-    viewable: BooleanBuilder,
-    costs: Int64Builder,
+    viewable: Flags,
+    costs: Integers,
 }
 
 impl ExposureRows {
-    /// Rows whose campaigns, placements and creatives may be given by their numbers among these; kinds by their order.
-    pub(crate) fn new([campaigns, placements, creatives]: [Arc<Vec<String>>; 3]) -> Self {
+    /// About so many rows, whose campaigns, placements and creatives may be given by their numbers among these; kinds by
+    /// their order.
+    pub(crate) fn new([campaigns, placements, creatives]: [Arc<Vec<String>>; 3], rows: usize) -> Self {
         let kinds = Arc::new(Kind::ALL.map(|kind| kind.name().to_owned()).to_vec());
-        Self {
-            keys: Vec::new(),
-            times: Vec::new(),
-            texts: [campaigns, placements, creatives, kinds].map(TextRows::new),
-            viewable: BooleanBuilder::new(),
-            costs: Int64Builder::new(),
-        }
+        let texts = [campaigns, placements, creatives, kinds].map(|texts| TextRows::new(texts, rows));
+        Self { texts, viewable: Flags::new(rows), costs: Integers::new(rows) }
     }
 }
 
@@ -55,7 +51,7 @@ impl Rows for ExposureRows {
         exposures_schema()
     }
 
-    fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> bool {
+    fn append(&mut self, packed: &[u8]) -> bool {
         let mut packed = Unpacked::new(packed);
         for texts in &mut self.texts {
             if !packed.repeating().is_some_and(|text| texts.append(text)) {
@@ -65,23 +61,14 @@ impl Rows for ExposureRows {
         let (Some(viewable), Some(cost)) = (packed.number(), packed.number()) else {
             return false;
         };
-        self.keys.push(key);
-        self.times.push(time);
-        self.viewable.append_option(viewable.map(|viewable| viewable != 0));
-        self.costs.append_option(cost);
+        self.viewable.append(viewable.map(|viewable| viewable != 0));
+        self.costs.append(cost);
         true
     }
 
-    fn batch(&mut self) -> Result<RecordBatch, ArrowError> {
-        let times = TimestampMicrosecondArray::from(std::mem::take(&mut self.times)).with_timezone("UTC");
-        let mut columns: Vec<ArrayRef> =
-            vec![Arc::new(UInt64Array::from(std::mem::take(&mut self.keys))), Arc::new(times)];
-        for texts in &mut self.texts {
-            columns.push(Arc::new(texts.finish()?));
-        }
-        columns.push(Arc::new(self.viewable.finish()));
-        columns.push(Arc::new(self.costs.finish()));
-        RecordBatch::try_new(exposures_schema(), columns)
+    fn columns(self) -> Vec<Column> {
+        let Self { texts, viewable, costs } = self;
+        texts.map(TextRows::finish).into_iter().chain([viewable.finish(), costs.finish()]).collect()
     }
 }
 
@@ -94,37 +81,42 @@ pub(crate) struct ExposureFile {
     creatives: HashMap<String, u32>,
 }
 
-/// A batch with the distinct values of its columns replaced by the numbers of their cells.
+/// A batch with the values of its columns replaced by the numbers of their cells.
 struct Batch {
     row: usize,
     keys: UInt64Array,
     times: TimestampMicrosecondArray,
-    campaigns: (Texts, Vec<Option<u32>>),
-    placements: Cells,
-    creatives: Cells,
-    kinds: (Texts, Vec<Option<Kind>>),
-    viewable: BooleanArray,
-    costs: Int64Array,
+    /// None for those that are not of the report.
+    campaigns: Vec<Option<u32>>,
+    placements: Vec<u32>,
+    creatives: Vec<u32>,
+    kinds: Vec<Option<Kind>>,
+    viewable: BooleanBuffer,
+    costs: ScalarBuffer<i64>,
 }
 
-/// A column with the cell of each of its distinct values, and that of the rest.
-struct Cells {
-    texts: Texts,
-    cells: Vec<u32>,
-    rest: u32,
+/// The cell of each row: those without a value and those that are not of the report are in the one behind the last.
+fn cells(batch: &RecordBatch, name: &str, numbers: &HashMap<String, u32>) -> Result<Vec<u32>, MeasureFault> {
+    let rest = numbers.len() as u32;
+    Ok(Texts::of(batch, name)?.map(|text| text.and_then(|text| numbers.get(text).copied()).unwrap_or(rest)))
 }
 
-impl Cells {
-    fn of(batch: &RecordBatch, name: &str, numbers: &HashMap<String, u32>) -> Result<Self, MeasureFault> {
-        let texts = Texts::of(batch, name)?;
-        let rest = numbers.len() as u32;
-        let cells = texts.map(|text| numbers.get(text).copied().unwrap_or(rest));
-        Ok(Self { texts, cells, rest })
-    }
+/// What is known to be so.
+fn true_in(batch: &RecordBatch, name: &str) -> Result<BooleanBuffer, MeasureFault> {
+    let array = column(batch, name)?.as_boolean_opt().ok_or(OTHER_TYPE)?;
+    Ok(match array.nulls() {
+        Some(present) => array.values() & present.inner(),
+        None => array.values().clone(),
+    })
+}
 
-    fn cell(&self, row: usize) -> u32 {
-        self.texts.number(row).map_or(self.rest, |number| self.cells[number])
+/// Numbers, those that are absent as 0.
+fn numbers(batch: &RecordBatch, name: &str) -> Result<ScalarBuffer<i64>, MeasureFault> {
+    let array = column(batch, name)?.as_primitive_opt::<Int64Type>().ok_or(OTHER_TYPE)?;
+    if array.null_count() == 0 {
+        return Ok(array.values().clone());
     }
+    Ok(array.iter().map(Option::unwrap_or_default).collect())
 }
 
 fn numbered(values: &[String]) -> HashMap<String, u32> {
@@ -145,19 +137,17 @@ impl ExposureFile {
 
     fn load(&self, batch: &RecordBatch) -> Result<Batch, MeasureFault> {
         let campaigns = Texts::of(batch, "campaign")?;
-        let chosen = campaigns.map(|text| self.campaigns.get(text).copied());
         let kinds = Texts::of(batch, "kind")?;
-        let known = kinds.map(Kind::named);
         Ok(Batch {
             row: 0,
             keys: keys(batch)?,
             times: times(batch)?,
-            campaigns: (campaigns, chosen),
-            placements: Cells::of(batch, "placement", &self.placements)?,
-            creatives: Cells::of(batch, "creative", &self.creatives)?,
-            kinds: (kinds, known),
-            viewable: column(batch, "viewable")?.as_boolean_opt().ok_or(OTHER_TYPE)?.clone(),
-            costs: column(batch, "cost")?.as_primitive_opt::<Int64Type>().ok_or(OTHER_TYPE)?.clone(),
+            campaigns: campaigns.map(|text| self.campaigns.get(text?).copied()),
+            placements: cells(batch, "placement", &self.placements)?,
+            creatives: cells(batch, "creative", &self.creatives)?,
+            kinds: kinds.map(|text| Kind::named(text?)),
+            viewable: true_in(batch, "viewable")?,
+            costs: numbers(batch, "cost")?,
         })
     }
 
@@ -182,17 +172,14 @@ impl Batch {
         while self.row < self.keys.len() {
             let row = self.row;
             self.row += 1;
-            let Some(campaign) = self.campaigns.0.number(row).and_then(|number| self.campaigns.1[number]) else {
-                continue;
-            };
-            let kind = self.kinds.0.number(row).and_then(|number| self.kinds.1[number]);
+            let Some(campaign) = self.campaigns[row] else { continue };
             return Ok(Some(Exposure {
                 key: self.keys.value(row),
                 time: self.times.value(row),
-                place: Place { campaign, placement: self.placements.cell(row), creative: self.creatives.cell(row) },
-                kind: kind.ok_or(MeasureFault::Damaged { reason: "an unknown kind of exposure" })?,
-                viewable: self.viewable.is_valid(row) && self.viewable.value(row),
-                cost: if self.costs.is_valid(row) { self.costs.value(row) } else { 0 },
+                place: Place { campaign, placement: self.placements[row], creative: self.creatives[row] },
+                kind: self.kinds[row].ok_or(MeasureFault::Damaged { reason: "an unknown kind of exposure" })?,
+                viewable: self.viewable.value(row),
+                cost: self.costs[row],
             }));
         }
         Ok(None)

@@ -2,14 +2,20 @@
 //!
 //! An identity is stored as its keyed hash only: without the gateway's secret the files say nothing about who it was.
 
+mod chunk;
+mod columns;
 mod conversions;
+mod encoding;
 mod exposures;
+mod present;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod write;
 
 pub(crate) use conversions::{ConversionFile, ConversionRows};
 pub(crate) use exposures::{ExposureFile, ExposureRows};
-pub(crate) use write::{Encoder, KeyFile, RowGroup, Rows, WrittenKey};
+pub(crate) use write::{Encoder, GroupRows, KeyFile, RowGroup, Rows, WrittenKey};
 
 use super::MeasureFault;
 use crate::key_name::KeyName;
@@ -17,7 +23,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, TimestampMicrosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 use std::fs::File;
@@ -25,8 +33,9 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::vec;
 
-/// Rows that are read or written at a time.
+/// Rows that are read at a time.
 const BATCH_ROWS: usize = 16_384;
 
 /// Where exposures of a match key are in a directory.
@@ -68,7 +77,12 @@ fn schema(further: impl IntoIterator<Item = Field>) -> SchemaRef {
 
 /// The record batches of a stored file, as far as they are about identities of a range.
 struct Batches {
-    reader: ParquetRecordBatchReader,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    /// Row groups that may have such identities.
+    groups: vec::IntoIter<usize>,
+    /// Of the row group that is read: one reader for all would look up every text of a batch that two of them share.
+    reader: Option<ParquetRecordBatchReader>,
     range: KeyRange,
     last: u64,
 }
@@ -85,15 +99,26 @@ pub(crate) fn key_ranges(count: usize) -> impl Iterator<Item = KeyRange> + Send 
 
 impl Batches {
     fn open(file: File, range: KeyRange) -> Result<Self, MeasureFault> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        let groups = builder.metadata().row_groups().iter().enumerate();
-        let groups = groups.filter(|(_, group)| overlap(group, &range)).map(|(number, _)| number).collect();
-        let reader = builder.with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
-        Ok(Self { reader, range, last: 0 })
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+        let groups = metadata.metadata().row_groups().iter().enumerate();
+        let groups: Vec<usize> = groups.filter(|(_, group)| overlap(group, &range)).map(|(number, _)| number).collect();
+        Ok(Self { file, metadata, groups: groups.into_iter(), reader: None, range, last: 0 })
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, MeasureFault> {
+        loop {
+            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
+                return Ok(Some(batch?));
+            }
+            let Some(group) = self.groups.next() else { return Ok(None) };
+            let file = self.file.try_clone()?;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+            self.reader = Some(builder.with_row_groups(vec![group]).with_batch_size(BATCH_ROWS).build()?);
+        }
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, MeasureFault> {
-        while let Some(batch) = self.reader.next().transpose()? {
+        while let Some(batch) = self.read()? {
             let keys = keys(&batch)?;
             let keys = keys.values();
             let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
@@ -162,23 +187,15 @@ impl Texts {
         self.number(row).map(|number| self.values.value(number))
     }
 
-    /// What becomes of each distinct value.
-    fn map<T>(&self, each: impl Fn(&str) -> T) -> Vec<T> {
-        (0..self.values.len()).map(|number| each(self.values.value(number))).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_hold_every_identity_once() {
-        for count in 1..10 {
-            let ranges: Vec<KeyRange> = key_ranges(count).collect();
-            assert_eq!((ranges.len(), ranges.first().map(|range| *range.start())), (count, Some(0)));
-            assert_eq!(ranges.last().map(|range| *range.end()), Some(u64::MAX));
-            assert!(ranges.windows(2).all(|pair| pair[0].end() + 1 == *pair[1].start()));
+    /// What becomes of each row, where that depends on its value only.
+    fn map<T: Copy>(&self, each: impl Fn(Option<&str>) -> T) -> Vec<T> {
+        let absent = each(None);
+        let distinct: Vec<T> = (0..self.values.len()).map(|number| each(Some(self.values.value(number)))).collect();
+        let of = |number: i32| usize::try_from(number).ok().and_then(|number| distinct.get(number)).copied();
+        let numbers = self.array.keys();
+        if numbers.null_count() == 0 {
+            return numbers.values().iter().map(|number| of(*number).unwrap_or(absent)).collect();
         }
+        numbers.iter().map(|number| number.and_then(of).unwrap_or(absent)).collect()
     }
 }

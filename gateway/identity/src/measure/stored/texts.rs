@@ -1,65 +1,95 @@
-//! Columns of texts that repeat, while they are written.
+//! Columns of texts that repeat, while they are collected.
 
+use super::chunk::Column;
+use super::encoding::{width, write_packed};
+use super::present::Present;
 use crate::measure::load::Repeating;
-use arrow_array::builder::Int32Builder;
-use arrow_array::types::Int32Type;
-use arrow_array::{DictionaryArray, StringArray};
-use arrow_schema::ArrowError;
 use foldhash::HashMap;
+use parquet::basic::Encoding;
 use std::sync::Arc;
 
-/// Collects texts, each once for a batch.
-#[derive(Default)]
+/// Collects texts, each once for a row group.
 pub(super) struct TextRows {
     /// Texts that have a number.
     numbered: Arc<Vec<String>>,
-    /// Where they are among the values of the batch.
-    places: Vec<Option<i32>>,
+    /// Where they are among the distinct ones.
+    places: Vec<Option<u32>>,
     /// The same for others.
-    others: HashMap<String, i32>,
-    values: Vec<String>,
-    keys: Int32Builder,
+    others: HashMap<Box<str>, u32>,
+    distinct: Distinct,
+    /// Of the rows that have a text, which it is.
+    rows: Vec<u32>,
+    present: Present,
+}
+
+/// Distinct texts, each behind its length.
+#[derive(Default)]
+struct Distinct {
+    bytes: Vec<u8>,
+    count: u32,
+}
+
+impl Distinct {
+    fn push(&mut self, text: &str) -> u32 {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.count += 1;
+        self.count - 1
+    }
 }
 
 impl TextRows {
-    /// Rows of texts, those with a number in its order.
-    pub(super) fn new(numbered: Arc<Vec<String>>) -> Self {
-        Self { places: vec![None; numbered.len()], numbered, ..Self::default() }
+    /// For about so many rows of texts, those with a number in its order.
+    pub(super) fn new(numbered: Arc<Vec<String>>, rows: usize) -> Self {
+        Self {
+            places: vec![None; numbered.len()],
+            numbered,
+            others: HashMap::default(),
+            distinct: Distinct::default(),
+            rows: Vec::with_capacity(rows),
+            present: Present::default(),
+        }
     }
 
     /// Adds a text; `false` where its number is not one.
+    #[inline]
     pub(super) fn append(&mut self, text: Repeating<'_>) -> bool {
-        let next = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
-        let key = match text {
+        let place = match text {
             Repeating::Absent => None,
             Repeating::Number(number) => {
                 let number = number as usize;
                 let (Some(text), Some(place)) = (self.numbered.get(number), self.places.get_mut(number)) else {
                     return false;
                 };
-                if place.is_none() {
-                    self.values.push(text.clone());
-                }
-                Some(*place.get_or_insert(next))
+                Some(*place.get_or_insert_with(|| self.distinct.push(text)))
             }
-            Repeating::Text(text) => match self.others.get(text) {
-                Some(key) => Some(*key),
+            Repeating::Text(text) => Some(match self.others.get(text) {
+                Some(place) => *place,
                 None => {
-                    self.values.push(text.to_owned());
-                    self.others.insert(text.to_owned(), next);
-                    Some(next)
+                    let place = self.distinct.push(text);
+                    self.others.insert(text.into(), place);
+                    place
                 }
-            },
+            }),
         };
-        self.keys.append_option(key);
+        self.present.append(place.is_some());
+        if let Some(place) = place {
+            self.rows.push(place);
+        }
         true
     }
 
-    /// Takes the rows that were added.
-    pub(super) fn finish(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
-        self.places.fill(None);
-        self.others.clear();
-        let values = StringArray::from(std::mem::take(&mut self.values));
-        DictionaryArray::try_new(self.keys.finish(), Arc::new(values))
+    pub(super) fn finish(self) -> Column {
+        let bits = width(u64::from(self.distinct.count.saturating_sub(1)));
+        let mut values = vec![bits as u8];
+        write_packed(self.rows.iter().map(|place| u64::from(*place)), bits, &mut values);
+        Column {
+            present: self.present,
+            dictionary: Some((self.distinct.bytes, self.distinct.count as usize)),
+            encoding: Encoding::RLE_DICTIONARY,
+            values,
+            statistics: None,
+        }
     }
 }

@@ -1,29 +1,35 @@
 //! Writing sorted events: row groups are encoded on any thread, and appended to the file in their order.
 
-use super::BATCH_ROWS;
-use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use super::chunk::{Chunk, Column};
+use super::columns::{Identities, Integers};
+use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnDescPtr;
 use std::fs::File;
 use std::path::Path;
 
-/// Collects rows of one kind of event.
+/// Collects what events of one kind have beside their identity and time.
 pub(crate) trait Rows {
-    /// The columns.
+    /// The columns, identity and time among them.
     fn schema(&self) -> SchemaRef;
 
-    /// Adds an event whose further values were packed when it was sorted; `false` when they cannot be unpacked.
-    fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> bool;
+    /// Adds the values of an event that were packed when it was sorted; `false` when they cannot be unpacked.
+    fn append(&mut self, packed: &[u8]) -> bool;
 
-    /// Takes the rows that were added.
-    fn batch(&mut self) -> Result<RecordBatch, ArrowError>;
+    /// The further columns.
+    fn columns(self) -> Vec<Column>;
 }
+
+/// The most events of a row group.
+const MOST_EVENTS: u64 = 1 << 20;
+
+/// A row group is full when its further values take so many bytes.
+const MOST_BYTES: usize = 16 << 20;
 
 /// What was written for one match key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,23 +47,22 @@ pub(crate) struct KeyFile {
 
 /// Encodes row groups of a file.
 pub(crate) struct Encoder {
-    factory: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
+    columns: Vec<ColumnDescPtr>,
 }
 
-/// A row group that is being encoded.
-pub(crate) struct GroupRows<R> {
+/// A row group whose rows are collected.
+pub(crate) struct GroupRows<'e, R> {
+    encoder: &'e Encoder,
+    identities: Identities,
+    times: Integers,
     rows: R,
-    waiting: usize,
-    schema: SchemaRef,
-    columns: Vec<ArrowColumnWriter>,
-    written: WrittenKey,
-    identities: Option<(u64, u64)>,
+    events: u64,
+    bytes: usize,
 }
 
 /// An encoded row group.
 pub(crate) struct RowGroup {
-    columns: Vec<ArrowColumnChunk>,
+    columns: Vec<Chunk>,
     written: WrittenKey,
     /// The first and the last; none in a group without events.
     identities: Option<(u64, u64)>,
@@ -66,19 +71,19 @@ pub(crate) struct RowGroup {
 impl KeyFile {
     /// A new file with these columns, and what encodes its row groups.
     pub(crate) fn create(path: &Path, schema: SchemaRef) -> Result<(Self, Encoder), ParquetError> {
-        let writer = ArrowWriter::try_new(File::create_new(path)?, schema.clone(), Some(properties()?))?;
-        let (writer, factory) = writer.into_serialized_writer()?;
+        // It knows how the types of Arrow are stored.
+        let writer = ArrowWriter::try_new(File::create_new(path)?, schema, Some(properties()))?;
+        let (writer, _) = writer.into_serialized_writer()?;
+        let columns = writer.schema_descr().columns().to_vec();
         let file = Self { writer, written: WrittenKey::default(), last_identity: None };
-        Ok((file, Encoder { factory, schema }))
+        Ok((file, Encoder { columns }))
     }
 
     /// Adds the next row group.
     pub(crate) fn append(&mut self, group: RowGroup) -> Result<(), ParquetError> {
         let Some((first, last)) = group.identities else { return Ok(()) };
         let mut writer = self.writer.next_row_group()?;
-        for column in group.columns {
-            column.append_to_row_group(&mut writer)?;
-        }
+        group.columns.into_iter().try_for_each(|column| column.append_to(&mut writer))?;
         writer.close()?;
         self.written.events += group.written.events;
         self.written.identities += group.written.identities - u64::from(self.last_identity == Some(first));
@@ -94,67 +99,45 @@ impl KeyFile {
 }
 
 impl Encoder {
-    /// Begins a row group of these rows.
-    pub(crate) fn group<R: Rows>(&self, rows: R) -> Result<GroupRows<R>, ParquetError> {
-        // The number of the group matters where columns are encrypted only.
-        let columns = self.factory.create_column_writers(0)?;
-        let (schema, written) = (self.schema.clone(), WrittenKey::default());
-        Ok(GroupRows { rows, waiting: 0, schema, columns, written, identities: None })
+    /// Begins a row group of these rows, about so many.
+    pub(crate) fn group<R: Rows>(&self, rows: R, count: usize) -> GroupRows<'_, R> {
+        let (identities, times) = (Identities::default(), Integers::new(count));
+        GroupRows { encoder: self, identities, times, rows, events: 0, bytes: 0 }
     }
 }
 
-impl<R: Rows> GroupRows<R> {
+impl<R: Rows> GroupRows<'_, R> {
     /// Adds the next event.
     pub(crate) fn append(&mut self, key: u64, time: i64, packed: &[u8]) -> Result<(), ParquetError> {
-        if !self.rows.append(key, time, packed) {
+        if !self.rows.append(packed) {
             return Err(ParquetError::General("a spilled event cannot be read".to_owned()));
         }
-        self.written.events += 1;
-        self.written.identities += u64::from(self.identities.is_none_or(|(_, last)| last != key));
-        self.identities = Some((self.identities.map_or(key, |(first, _)| first), key));
-        self.waiting += 1;
-        if self.waiting == BATCH_ROWS {
-            self.encode()?;
-        }
+        self.identities.append(key);
+        self.times.append(Some(time));
+        self.events += 1;
+        self.bytes += packed.len();
         Ok(())
     }
 
-    /// Events that were added.
-    pub(crate) fn events(&self) -> u64 {
-        self.written.events
-    }
-
-    fn encode(&mut self) -> Result<(), ParquetError> {
-        self.waiting = 0;
-        let batch = self.rows.batch()?;
-        let mut writers = self.columns.iter_mut();
-        for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
-            // No column is nested: each has one leaf.
-            for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut writers) {
-                writer.write(leaf)?;
-            }
-        }
-        Ok(())
+    /// Whether it holds as much as a row group should.
+    pub(crate) fn is_full(&self) -> bool {
+        self.events >= MOST_EVENTS || self.bytes >= MOST_BYTES
     }
 
     /// The encoded group.
-    pub(crate) fn finish(mut self) -> Result<RowGroup, ParquetError> {
-        self.encode()?;
-        let columns = self.columns.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
-        Ok(RowGroup { columns, written: self.written, identities: self.identities })
+    pub(crate) fn finish(self) -> Result<RowGroup, ParquetError> {
+        let written = WrittenKey { events: self.events, identities: self.identities.count() as u64 };
+        let identities = self.identities.ends();
+        let columns = [self.identities.finish(), self.times.finish()].into_iter().chain(self.rows.columns());
+        let columns = columns.zip(&self.encoder.columns).map(|(column, description)| Chunk::of(column, description));
+        Ok(RowGroup { columns: columns.collect::<Result<_, _>>()?, written, identities })
     }
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+fn properties() -> WriterProperties {
     let ascending = |column_idx| SortingColumn { column_idx, descending: false, nulls_first: false };
-    // Hardly any two keys or times of a batch are the same but those of one identity, which the compression finds. Of the
-    // statistics, those of the keys are read: which row groups have identities of a range.
-    Ok(WriterProperties::builder()
-        .set_column_dictionary_enabled("key".into(), false)
-        .set_column_dictionary_enabled("time".into(), false)
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_column_statistics_enabled("key".into(), EnabledStatistics::Chunk)
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+    WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
         .set_sorting_columns(Some(vec![ascending(0), ascending(1)]))
-        .build())
+        .build()
 }
