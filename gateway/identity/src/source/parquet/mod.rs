@@ -13,6 +13,7 @@ mod pages;
 mod preview;
 mod reading;
 mod schema;
+mod texts;
 mod thrift;
 mod values;
 

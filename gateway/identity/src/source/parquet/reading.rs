@@ -43,6 +43,7 @@ impl Reading {
             Holds::Float => (None, "floating-point numbers"),
             Holds::Date => (None, "days"),
             Holds::Timestamp(_) => (None, "timestamps"),
+            Holds::Decimal { .. } => (None, "decimal numbers"),
             Holds::Other(found) => (None, found),
         };
         let wanted = mappings().map(|mapping| Wanted::of(mapping.form, mapping.take));
