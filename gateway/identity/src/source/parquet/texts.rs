@@ -9,6 +9,8 @@ use super::schema::Stamp;
 const DAY: i64 = 86_400;
 /// The first and the last second of the years 0 to 9999.
 const YEARS: [i64; 2] = [-62_167_219_200, 253_402_300_799];
+/// Further than any number that is taken.
+const FAR: f64 = 1e11;
 
 /// A time as RFC 3339 has it, or as a clock shows it where no zone is told. What is less than a microsecond is cut. Times
 /// before the year 0 and after 9999 are those at the ends.
@@ -72,6 +74,18 @@ pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {
     whole[16 - low.len()..].copy_from_slice(low);
     let number = i128::from_be_bytes(whole);
     (above.iter().all(|byte| *byte == sign) && (number < 0) == is_negative).then_some(number)
+}
+
+/// A number with six places, rounded. A narrow one is first what the fewest digits say that tell it from others: 0.1, not
+/// the 0.100000001 that it is in 64 bits.
+pub(super) fn rounded(number: f64, narrow: bool, out: &mut [u8; 20]) -> &[u8] {
+    let number = if number.is_nan() { number } else { number.clamp(-FAR, FAR) };
+    let number = if narrow { (number as f32).to_string().parse().unwrap_or(number) } else { number };
+    let mut room = &mut out[..];
+    // A sign, 12 digits, the point and six places.
+    let _ = write!(room, "{number:.6}");
+    let left = room.len();
+    &out[..20 - left]
 }
 
 #[cfg(test)]
@@ -147,6 +161,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn floating_point_is_rounded_to_six_places() {
+        let narrow = |number: f32| text(rounded(f64::from(number), true, &mut [0; 20]));
+        let wide = |number: f64| text(rounded(number, false, &mut [0; 20]));
+        for (found, expected) in [
+            (wide(12.5), "12.500000"),
+            (wide(0.1 + 0.2), "0.300000"),
+            (wide(-0.000_000_4), "-0.000000"),
+            (wide(1e-300), "0.000000"),
+            (wide(f64::NAN), "NaN"),
+            (wide(f64::INFINITY), "100000000000.000000"),
+            (wide(-1e300), "-100000000000.000000"),
+            (narrow(0.1), "0.100000"),
+            (narrow(16_777.77), "16777.770000"),
+            (narrow(f32::MAX), "100000000000.000000"),
+            (narrow(f32::NAN), "NaN"),
+            (narrow(f32::MIN_POSITIVE), "0.000000"),
+        ] {
+            assert_eq!(found, expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn times_are_those_of_the_calendar(at in any::<i64>()) {
@@ -165,6 +201,9 @@ mod tests {
             prop_assert_eq!(micros(&text(&exact)), Ok(number));
             let bytes = number.to_be_bytes();
             prop_assert_eq!(big_endian(&bytes), Some(i128::from(number)));
+            // 53 bits are enough for a billion with six places.
+            let rounded = text(rounded(number as f64 / 1e6, false, &mut [0; 20]));
+            prop_assert_eq!(micros(&rounded), Ok(number));
         }
     }
 }
