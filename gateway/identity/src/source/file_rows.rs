@@ -7,6 +7,7 @@ use super::batch::Batch;
 use super::fault::SourceFault;
 use super::header;
 use super::parquet::{self, ParquetRows};
+use super::rearranged::Rearranged;
 use super::rows::RowReader;
 use super::sourcing::Rows;
 use super::wanted::Wanted;
@@ -27,7 +28,7 @@ pub type Parts<'p> = dyn Iterator<Item = Result<Arc<dyn RandomAccess>, SourceFau
 
 /// Rows with the same columns. They are numbered through all files.
 pub(crate) struct FileRows<'i> {
-    current: Box<dyn Rows + 'i>,
+    current: File<'i>,
     /// Those that follow, none where there is one file.
     rest: Option<&'i mut Parts<'i>>,
     /// The number of the file that is read, from 1 on.
@@ -35,9 +36,17 @@ pub(crate) struct FileRows<'i> {
     delimiter: u8,
     wanted: Vec<Wanted>,
     columns: Vec<String>,
+    /// Whether the first file is Parquet.
+    of_parquet: bool,
     /// Of the files before the current one.
     rows: u64,
     bytes: u64,
+}
+
+/// An open file.
+struct File<'i> {
+    rows: Box<dyn Rows + 'i>,
+    is_parquet: bool,
 }
 
 impl<'i> FileRows<'i> {
@@ -48,16 +57,16 @@ impl<'i> FileRows<'i> {
         wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
     ) -> Result<Self, SourceFault> {
         let (current, rest) = match input {
-            Input::File(file) => (open(file, delimiter, wanted)?, None),
-            Input::Csv(reader) => (csv(reader, delimiter, wanted)?, None),
+            Input::File(file) => (File::open(file, delimiter, wanted)?, None),
+            Input::Csv(reader) => (File::csv(reader, delimiter, wanted)?, None),
             Input::Parts(parts) => {
                 let first = parts.next().ok_or(SourceFault::Empty)??;
-                (open(first, delimiter, wanted)?, Some(parts))
+                (File::open(first, delimiter, wanted)?, Some(parts))
             }
         };
-        let columns = current.columns().to_vec();
-        let wanted = wanted(&columns);
-        Ok(Self { current, rest, part: 1, delimiter, wanted, columns, rows: 0, bytes: 0 })
+        let columns = current.rows.columns().to_vec();
+        let (wanted, of_parquet) = (wanted(&columns), current.is_parquet);
+        Ok(Self { current, rest, part: 1, delimiter, wanted, columns, of_parquet, rows: 0, bytes: 0 })
     }
 
     /// The names of the fields that rows have, trimmed: of CSV those in the header, of Parquet those that are wanted.
@@ -72,18 +81,18 @@ impl<'i> FileRows<'i> {
 
     /// Rows read so far, without headers.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows + self.current.rows()
+        self.rows + self.current.rows.rows()
     }
 
     /// Bytes of the files that are done.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes + self.current.bytes()
+        self.bytes + self.current.rows.bytes()
     }
 
     /// Replaces a batch's rows by the next; `false` at the end of the last file.
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceFault> {
         loop {
-            if self.current.fill(batch).map_err(|fault| fault.in_part(self.part))? {
+            if self.current.rows.fill(batch).map_err(|fault| fault.in_part(self.part))? {
                 batch.number_after(self.rows);
                 return Ok(true);
             }
@@ -99,37 +108,44 @@ impl<'i> FileRows<'i> {
         let Some(next) = parts.next().transpose()? else { return Ok(false) };
         self.part += 1;
         let next = self.open_next(next).map_err(|fault| fault.in_part(self.part))?;
-        self.rows += self.current.rows();
-        self.bytes += self.current.bytes();
+        self.rows += self.current.rows.rows();
+        self.bytes += self.current.rows.bytes();
         self.current = next;
         Ok(true)
     }
 
     /// Opens a file that has to have the columns of the first.
-    fn open_next(&self, file: Arc<dyn RandomAccess>) -> Result<Box<dyn Rows + 'i>, SourceFault> {
-        let rows = open(file, self.delimiter, &|_| self.wanted.clone())?;
-        if rows.columns() == self.columns { Ok(rows) } else { Err(SourceFault::OtherColumns) }
+    fn open_next(&self, file: Arc<dyn RandomAccess>) -> Result<File<'i>, SourceFault> {
+        let File { rows, is_parquet } = File::open(file, self.delimiter, &|_| self.wanted.clone())?;
+        let rows = match rows.columns() == self.columns {
+            true => rows,
+            false if is_parquet != self.of_parquet => Box::new(Rearranged::new(rows, &self.columns)),
+            false => return Err(SourceFault::OtherColumns),
+        };
+        Ok(File { rows, is_parquet })
     }
 }
 
-fn open<'i>(
-    file: Arc<dyn RandomAccess>,
-    delimiter: u8,
-    wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
-) -> Result<Box<dyn Rows + 'i>, SourceFault> {
-    if parquet::is_parquet(&*file)? {
-        return Ok(Box::new(ParquetRows::open(file, wanted)?));
+impl<'i> File<'i> {
+    fn open(
+        file: Arc<dyn RandomAccess>,
+        delimiter: u8,
+        wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
+    ) -> Result<Self, SourceFault> {
+        if parquet::is_parquet(&*file)? {
+            return Ok(Self { rows: Box::new(ParquetRows::open(file, wanted)?), is_parquet: true });
+        }
+        Self::csv(FromStart::new(file)?, delimiter, wanted)
     }
-    csv(FromStart::new(file)?, delimiter, wanted)
-}
 
-fn csv<'i>(
-    reader: impl Read + 'i,
-    delimiter: u8,
-    wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
-) -> Result<Box<dyn Rows + 'i>, SourceFault> {
-    let names = |header: &[String]| wanted(header).iter().map(|wanted| wanted.name().to_owned()).collect();
-    Ok(Box::new(RowReader::open_for(reader, delimiter, names)?))
+    fn csv(
+        reader: impl Read + 'i,
+        delimiter: u8,
+        wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
+    ) -> Result<Self, SourceFault> {
+        let names = |header: &[String]| wanted(header).iter().map(|wanted| wanted.name().to_owned()).collect();
+        Ok(Self { rows: Box::new(RowReader::open_for(reader, delimiter, names)?), is_parquet: false })
+    }
 }
 
 #[cfg(test)]
@@ -137,8 +153,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::super::wanted::ReadAs;
     use super::*;
+    use crate::source::MAX_COLUMNS;
     use ::parquet::arrow::ArrowWriter;
-    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
     /// The numbers of rows with what they have in the column `a`.
     type Found = Vec<(u64, String)>;
@@ -184,6 +201,41 @@ mod tests {
     fn rows_of_several_files_are_numbered_through() {
         assert_eq!(read_csv(&["a,b\n1,x\n2,x\n", "a,b\n", "a,b\n3,x"]).unwrap(), rows(&["1", "2", "3"]));
         assert_eq!(read_csv(&["a\n1\n"]).unwrap(), rows(&["1"]));
+    }
+
+    #[test]
+    fn files_of_both_formats_are_read_as_one() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["x", "y"]));
+        let of_parquet = |a: &[i64]| parquet(vec![("b", texts.clone()), ("a", numbers(a))]);
+        let [first, last] = [&[1, 2], &[5, 6]].map(|a| of_parquet(a));
+        let csv = b"b,a\n\"x\",3\ny,4\n".to_vec();
+        let expected = rows(&["1", "2", "3", "4", "5", "6"]);
+        assert_eq!(read(&[first.clone(), csv.clone(), last.clone()]).unwrap(), expected);
+        let expected = rows(&["3", "4", "1", "2", "3", "4", "5", "6"]);
+        assert_eq!(read(&[csv.clone(), first, csv.clone(), last]).unwrap(), expected);
+        // A row that is misshapen stays one.
+        let misshapen = b"b,a\nx\ny,9\n".to_vec();
+        assert_eq!(read(&[of_parquet(&[1, 2]), misshapen]).unwrap(), [(1, "1"), (2, "2"), (4, "9")].map(own));
+    }
+
+    fn own((number, text): (u64, &str)) -> (u64, String) {
+        (number, text.to_owned())
+    }
+
+    #[test]
+    fn files_of_both_formats_are_read_as_one_whatever_a_batch_holds() {
+        let wide: Vec<String> = (0..MAX_COLUMNS - 1).map(|column| format!("c{column}")).collect();
+        let header = format!("{},a\n", wide.join(","));
+        let csv = |a: i64| format!("{header}{}{a}\n", ",".repeat(wide.len())).into_bytes();
+        let many: Vec<i64> = (1..100_000).collect();
+        let mut expected: Vec<String> = many.iter().map(i64::to_string).collect();
+        let found = read(&[parquet(vec![("a", numbers(&many))]), csv(100_000)]).unwrap();
+        expected.push("100000".to_owned());
+        assert!(found.iter().map(|(_, a)| a).eq(&expected));
+        assert!(found.iter().map(|(number, _)| *number).eq(1..=100_000));
+        let few: Vec<i64> = (1..1_000).collect();
+        let found = read(&[csv(0), parquet(vec![("a", numbers(&few))])]).unwrap();
+        assert!(found.iter().map(|(_, a)| a.parse::<i64>().unwrap()).eq(0..1_000));
     }
 
     #[test]

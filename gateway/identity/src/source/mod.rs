@@ -15,6 +15,7 @@ mod parquet;
 mod plan;
 mod preview;
 mod quoting;
+mod rearranged;
 mod rows;
 mod sharing;
 mod sorter;

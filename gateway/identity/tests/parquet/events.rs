@@ -431,8 +431,11 @@ fn damaged_files_are_refused_and_leave_nothing() {
 #[test]
 fn parts_of_both_formats_are_one_file() {
     let array: ArrayRef = Arc::new(micros().with_timezone("UTC"));
-    let parquet = || written(columns(&exposures(), "time", &array), WriterProperties::default());
-    let csv = csv(&exposures());
+    // Nobody maps the first.
+    let note = |text: &str| ("note", vec![text.to_owned(); 4]);
+    let noted = |text: &str| -> Table { [note(text)].into_iter().chain(exposures()).collect() };
+    let parquet = || written(columns(&noted("x"), "time", &array), WriterProperties::default());
+    let csv = csv(&noted("y"));
     let rows = csv.split_once('\n').unwrap().1;
     let expected = of_file(&exposure_plan(), (csv.clone() + rows + rows).into_bytes()).unwrap();
     let read = |files: Vec<Vec<u8>>| {
