@@ -4,7 +4,7 @@
 use crate::{
     deliveries,
     harness::{Gateway, Kind, on_both_databases},
-    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES},
+    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES, as_parquet},
     people::{self, Form},
     stories::{Party, exact_settings, uuid_of},
 };
@@ -18,6 +18,7 @@ const PEOPLE: u32 = 1_500;
 struct World {
     luma: Party,
     tv_tube: Party,
+    connection: String,
     project: String,
     campaign: String,
 }
@@ -29,7 +30,7 @@ impl World {
         let connection = luma.agree(&tv_tube, exact_settings("RECIPIENT")).await;
         let project = luma.create_project(&connection, "Spring").await;
         let campaign = tv_tube.add_campaign(&project, campaign).await;
-        Self { luma, tv_tube, project, campaign }
+        Self { luma, tv_tube, connection, project, campaign }
     }
 
     /// What Luma reads of the first eight days of March with a lookback of a week.
@@ -49,8 +50,8 @@ impl World {
 
 impl Party {
     /// Loads a file; the data set, once its load has ended.
-    async fn load(&self, document: &str, mut input: Value, csv: String) -> Value {
-        input["uploadId"] = json!(self.upload(csv).await);
+    async fn load(&self, document: &str, mut input: Value, file: impl Into<Vec<u8>>) -> Value {
+        input["uploadId"] = json!(self.upload(file).await);
         let payload = self.client.mutate(document, input).await;
         let query = "query($id: ID!) { node(id: $id) { ... on EventDataSet { id status failure rows
             faultsByReason { reason count } rowFaults(first: 100) { nodes { row column reason } } } } }";
@@ -131,6 +132,45 @@ on_both_databases! {
             shown(&event["byDay"], |day| &day["credited"]["conversions"]),
             days(&[("2026-03-04", 1), ("2026-03-07", 1), ("2026-03-10", 1)])
         );
+    }
+}
+
+on_both_databases! {
+    /// Rows count alike, whether they come as CSV or as Parquet, and so does what is wrong with them.
+    async fn parquet_gives_the_report_that_csv_gives(kind: Kind) {
+        let gateway = Gateway::start(kind).await;
+        let mut world = World::create(&gateway, "spring").await;
+        let exposures = of_each("hashed_email,time,campaign_id,placement,creative,cost,viewable,kind", &[
+            "ID,2026-03-02T10:00:00.250001Z,spring,home,spot,0.01,true,view",
+            "ID,2026-03-03T10:00:00+01:00,spring,sports,,,,click",
+            "ID,2026-03-03T10:00:00Z,summer,home,spot,0.01,true,view",
+            "ID,2026-03-03T10:00:00Z,spring,home,spot,-0.01,false,view",
+        ]);
+        let conversions = of_each("email,time,type,value,order_id,category", &[
+            "NAME,2026-03-04T12:00:00Z,purchase,25.50,a-N,shoes",
+            "NAME,2026-03-05T12:00:00Z,purchase,25.50,a-N,shoes",
+            "NAME,2026-03-06T12:00:00Z,purchase,-10,,",
+            "nobody,2026-03-06T12:00:00Z,purchase,1,,",
+        ]);
+        let files = |as_file: fn(&str) -> Vec<u8>| [as_file(&exposures), as_file(&conversions)];
+        let mut found = Vec::new();
+        for [exposures, conversions] in [files(|csv| csv.into()), files(as_parquet)] {
+            let input = world.tv_tube.exposures(&world.project, Form::Hashed);
+            let mut seen = world.tv_tube.load(LOAD_EXPOSURES, input, exposures).await;
+            let mut bought = world.luma.load(LOAD_CONVERSIONS, world.luma.conversions(&world.project), conversions).await;
+            let report = world.attribution(bought["id"].as_str().unwrap()).await;
+            [&mut seen, &mut bought].into_iter().for_each(|set| set["id"] = Value::Null);
+            found.push((seen, bought, report));
+            world.project = world.luma.create_project(&world.connection, "Once more").await;
+            world.campaign = world.tv_tube.add_campaign(&world.project, "spring").await;
+        }
+        assert_eq!(found[0], found[1]);
+        let (seen, bought, report) = &found[1];
+        assert_eq!((&seen["rows"], &bought["rows"]), (&json!(2 * PEOPLE), &json!(3 * PEOPLE)));
+        assert_eq!(seen["rowFaults"]["nodes"][1]["reason"], "COST_NEGATIVE");
+        assert_eq!(report["summary"]["impressions"]["value"], json!(2 * PEOPLE));
+        let revenue = &report["attribution"]["perEvent"][0]["credited"]["revenue"]["value"];
+        assert_eq!(*revenue, json!(15.5 * f64::from(PEOPLE)));
     }
 }
 

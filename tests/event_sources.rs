@@ -2,16 +2,20 @@
 
 use crate::{
     harness::{Gateway, Kind, Options, on_both_databases},
-    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES},
+    measuring::{LOAD_CONVERSIONS, LOAD_EXPOSURES, as_parquet},
     people::{self, Form},
-    sourcing::parquet,
+    sourcing::written,
     stories::Party,
 };
-use entente_test_servers::s3::{S3, SECRET};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use entente_test_servers::{
+    delta_sharing::DeltaSharing,
+    s3::{S3, SECRET},
+};
 use flate2::{Compression, write::GzEncoder};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{fs, io::Write, path::Path, sync::Arc, time::Duration};
 
 const START: &str = "2026-03-01";
 
@@ -20,6 +24,19 @@ const SET: &str = "query($id: ID!) { node(id: $id) { ... on EventDataSet { statu
 
 fn exposures(people: std::ops::Range<u32>) -> String {
     people::exposures(people, "spring-2026", START.parse().unwrap(), Form::Plain)
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(plain).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// Parquet with nothing but numbers in the columns of exposures.
+fn numbers() -> Vec<u8> {
+    let header = exposures(0..0);
+    let column = |name| (name, Arc::new(Int64Array::from(vec![1])) as ArrayRef);
+    written(&RecordBatch::try_from_iter(header.trim().split(',').map(column)).unwrap())
 }
 
 fn folder(path: &Path) -> Value {
@@ -51,7 +68,8 @@ impl Party {
 }
 
 on_both_databases! {
-    /// Exposures from two files, one of them compressed, and conversions from a bucket whose secret is forgotten.
+    /// Exposures from files of both formats, some of them compressed, and conversions from a bucket whose secret is forgotten
+    /// and from a shared table.
     async fn events_come_from_sources(kind: Kind) {
         let place = tempfile::tempdir().unwrap();
         let server = S3::start();
@@ -62,16 +80,19 @@ on_both_databases! {
         let gateway = Gateway::start_with(kind, Options { settings }).await;
         let (luma, tv_tube, project) = campaign(&gateway).await;
         fs::write(place.path().join("a.csv"), exposures(0..1_000)).unwrap();
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all((exposures(1_000..1_500) + "nobody,noon,spring-2026,,,,,\n").as_bytes()).unwrap();
-        fs::write(place.path().join("b.csv.gz"), gzip.finish().unwrap()).unwrap();
+        let nobody = "nobody,2026-03-01T12:00:00Z,spring-2026,,,,,\n";
+        fs::write(place.path().join("b.csv.gz"), gzip((exposures(1_000..1_500) + nobody).as_bytes())).unwrap();
+        fs::write(place.path().join("c.parquet"), as_parquet(&(exposures(1_500..1_800) + nobody))).unwrap();
+        fs::write(place.path().join("d.parquet.gz"), gzip(&as_parquet(&exposures(1_800..2_000)))).unwrap();
         let input = tv_tube.exposures(&project, Form::Plain);
         let set = tv_tube.load_from(LOAD_EXPOSURES, input.clone(), folder(place.path())).await;
         let seen = tv_tube.ended(&set).await;
-        assert_eq!((&seen["status"], &seen["rows"]), (&json!("ACTIVE"), &json!(4_500)), "{seen}");
+        assert_eq!((&seen["status"], &seen["rows"]), (&json!("ACTIVE"), &json!(6_000)), "{seen}");
         assert_eq!(seen["sourceType"]["id"], "local_folder");
-        let first = &seen["rowFaults"]["nodes"][0];
-        assert_eq!(first, &json!({ "row": 4_501, "column": "email", "reason": "EMAIL_INVALID" }), "through all files");
+        for (place, row) in [(0, 4_501), (2, 5_402)] {
+            let fault = &seen["rowFaults"]["nodes"][place];
+            assert_eq!(fault, &json!({ "row": row, "column": "email", "reason": "EMAIL_INVALID" }), "through all files");
+        }
 
         fs::create_dir_all(server.file("shop")).unwrap();
         fs::write(server.file("shop/a.csv"), people::conversions(0..100, START.parse().unwrap())).unwrap();
@@ -88,13 +109,21 @@ on_both_databases! {
         let set = luma.load_from(LOAD_CONVERSIONS, luma.conversions(&project), bucket(SECRET)).await;
         assert_eq!(luma.ended(&set).await["rows"], 110);
         assert!(!gateway.log().contains(SECRET));
+        let shared = DeltaSharing::start();
+        for (file, people) in [("1", 0..60), ("2", 60..100)] {
+            shared.put(file, &as_parquet(&people::conversions(people, START.parse().unwrap())));
+        }
+        let table = json!({ "type": "delta_sharing", "settings": shared.settings() });
+        let of_table = luma.load_from(LOAD_CONVERSIONS, luma.conversions(&project), table).await;
+        assert_eq!(luma.ended(&of_table).await["rows"], 110);
         let theirs = tv_tube.client.query(SET, json!({ "id": set })).await;
         assert_eq!(theirs["node"], Value::Null);
 
         // What cannot be read is told, and nothing of it is half-loaded.
         for (file, content, told) in [
             ("c.csv", exposures(0..10).replacen("email", "mail", 1).into_bytes(), "File 2: "),
-            ("0.parquet", parquet("email,time,campaign_id\na@b.cd,2026-03-01,x\n"), "Parquet"),
+            ("0.parquet", numbers(), "Column \"email\" holds whole numbers, which cannot be read as e-mail addresses."),
+            ("0.parquet", as_parquet(&exposures(0..10))[..99].to_vec(), "The Parquet file is cut short."),
         ] {
             fs::remove_file(place.path().join("b.csv.gz")).ok();
             fs::write(place.path().join(file), content).unwrap();

@@ -25,7 +25,7 @@ use entente_identity::measure::{
     load_conversions, load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, Csv, DEFAULT_MEMORY, Mapping};
+use entente_identity::source::{Control, DEFAULT_MEMORY, Input, Mapping};
 use entente_identity::{IndexSecret, KeyName};
 use serde_json::{Value, json};
 use synthetic::{Account, peak_mebibytes};
@@ -97,8 +97,8 @@ fn load(dir: &Path, [exposures, conversions]: &[PathBuf; 2]) -> Result<(Sources,
     }
     let (loaded, seconds) = timed("load", || {
         let go_on = &mut |_| Control::Continue;
-        load_conversions(Csv::One(&mut File::open(conversions)?), &conversion_plan()?, &secret, dir, &out[1], go_on)?;
-        Ok(load_exposures(Csv::One(&mut File::open(exposures)?), &exposure_plan()?, &secret, dir, &out[0], go_on)?)
+        load_conversions(Input::Csv(&mut File::open(conversions)?), &conversion_plan()?, &secret, dir, &out[1], go_on)?;
+        Ok(load_exposures(Input::Csv(&mut File::open(exposures)?), &exposure_plan()?, &secret, dir, &out[0], go_on)?)
     })?;
     let sorting = loaded.sorting.as_secs_f64();
     println!("  of it sorting, and writing what was sorted: {sorting:.2} s");

@@ -9,7 +9,7 @@ use entente_domain::event_data::{
 #[derive(Clone, Copy, Debug, Default, Enum, PartialEq, Eq)]
 #[graphql(remote = "DomainTimeForm")]
 pub enum TimeForm {
-    /// A date, a time and a zone by RFC 3339, such as `2026-03-01T12:00:00+01:00`.
+    /// A date, a time and a zone by RFC 3339, such as `2026-03-01T12:00:00+01:00`; in Parquet also a timestamp.
     #[default]
     Rfc3339,
     /// Whole seconds since 1970 in UTC, such as `1772362800`.

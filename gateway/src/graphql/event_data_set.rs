@@ -210,10 +210,10 @@ struct LoadExposuresInput {
     project_id: ID,
     /// 1 to 100 characters.
     name: String,
-    /// A complete upload that was not used yet: CSV. Either this or a source is given.
+    /// A complete upload that was not used yet: CSV, or Parquet. Either this or a source is given.
     upload_id: Option<ID>,
-    /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
-    /// was read.
+    /// Where it is read from, once: files with the same columns, each CSV or Parquet. It is tried first, and its settings are
+    /// forgotten when it was read.
     source: Option<DataSourceInput>,
     /// The columns that hold identities: between 1 and 40. Several may feed one match key. None where `columns` are left out: the
     /// digests in `ADMAP ID` are of the account's match keys that have a key type.
@@ -222,7 +222,7 @@ struct LoadExposuresInput {
     /// The other columns; those of a file made for ADMaP unless they are said: `Key Type`, `ADMAP ID`, `Timestamp`, `Type` and
     /// `Campaign Name`, spelled with blanks or underscores, in any case.
     columns: Option<ExposureColumns>,
-    /// What separates the columns: one punctuation character or a tab.
+    /// What separates the columns of CSV: one punctuation character or a tab. Parquet has no delimiter.
     #[graphql(default_with = "String::from(\",\")")]
     delimiter: String,
     /// That the people in the data have consented to its use; must be true. Who says so, and when, is kept.
@@ -240,10 +240,10 @@ struct LoadConversionsInput {
     project_id: ID,
     /// 1 to 100 characters.
     name: String,
-    /// A complete upload that was not used yet: CSV. Either this or a source is given.
+    /// A complete upload that was not used yet: CSV, or Parquet. Either this or a source is given.
     upload_id: Option<ID>,
-    /// Where it is read from, once: CSV files with the same columns. It is tried first, and its settings are forgotten when it
-    /// was read.
+    /// Where it is read from, once: files with the same columns, each CSV or Parquet. It is tried first, and its settings are
+    /// forgotten when it was read.
     source: Option<DataSourceInput>,
     /// The columns that hold identities: between 1 and 40. Several may feed one match key. None where `columns` are left out: the
     /// digests in `ADMAP ID` are of the account's match keys that have a key type.
@@ -252,7 +252,7 @@ struct LoadConversionsInput {
     /// The other columns; those of a file made for ADMaP unless they are said: `Key Type`, `ADMAP ID`, `Timestamp`, `Event Name`,
     /// `Event Revenue` and `Event Currency`, spelled with blanks or underscores, in any case.
     columns: Option<ConversionColumns>,
-    /// What separates the columns: one punctuation character or a tab.
+    /// What separates the columns of CSV: one punctuation character or a tab. Parquet has no delimiter.
     #[graphql(default_with = "String::from(\",\")")]
     delimiter: String,
     /// Which conversions count: between one and three.

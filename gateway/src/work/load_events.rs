@@ -24,7 +24,7 @@ use entente_domain::{
 use entente_identity::{
     IndexSecret,
     measure::{Load, LoadFault, load_conversions, load_exposures},
-    source::{Control, Csv, Progress},
+    source::{Control, Input, Progress},
 };
 use entente_source::SourceError;
 use entente_store::{NewJob, NewRowFault, Outcome, RefreshEnd, RowsRead, SourceId};
@@ -93,14 +93,19 @@ struct Loading {
 }
 
 impl Loading {
-    /// Reads CSV into the data set's folder.
-    fn read(&self, csv: Csv<'_>, scratch: &Path, tell: &mut dyn FnMut(Progress) -> Control) -> Result<Load, LoadFault> {
+    /// Reads one file or several into the data set's folder.
+    fn read(
+        &self,
+        input: Input<'_>,
+        scratch: &Path,
+        tell: &mut dyn FnMut(Progress) -> Control,
+    ) -> Result<Load, LoadFault> {
         std::fs::create_dir_all(&self.folder)?;
         // What an attempt left that was cut off before it could say so.
         remove_folder(&self.out)?;
         Ok(match &self.plan {
-            EventPlan::Exposures(plan) => load_exposures(csv, plan, &self.secret, scratch, &self.out, tell)?.load,
-            EventPlan::Conversions(plan) => load_conversions(csv, plan, &self.secret, scratch, &self.out, tell)?.load,
+            EventPlan::Exposures(plan) => load_exposures(input, plan, &self.secret, scratch, &self.out, tell)?.load,
+            EventPlan::Conversions(plan) => load_conversions(input, plan, &self.secret, scratch, &self.out, tell)?.load,
         })
     }
 }
@@ -134,12 +139,12 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: Option<UploadId>) ->
 async fn load_upload(task: &Task, loading: Loading, upload: UploadId) -> Result<Read, Unpublished> {
     let gateway = task.gateway.clone();
     let gone = || Unpublished::refused(csv::gone(), RowsRead::default());
-    let mut opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
+    let opened = opening::open(&gateway, upload).await?.ok_or_else(gone)?;
     let (said, heard) = watch::channel(Value::Null);
     let (stop, bytes) = (task.stop.clone(), opened.bytes);
     let reading = background::run(move || {
         let scratch = gateway.identities().scratch()?;
-        loading.read(Csv::One(&mut opened.reader), &scratch, &mut progress::of_file(said, stop, bytes))
+        loading.read(Input::File(opened.reader.file()), &scratch, &mut progress::of_file(said, stop, bytes))
     });
     match progress::follow(task, heard, reading).await.map_err(Fault::new)? {
         Ok(load) => Ok((load, bytes)),
@@ -158,7 +163,7 @@ async fn load_source(
     let listed = listed.ok_or_else(|| reading_source::unread(task, &SourceError::NoParts))?;
     let bytes = listed.bytes();
     let read = reading_source::read_all(task, listed, move |parts, scratch, tell| {
-        loading.read(Csv::Parts(parts), scratch, tell)
+        loading.read(Input::Parts(parts), scratch, tell)
     });
     match read.await? {
         Ok(load) => Ok((load, bytes)),
@@ -369,7 +374,7 @@ mod tests {
         let (secret, out) = (IndexSecret::new([7; 16]), folder.path().join("events"));
         let mut go_on = |_| Control::Continue;
         let csv = &mut file.as_bytes();
-        load_exposures(Csv::One(csv), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
+        load_exposures(Input::Csv(csv), &plan, &secret, folder.path(), &out, &mut go_on).unwrap().load
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #[cfg(feature = "gateway")]
 mod api;
 mod csv;
+mod events;
 mod parquet;
 mod sourcing;
 

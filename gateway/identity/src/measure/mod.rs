@@ -9,7 +9,7 @@ mod apportion;
 mod attribution;
 mod condition;
 mod credit;
-mod decimal;
+pub(crate) mod decimal;
 mod definition;
 mod event;
 mod fault;

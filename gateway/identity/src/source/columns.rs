@@ -9,6 +9,7 @@ use super::masking::{MASK, looks_like_identifier};
 use super::parquet;
 use super::plan::SourcePlan;
 use super::rows::RowReader;
+use super::wanted::Wanted;
 use crate::random_access::{FromStart, RandomAccess};
 
 /// What the values of all columns of CSV are, and of those of Parquet that hold text.
@@ -26,7 +27,8 @@ pub fn columns(file: &Arc<dyn RandomAccess>, plan: &SourcePlan) -> Result<Vec<Co
 fn of_csv(file: &Arc<dyn RandomAccess>, plan: &SourcePlan) -> Result<Vec<Column>, SourceFault> {
     plan.check()?;
     let open = |wanted: &[&str]| RowReader::open(FromStart::new(file.clone())?, plan.delimiter, wanted);
-    let reader = match open(&plan.wanted()) {
+    let wanted = plan.wanted();
+    let reader = match open(&wanted.iter().map(Wanted::name).collect::<Vec<_>>()) {
         // Those that there are say more than the one that there is not.
         Err(SourceFault::MissingColumn { .. }) => open(&[])?,
         opened => opened?,
@@ -35,8 +37,8 @@ fn of_csv(file: &Arc<dyn RandomAccess>, plan: &SourcePlan) -> Result<Vec<Column>
     Ok(reader.columns().iter().map(column).collect())
 }
 
-fn without_identifiers(columns: Vec<Column>, wanted: &[&str]) -> Vec<Column> {
-    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.trim() == name);
+fn without_identifiers(columns: Vec<Column>, wanted: &[Wanted]) -> Vec<Column> {
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted.name() == name);
     let hides = columns.iter().any(|column| !is_wanted(&column.name) && looks_like_identifier(&column.name));
     let shown = |column: Column| match is_wanted(&column.name) {
         true => column,

@@ -38,7 +38,7 @@ pub(super) fn position(columns: &[String], name: &str) -> Result<usize, SourceFa
 }
 
 /// Refuses a header without a wanted column; says so if another delimiter would split it as wanted.
-pub(super) fn check(columns: &[String], first: &[u8], delimiter: u8, wanted: &[&str]) -> Result<(), SourceFault> {
+pub(super) fn check(columns: &[String], first: &[u8], delimiter: u8, wanted: &[String]) -> Result<(), SourceFault> {
     let has = |columns: &[String], name: &str| columns.iter().any(|column| column == name.trim());
     let Some(missing) = wanted.iter().find(|name| !has(columns, name)) else {
         return Ok(());
@@ -50,7 +50,7 @@ pub(super) fn check(columns: &[String], first: &[u8], delimiter: u8, wanted: &[&
             return Err(SourceFault::WrongDelimiter { given: char::from(delimiter), found: char::from(other) });
         }
     }
-    Err(SourceFault::MissingColumn { column: (*missing).to_owned() })
+    Err(SourceFault::MissingColumn { column: missing.clone() })
 }
 
 /// The delimiter that splits the first line into most fields; a comma where none does.

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::audience_names::is_audience_name;
+use super::wanted::{ReadAs, Wanted};
 use crate::key_name::KeyName;
 use crate::normalise::{Form, Take};
 
@@ -79,10 +80,10 @@ impl SourcePlan {
     }
 
     /// The columns that the file must have.
-    pub(super) fn wanted(&self) -> Vec<&str> {
-        let mut wanted: Vec<&str> = self.mappings.iter().map(|mapping| mapping.column.as_str()).collect();
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        let mut wanted: Vec<Wanted> = self.mappings.iter().map(Mapping::wanted).collect();
         if let AudienceFrom::Column(column) = &self.audience {
-            wanted.push(column);
+            wanted.push(Wanted::new(column, ReadAs::Audience));
         }
         wanted
     }
@@ -96,6 +97,13 @@ impl SourcePlan {
             }
         }
         keys
+    }
+}
+
+impl Mapping {
+    /// The column that the file must have for it.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted::new(&self.column, ReadAs::Identity(self.form, self.take))
     }
 }
 

@@ -94,6 +94,15 @@ pub(super) fn field<'a>(text: &'a [u8], ends: &[usize], gap: usize, column: usiz
 impl<'r> RowReader<'r> {
     /// Reads up to the end of the header, which must have every column in `wanted`.
     pub fn open(input: impl Read + 'r, delimiter: u8, wanted: &[&str]) -> Result<Self, SourceFault> {
+        Self::open_for(input, delimiter, |_| wanted.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// The same where the names in the header say which columns it must have.
+    pub(super) fn open_for(
+        input: impl Read + 'r,
+        delimiter: u8,
+        wanted: impl FnOnce(&[String]) -> Vec<String>,
+    ) -> Result<Self, SourceFault> {
         let mut reader = Self {
             input: Box::new(input),
             parser: ReaderBuilder::new().delimiter(delimiter).build(),
@@ -119,7 +128,7 @@ impl<'r> RowReader<'r> {
         };
         row.shape = Shape { fields, gap: 0 };
         reader.columns = header::columns(&row)?;
-        header::check(&reader.columns, &first, delimiter, wanted)?;
+        header::check(&reader.columns, &first, delimiter, &wanted(&reader.columns))?;
         Ok(reader)
     }
 

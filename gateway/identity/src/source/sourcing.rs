@@ -8,9 +8,8 @@ use super::audience_names::AudienceNames;
 use super::batch::Batch;
 use super::entries::{Entries, PartitionedEntries};
 use super::fault::{RowFaults, SourceFault};
+use super::file_rows::{FileRows, Input, Parts};
 use super::header;
-use super::parquet::{self, ParquetRows};
-use super::parts::{PartRows, Parts};
 use super::plan::{AudienceFrom, PlanFault, SourcePlan};
 use super::rows::RowReader;
 use super::sharing::share;
@@ -20,7 +19,7 @@ use crate::digest::IndexSecret;
 use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
 use crate::partitions::PARTITIONS;
-use crate::random_access::{FromStart, RandomAccess};
+use crate::random_access::RandomAccess;
 use crate::run::RunWriter;
 
 /// Keeps what is sorted at a time within the memory of the plan.
@@ -125,11 +124,7 @@ pub fn source(
     out: &Path,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
-    if !parquet::is_parquet(&*file)? {
-        return source_csv(&mut FromStart::new(file)?, plan, scratch, secret, out, progress);
-    }
-    plan.check()?;
-    source_rows(&mut ParquetRows::open(file, plan)?, plan, scratch, secret, out, progress)
+    source_input(Input::File(file), plan, scratch, secret, out, progress)
 }
 
 /// Reads several files, each CSV or Parquet by its first bytes, into one run, as [`source`] does with one. They have
@@ -142,8 +137,7 @@ pub fn source_parts(
     out: &Path,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
-    plan.check()?;
-    source_rows(&mut PartRows::open(parts, plan)?, plan, scratch, secret, out, progress)
+    source_input(Input::Parts(parts), plan, scratch, secret, out, progress)
 }
 
 /// Reads CSV into a run, as [`source`] does.
@@ -155,19 +149,19 @@ pub fn source_csv(
     out: &Path,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
-    plan.check()?;
-    let mut rows = RowReader::open(reader, plan.delimiter, &plan.wanted())?;
-    source_rows(&mut rows, plan, scratch, secret, out, progress)
+    source_input(Input::Csv(reader), plan, scratch, secret, out, progress)
 }
 
-fn source_rows(
-    rows: &mut dyn Rows,
+fn source_input(
+    input: Input<'_>,
     plan: &SourcePlan,
     scratch: &Path,
     secret: &IndexSecret,
     out: &Path,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
+    plan.check()?;
+    let mut rows = FileRows::open(input, plan.delimiter, &|_| plan.wanted())?;
     let width = rows.columns().len();
     let mapped = Mapped::all(plan, rows.columns())?;
     let mut audiences = Audiences::of(plan, rows.columns())?;
@@ -198,7 +192,7 @@ fn source_rows(
         return Err(SourceFault::FieldCounts);
     }
     let bytes = rows.bytes();
-    let sourced = write_run(&partitions, taken, audiences.names.into_names(), plan, rows, out)?;
+    let sourced = write_run(&partitions, taken, audiences.names.into_names(), plan, &rows, out)?;
     match progress(Progress { rows: rows.rows(), bytes }) {
         Control::Continue => Ok(sourced.publish()?),
         Control::Cancel => Err(SourceFault::Cancelled),
@@ -253,7 +247,7 @@ fn write_run(
     taken: Taken,
     audiences: Vec<String>,
     plan: &SourcePlan,
-    rows: &dyn Rows,
+    rows: &FileRows<'_>,
     out: &Path,
 ) -> Result<Unpublished, SourceFault> {
     let keys = plan.keys();

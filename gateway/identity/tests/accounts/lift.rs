@@ -9,7 +9,7 @@ use entente_identity::measure::{
     Combine, ConversionEvent, ConversionPlan, MeasureFault, Period, TimeForm, ValueRule, load_conversions,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, Csv, DEFAULT_MEMORY, Mapping};
+use entente_identity::source::{Control, DEFAULT_MEMORY, Input, Mapping};
 use entente_identity::{AccountSecret, Holdout, Index, IndexSecret, Slot, SlotSet, hold_out_of_rows, positions};
 
 const PEOPLE: u32 = 4_000;
@@ -84,7 +84,7 @@ fn both_groups_are_told_apart_as_deliveries_do() {
     };
     let go_on = &mut |_| Control::Continue;
     let secret: IndexSecret = secret();
-    load_conversions(Csv::One(&mut csv.as_bytes()), &plan, &secret, dir.path(), &conversions, go_on).unwrap();
+    load_conversions(Input::Csv(&mut csv.as_bytes()), &plan, &secret, dir.path(), &conversions, go_on).unwrap();
 
     let sources = LiftSources { roster, conversions };
     let lift = measure_lift(&sources, &definition(500), &holdout(), &|| false).unwrap();

@@ -9,7 +9,7 @@ use entente_identity::measure::{
     Kind, KindLookback, Model, Period, Sources, Steps, Test, TimeForm, ValueRule, load_conversions, load_exposures,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, Csv, Mapping};
+use entente_identity::source::{Control, Input, Mapping};
 use entente_identity::{IndexSecret, KeyName};
 use std::fmt::Write;
 use std::fs::File;
@@ -111,7 +111,7 @@ impl Campaign {
             let (file, out) = (directory.join(format!("exposures{number}.csv")), directory.join(format!("e{number}")));
             std::fs::write(&file, csv).unwrap();
             let reader = &mut File::open(&file).unwrap();
-            load_exposures(Csv::One(reader), &exposure_plan(memory), &secret, directory, &out, go_on).unwrap();
+            load_exposures(Input::Csv(reader), &exposure_plan(memory), &secret, directory, &out, go_on).unwrap();
             sources.exposures.push(out);
             files.exposures.push(file);
         }
@@ -119,7 +119,7 @@ impl Campaign {
         std::fs::write(&file, &self.conversions).unwrap();
         let reader = &mut File::open(&file).unwrap();
         let loaded =
-            load_conversions(Csv::One(reader), &conversion_plan(memory), &secret, directory, &out, go_on).unwrap();
+            load_conversions(Input::Csv(reader), &conversion_plan(memory), &secret, directory, &out, go_on).unwrap();
         assert!(loaded.repeated_rows > 20, "{}", loaded.repeated_rows);
         sources.conversions.push(out);
         files.conversions.push(file);

@@ -3,12 +3,13 @@
 //! `PROPTEST_CASES=1000000 cargo test --release --test parquet damaged` tries a million of them.
 
 use crate::alike::shapes;
+use crate::events::as_exposures;
 use crate::files::{Columns, mapping, plan, sourced, written};
 use crate::handmade::Handmade;
 use arrow_array::builder::{Int32Builder, ListBuilder};
-use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{SourceFault, SourcePlan, preview};
+use entente_identity::source::{SourcePlan, preview};
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -21,12 +22,16 @@ const MOST_MEBIBYTES: u64 = 512;
 fn columns(rows: usize) -> Columns {
     let mut tags = ListBuilder::new(Int32Builder::new());
     (0..rows).for_each(|i| tags.append_value((0..i % 3).map(|tag| Some(tag as i32))));
+    let times = TimestampMicrosecondArray::from_iter_values((0..rows).map(|i| 1_772_366_400_000_000 + i as i64));
+    let costs = Decimal128Array::from_iter_values((0..rows).map(|i| i as i128 * 10_i128.pow(17)));
     let email = |i: usize| (!i.is_multiple_of(9)).then(|| format!("person{}@example.com", i * 7 % 31));
     vec![
         ("tags", Arc::new(tags.finish())),
         ("email", Arc::new((0..rows).map(email).collect::<StringArray>())),
         ("loyalty", Arc::new((0..rows).map(|i| (i % 4 != 0).then_some(i as i64)).collect::<Int64Array>()) as ArrayRef),
         ("audience", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("Audience {}", i % 3))))),
+        ("at", Arc::new(times.with_timezone("UTC"))),
+        ("cost", Arc::new(costs.with_precision_and_scale(38, 18).unwrap())),
     ]
 }
 
@@ -139,17 +144,20 @@ proptest! {
         let mut file = of.get(FILES.as_slice()).clone();
         damages.iter().for_each(|damage| damage.apply(&mut file));
         let begin = Instant::now();
-        let refused = |fault: SourceFault| {
+        let refused = |name: &str, fault: String| {
             // What is wrong is said of the file, not of the gateway, and names nobody.
-            prop_assert!(fault.name() != "IO" && fault.name() != "CANCELLED", "{fault}");
-            prop_assert!(!fault.to_string().contains('@'), "{fault}");
+            prop_assert!(name != "IO" && name != "CANCELLED", "{fault}");
+            prop_assert!(!fault.contains('@'), "{fault}");
             Ok(())
         };
         if let Err(fault) = sourced(&any_plan(), file.clone()) {
-            refused(fault)?;
+            refused(fault.name(), fault.to_string())?;
+        }
+        if let Err(fault) = as_exposures(file.clone()) {
+            refused(fault.name(), fault.to_string())?;
         }
         if let Err(fault) = preview(Arc::new(file), None) {
-            refused(fault)?;
+            refused(fault.name(), fault.to_string())?;
         }
         prop_assert!(begin.elapsed() < LONGEST, "{:?}", begin.elapsed());
         if let Some(peak) = peak_mebibytes() {
@@ -162,5 +170,6 @@ proptest! {
 fn what_is_damaged_was_sound() {
     for file in FILES.iter().take(FILES.len() - 1) {
         assert!(sourced(&any_plan(), file.clone()).unwrap().0.accepted_rows > 0);
+        assert!(as_exposures(file.clone()).unwrap().accepted_rows > 0);
     }
 }

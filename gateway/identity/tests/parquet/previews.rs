@@ -3,7 +3,8 @@
 use crate::files::{Columns, written};
 use arrow_array::builder::{FixedSizeBinaryBuilder, Int32Builder, ListBuilder};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+    TimestampMillisecondArray, UInt64Array,
 };
 use entente_identity::random_access::RandomAccess;
 use entente_identity::source::{ColumnType, SourceFault, preview};
@@ -30,6 +31,7 @@ fn identifiers_are_hidden_and_types_are_told() {
         ("score", Arc::new(Float64Array::from(vec![1.5, -2.0]))),
         ("seen", Arc::new(Date32Array::from(vec![20_484, -1]))),
         ("at", Arc::new(TimestampMillisecondArray::from(vec![1_769_853_600_500, 0]))),
+        ("cost", Arc::new(Decimal128Array::from(vec![1_250, -5]).with_precision_and_scale(9, 2).unwrap())),
         ("active", Arc::new(BooleanArray::from(vec![true, false]))),
         ("rank", Arc::new(Int64Array::from(vec![Some(-17), None]))),
         ("customer no", Arc::new(UInt64Array::from(vec![17, u64::MAX]))),
@@ -48,6 +50,7 @@ fn identifiers_are_hidden_and_types_are_told() {
             ("score", ColumnType::Decimal),
             ("seen", ColumnType::Date),
             ("at", ColumnType::Timestamp),
+            ("cost", ColumnType::Decimal),
             ("active", ColumnType::Boolean),
             ("rank", ColumnType::Integer),
             ("customer no", ColumnType::Integer),
@@ -56,10 +59,13 @@ fn identifiers_are_hidden_and_types_are_told() {
             ("empty", ColumnType::Empty),
         ]
     );
-    let at = "2026-01-31T10:00:00.500+00:00";
-    assert_eq!(preview.rows[0], ["***", "Runners", "1.5", "2026-01-31", at, "true", "-17", "***", "***", "", ""]);
-    let at = "1970-01-01T00:00:00+00:00";
-    assert_eq!(preview.rows[1], ["", "***", "-2", "1969-12-31", at, "false", "", "***", "***", "", ""]);
+    let at = "2026-01-31T10:00:00.500000";
+    assert_eq!(
+        preview.rows[0],
+        ["***", "Runners", "1.5", "2026-01-31", at, "12.5", "true", "-17", "***", "***", "", ""]
+    );
+    let at = "1970-01-01T00:00:00";
+    assert_eq!(preview.rows[1], ["", "***", "-2", "1969-12-31", at, "-0.05", "false", "", "***", "***", "", ""]);
     assert_eq!(preview.rows.len(), 2);
 }
 

@@ -8,7 +8,7 @@ use entente_identity::measure::{
     load_conversions, load_exposures, measure,
 };
 use entente_identity::normalise::{Form, Take};
-use entente_identity::source::{Control, Csv, Mapping};
+use entente_identity::source::{Control, Input, Mapping};
 use entente_identity::{IndexSecret, KeyName};
 use entente_report::{About, Campaign};
 use rand::rngs::StdRng;
@@ -135,8 +135,8 @@ fn load(directory: &Path, random: &mut StdRng, people: u32) -> Result<Sources> {
     };
     let [seen, bought] = ["exposures", "conversions"].map(|name| directory.join(name));
     let go_on = &mut |_| Control::Continue;
-    load_exposures(Csv::One(&mut exposures.as_bytes()), &exposure_plan, &secret, &scratch, &seen, go_on)?;
-    load_conversions(Csv::One(&mut conversions.as_bytes()), &conversion_plan, &secret, &scratch, &bought, go_on)?;
+    load_exposures(Input::Csv(&mut exposures.as_bytes()), &exposure_plan, &secret, &scratch, &seen, go_on)?;
+    load_conversions(Input::Csv(&mut conversions.as_bytes()), &conversion_plan, &secret, &scratch, &bought, go_on)?;
     Ok(Sources { exposures: vec![seen], conversions: vec![bought] })
 }
 

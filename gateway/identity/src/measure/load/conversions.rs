@@ -11,7 +11,7 @@ use super::{Load, LoadFault, Reading, read_rows};
 use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
 use crate::measure::stored::{ConversionRows, conversions_path};
-use crate::source::{BatchRow, Control, Csv, CsvRows, Progress, SourceFault, TakesRows};
+use crate::source::{BatchRow, Control, FileRows, Input, Progress, SourceFault, TakesRows};
 use crate::spill::{Rank, Sorter};
 use sha2::{Digest as _, Sha256};
 use std::io;
@@ -40,13 +40,13 @@ struct Columns {
     attributes: Vec<usize>,
 }
 
-/// Reads CSV of conversions into `out`, a directory that does not exist yet and appears only when all went
+/// Reads conversions into `out`, a directory that does not exist yet and appears only when all went
 /// well. What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
 ///
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_conversions(
-    from: Csv<'_>,
+    input: Input<'_>,
     plan: &ConversionPlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -55,7 +55,7 @@ pub fn load_conversions(
 ) -> Result<LoadedConversions, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let mut rows = FileRows::open(input, plan.delimiter, &|columns| plan.wanted(columns))?;
     let plan = &plan.spelled_as(rows.columns());
     plan.check()?;
     let time = (plan.time.as_str(), plan.time_form);
@@ -130,7 +130,7 @@ impl TakesRows for Taker<'_> {
 }
 
 impl Columns {
-    fn of(plan: &ConversionPlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+    fn of(plan: &ConversionPlan, rows: &FileRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             kind: rows.column(&plan.kind)?,
             value: optional_column(rows, plan.value.as_ref())?,

@@ -14,7 +14,7 @@ use crate::in_order::all_threads;
 use crate::measure::definition::Dimensions;
 use crate::measure::event::Kind;
 use crate::measure::stored::{ExposureRows, exposures_path};
-use crate::source::{BatchRow, Control, Csv, CsvRows, Progress, SourceFault, TakesRows};
+use crate::source::{BatchRow, Control, FileRows, Input, Progress, SourceFault, TakesRows};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,13 +60,13 @@ struct ExposureValues<'a> {
     cost: Option<i64>,
 }
 
-/// Reads CSV of exposures into `out`, a directory that does not exist yet and appears only when all went well.
+/// Reads exposures into `out`, a directory that does not exist yet and appears only when all went well.
 /// What does not fit in memory goes into unnamed files below `scratch`, an existing directory.
 ///
 /// # Errors
 /// When the file, the plan or the disk will not do, or `progress` says stop. Nothing is stored then.
 pub fn load_exposures(
-    from: Csv<'_>,
+    input: Input<'_>,
     plan: &ExposurePlan,
     secret: &IndexSecret,
     scratch: &Path,
@@ -75,7 +75,7 @@ pub fn load_exposures(
 ) -> Result<LoadedExposures, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut rows = CsvRows::open(from, plan.delimiter, &plan.wanted())?;
+    let mut rows = FileRows::open(input, plan.delimiter, &|columns| plan.wanted(columns))?;
     let plan = &plan.spelled_as(rows.columns());
     plan.check()?;
     let time = (plan.time.as_str(), plan.time_form);
@@ -153,7 +153,7 @@ impl TakesRows for Taker<'_> {
 }
 
 impl<'p> Columns<'p> {
-    fn of(plan: &'p ExposurePlan, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+    fn of(plan: &'p ExposurePlan, rows: &FileRows<'_>) -> Result<Self, SourceFault> {
         Ok(Self {
             campaign: rows.column(&plan.campaign)?,
             campaigns: plan.campaigns.as_ref(),

@@ -1,4 +1,4 @@
-//! From CSV files of exposures and conversions to stored events.
+//! From files of exposures and conversions to stored events.
 //!
 //! Rows are read as a stream and sorted in bounded memory. Identities become keyed hashes as soon as they are read;
 //! no identifier is ever written, in clear or hashed.
@@ -25,15 +25,15 @@ pub use plan::{ConversionPlan, ExposurePlan};
 
 use super::stored::WrittenKey;
 use crate::key_name::KeyName;
-use crate::source::{BatchRow, Control, CsvRows, Progress, SourceFault, TakesRows, share};
+use crate::source::{BatchRow, Control, FileRows, Progress, SourceFault, TakesRows, share};
 use chrono::{DateTime, Utc};
 
 /// What a file yielded, whatever its events are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Names in the header; faults name them by position.
+    /// The columns that faults name by position: those in the header, of a Parquet file those that are wanted.
     pub columns: Vec<String>,
-    /// Rows below the header.
+    /// Rows of the file, without a header.
     pub rows: u64,
     /// Rows that were taken.
     pub accepted_rows: u64,
@@ -82,7 +82,7 @@ impl Reading {
     }
 
     /// What several threads read, together. Refuses a file of which no row is one.
-    fn of_all(parts: impl IntoIterator<Item = Self>, rows: &CsvRows<'_>) -> Result<Self, SourceFault> {
+    fn of_all(parts: impl IntoIterator<Item = Self>, rows: &FileRows<'_>) -> Result<Self, SourceFault> {
         let mut all = Self::default();
         let mut faults = Vec::new();
         for part in parts {
@@ -100,7 +100,7 @@ impl Reading {
         }
     }
 
-    fn done(self, rows: &CsvRows<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
+    fn done(self, rows: &FileRows<'_>, keys: Vec<KeyName>, written: Vec<WrittenKey>) -> Load {
         let keys = keys.into_iter().zip(written);
         let keys = keys.map(|(key, WrittenKey { events, identities })| LoadedKey { key, events, identities });
         Load {
@@ -117,7 +117,7 @@ impl Reading {
 
 /// Reads every row on this thread, telling how far it has come; what `begin` makes takes them on so many others.
 fn read_rows<T: TakesRows<Fault = LoadFault>>(
-    rows: &mut CsvRows<'_>,
+    rows: &mut FileRows<'_>,
     threads: usize,
     begin: impl Fn(usize) -> T,
     progress: &mut dyn FnMut(Progress) -> Control,

@@ -3,7 +3,7 @@
 use super::LoadFault;
 use crate::key_name::KeyName;
 use crate::measure::instant::TimeForm;
-use crate::source::{Mapping, check_delimiter};
+use crate::source::{Mapping, ReadAs, Wanted, check_delimiter};
 use std::collections::BTreeSet;
 
 /// The most attributes of a conversion.
@@ -76,15 +76,24 @@ pub struct ConversionPlan {
 }
 
 impl ExposurePlan {
-    pub(super) fn stored(&self) -> Vec<&str> {
-        let optional = [&self.key_type, &self.placement, &self.creative, &self.cost, &self.viewable, &self.kind];
-        let optional = optional.into_iter().flatten().map(String::as_str);
-        [self.time.as_str(), &self.campaign].into_iter().chain(optional).collect()
+    /// The columns that are stored as they are.
+    fn stored(&self) -> Vec<Wanted> {
+        let needed = [time(&self.time, self.time_form), Wanted::new(&self.campaign, ReadAs::Text)];
+        let optional = [
+            (&self.key_type, ReadAs::Text),
+            (&self.placement, ReadAs::Text),
+            (&self.creative, ReadAs::Text),
+            (&self.cost, ReadAs::Number),
+            (&self.viewable, ReadAs::YesNo),
+            (&self.kind, ReadAs::Text),
+        ];
+        needed.into_iter().chain(named(optional)).collect()
     }
 
-    /// The columns that the file must have.
-    pub(super) fn wanted(&self) -> Vec<&str> {
-        wanted(&self.identities, self.stored(), self.any_spelling)
+    /// The columns that a file with these columns must have.
+    pub(super) fn wanted(&self, header: &[String]) -> Vec<Wanted> {
+        let plan = self.spelled_as(header);
+        plan.identities.iter().map(Mapping::wanted).chain(plan.stored()).collect()
     }
 
     /// The plan with the names that its columns have in this header.
@@ -108,9 +117,10 @@ impl ExposurePlan {
 }
 
 impl ConversionPlan {
-    /// The columns that the file must have.
-    pub(super) fn wanted(&self) -> Vec<&str> {
-        wanted(&self.identities, self.stored(), self.any_spelling)
+    /// The columns that a file with these columns must have.
+    pub(super) fn wanted(&self, header: &[String]) -> Vec<Wanted> {
+        let plan = self.spelled_as(header);
+        plan.identities.iter().map(Mapping::wanted).chain(plan.stored()).collect()
     }
 
     /// The plan with the names that its columns have in this header.
@@ -126,10 +136,17 @@ impl ConversionPlan {
         plan
     }
 
-    pub(super) fn stored(&self) -> Vec<&str> {
-        let optional = [&self.key_type, &self.value, &self.currency, &self.deduplication_key];
-        let optional = optional.into_iter().flatten().chain(&self.attributes);
-        [self.time.as_str(), &self.kind].into_iter().chain(optional.map(String::as_str)).collect()
+    /// The columns that are stored as they are.
+    fn stored(&self) -> Vec<Wanted> {
+        let needed = [time(&self.time, self.time_form), Wanted::new(&self.kind, ReadAs::Text)];
+        let optional = [
+            (&self.key_type, ReadAs::Text),
+            (&self.value, ReadAs::Number),
+            (&self.currency, ReadAs::Text),
+            (&self.deduplication_key, ReadAs::Text),
+        ];
+        let attributes = self.attributes.iter().map(|name| Wanted::new(name, ReadAs::Attribute));
+        needed.into_iter().chain(named(optional)).chain(attributes).collect()
     }
 
     pub(super) fn check(&self) -> Result<(), LoadFault> {
@@ -147,7 +164,7 @@ impl ConversionPlan {
     }
 }
 
-fn check(identities: &[Mapping], stored: &[&str]) -> Result<(), LoadFault> {
+fn check(identities: &[Mapping], stored: &[Wanted]) -> Result<(), LoadFault> {
     let refused = |reason| Err(LoadFault::Plan { reason });
     if identities.is_empty() {
         return refused("no column is mapped to a match key");
@@ -157,19 +174,24 @@ fn check(identities: &[Mapping], stored: &[&str]) -> Result<(), LoadFault> {
         return refused("a column is mapped to the same match key twice");
     }
     // Values of the other columns are stored as they are, and identifiers must not be.
-    let identifies = |column: &&str| identities.iter().any(|mapping| mapping.column.trim() == column.trim());
+    let identifies = |column: &Wanted| identities.iter().any(|mapping| mapping.column.trim() == column.name());
     if stored.iter().any(identifies) {
         return refused("a column of identifiers cannot be anything else as well");
     }
     Ok(())
 }
 
-fn wanted<'a>(identities: &'a [Mapping], stored: Vec<&'a str>, any_spelling: bool) -> Vec<&'a str> {
-    // Whether columns in any spelling are there is seen when they are looked for.
-    if any_spelling {
-        return vec![];
-    }
-    identities.iter().map(|mapping| mapping.column.as_str()).chain(stored).collect()
+fn time(column: &str, form: TimeForm) -> Wanted {
+    let read_as = match form {
+        TimeForm::Written { .. } => ReadAs::Time,
+        TimeForm::EpochSeconds => ReadAs::EpochSeconds,
+    };
+    Wanted::new(column, read_as)
+}
+
+/// Of columns that a plan may leave out, those that it has.
+fn named<const N: usize>(columns: [(&Option<String>, ReadAs); N]) -> impl Iterator<Item = Wanted> {
+    columns.into_iter().filter_map(|(name, read_as)| Some(Wanted::new(name.as_ref()?, read_as)))
 }
 
 /// The name of the same column in a header, where there is one.

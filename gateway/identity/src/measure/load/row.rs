@@ -9,7 +9,7 @@ use crate::key_name::KeyName;
 use crate::measure::decimal::{micros, plain_micros};
 use crate::measure::instant::{TimeForm, instant, utc_second};
 use crate::normalise::{Form, Take, identity};
-use crate::source::{BatchRow, CsvRows, Mapping, SourceFault};
+use crate::source::{BatchRow, FileRows, Mapping, SourceFault};
 
 /// The longest text that is kept.
 const LONGEST_TEXT: usize = 256;
@@ -40,7 +40,7 @@ struct IdentityField {
 
 impl<'a> RowFields<'a> {
     pub(super) fn of(
-        rows: &CsvRows<'_>,
+        rows: &FileRows<'_>,
         identities: &[Mapping],
         key_type: Option<&String>,
         (time, time_form): (&str, TimeForm),
@@ -155,6 +155,6 @@ pub(super) fn repeating<'a>(row: &BatchRow<'a>, column: Option<usize>, texts: &R
 }
 
 /// The position of a column that the plan may leave out.
-pub(super) fn optional_column(rows: &CsvRows<'_>, name: Option<&String>) -> Result<Option<usize>, SourceFault> {
+pub(super) fn optional_column(rows: &FileRows<'_>, name: Option<&String>) -> Result<Option<usize>, SourceFault> {
     name.map(|name| rows.column(name)).transpose()
 }

@@ -13,7 +13,7 @@ use crate::measure::event::{Conversion, Exposure, Kind, Ordered};
 use crate::measure::instant::TimeForm;
 use crate::measure::stored::{ConversionFile, ExposureFile, conversions_path, exposures_path};
 use crate::normalise::{self, Form, Take};
-use crate::source::{Control, Csv, DEFAULT_MEMORY, Mapping, Progress, SourceFault};
+use crate::source::{Control, DEFAULT_MEMORY, Input, Mapping, Progress, SourceFault};
 use chrono::FixedOffset;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -70,12 +70,12 @@ fn conversion_plan() -> ConversionPlan {
 /// Loads into `out` below a directory of its own, in which nothing else stays.
 fn exposures(mut csv: &[u8], plan: &ExposurePlan, directory: &Path) -> Result<LoadedExposures, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_exposures(Csv::One(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_exposures(Input::Csv(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
 fn conversions(mut csv: &[u8], plan: &ConversionPlan, directory: &Path) -> Result<LoadedConversions, LoadFault> {
     let secret = IndexSecret::new([7; 16]);
-    load_conversions(Csv::One(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
+    load_conversions(Input::Csv(&mut csv), plan, &secret, directory, &directory.join("out"), &mut |_| Control::Continue)
 }
 
 const EXPOSURES: &str = "email,phone,time,campaign,placement,cost,viewable,kind\n";
@@ -449,7 +449,7 @@ fn progress_is_told_and_the_caller_can_cancel() {
     let secret = IndexSecret::new([7; 16]);
     let mut told = Vec::new();
     let refused = load_exposures(
-        Csv::One(&mut csv.as_bytes()),
+        Input::Csv(&mut csv.as_bytes()),
         &ExposurePlan { memory: 10_000, ..exposure_plan() },
         &secret,
         directory.path(),

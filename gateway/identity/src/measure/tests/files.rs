@@ -13,7 +13,7 @@ use crate::measure::protect::protect;
 use crate::measure::run::{Sources, gather, measure};
 use crate::measure::{MICROS, MeasureFault};
 use crate::normalise::{Form, Take};
-use crate::source::{Control, Csv, Mapping};
+use crate::source::{Control, Input, Mapping};
 use chrono::DateTime;
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -131,11 +131,11 @@ fn load(world: &World, memory: usize, directory: &Path) -> Sources {
         let (exposures, conversions) = (directory.join(format!("e{from}")), directory.join(format!("c{from}")));
         let csv = exposures_csv(&world, &definition.dimensions);
         let go_on = &mut |_| Control::Continue;
-        load_exposures(Csv::One(&mut csv.as_bytes()), &exposure_plan(memory), &secret, directory, &exposures, go_on)
+        load_exposures(Input::Csv(&mut csv.as_bytes()), &exposure_plan(memory), &secret, directory, &exposures, go_on)
             .unwrap();
         let csv = conversions_csv(&world);
         load_conversions(
-            Csv::One(&mut csv.as_bytes()),
+            Input::Csv(&mut csv.as_bytes()),
             &conversion_plan(memory),
             &secret,
             directory,

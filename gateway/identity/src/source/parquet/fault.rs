@@ -28,7 +28,7 @@ pub enum ParquetFault {
         /// The column.
         column: String,
     },
-    /// A mapped column has a type that its match key cannot have.
+    /// A mapped column has a type that cannot be what it is mapped to.
     #[error("column {column:?} holds {found}, which cannot be read as {wanted}")]
     ColumnType {
         /// The column.

@@ -13,6 +13,7 @@ mod pages;
 mod preview;
 mod reading;
 mod schema;
+mod texts;
 mod thrift;
 mod values;
 
@@ -30,8 +31,8 @@ use values::Values;
 use super::batch::{Batch, RowFull};
 use super::fault::SourceFault;
 use super::header::check_names;
-use super::plan::SourcePlan;
 use super::sourcing::Rows;
+use super::wanted::{ReadAs, Wanted};
 use crate::random_access::RandomAccess;
 
 /// Whether a file is Parquet, by its first bytes; an encrypted one is too.
@@ -52,7 +53,7 @@ pub(super) fn columns(file: &Arc<dyn RandomAccess>) -> Result<Vec<NamedColumn>, 
     Ok(footer.columns().iter().map(named).collect())
 }
 
-/// Reads the mapped columns of a Parquet file as rows.
+/// Reads the columns of a Parquet file that are wanted as rows.
 pub(super) struct ParquetRows {
     file: Arc<dyn RandomAccess>,
     size: u64,
@@ -69,18 +70,27 @@ pub(super) struct ParquetRows {
 }
 
 impl ParquetRows {
-    /// Reads the footer, and refuses a file of which the mapped columns cannot be read.
-    pub(super) fn open(file: Arc<dyn RandomAccess>, plan: &SourcePlan) -> Result<Self, SourceFault> {
+    /// Reads the footer, and refuses a file of which the columns cannot be read that are wanted by the names that there are.
+    pub(super) fn open(
+        file: Arc<dyn RandomAccess>,
+        wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
+    ) -> Result<Self, SourceFault> {
         let footer = Footer::read(&file)?;
-        check_names(footer.columns().iter().map(|column| column.name.as_str()))?;
-        let wanted = plan.wanted();
-        let is_wanted = |column: &&Column| wanted.iter().any(|name| name.trim() == column.name);
-        let read: Vec<&Column> = footer.columns().iter().filter(is_wanted).collect();
-        let missing = wanted.iter().find(|name| !read.iter().any(|column| column.name == name.trim()));
-        if let Some(missing) = missing {
-            return Err(SourceFault::MissingColumn { column: missing.trim().to_owned() });
+        let names: Vec<String> = footer.columns().iter().map(|column| column.name.clone()).collect();
+        check_names(names.iter().map(String::as_str))?;
+        let wanted = wanted(&names);
+        if let Some(missing) = wanted.iter().find(|wanted| !names.iter().any(|name| name == wanted.name())) {
+            return Err(SourceFault::MissingColumn { column: missing.name().to_owned() });
         }
-        let columns = read.iter().map(|column| Reading::of(column, plan)).collect::<Result<_, _>>()?;
+        let (mut read, mut columns) = (Vec::new(), Vec::new());
+        for column in footer.columns() {
+            let read_as = wanted.iter().filter(|wanted| wanted.name() == column.name).map(|wanted| wanted.read_as);
+            let read_as: Vec<ReadAs> = read_as.collect();
+            if !read_as.is_empty() {
+                columns.push(Reading::of(column, &read_as)?);
+                read.push(column);
+            }
+        }
         Ok(Self {
             size: file.size()?,
             file,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 use parquet::basic::Type as Physical;
 
 use super::fault::ParquetFault;
@@ -10,6 +10,7 @@ use super::footer::{Chunk, Footer};
 use super::pages::{Current, Held, Pages};
 use super::reading::{is_raw_digest, uuid};
 use super::schema::{Holds, Single};
+use super::texts;
 use super::values::{Value, Values, decimal};
 use crate::random_access::RandomAccess;
 use crate::source::fault::SourceFault;
@@ -79,6 +80,9 @@ fn text(value: Value<'_>, single: Single) -> Option<String> {
     match (value, single.holds) {
         (Value::Missing, _) => Some(String::new()),
         (_, Holds::Other(_)) => None,
+        (Value::Bytes(bytes), Holds::Decimal { scale }) => {
+            owned(texts::decimal(texts::big_endian(bytes)?, scale, &mut [0; 41]))
+        }
         (Value::Bytes(bytes), Holds::Uuid) => Some(String::from_utf8_lossy(&uuid(bytes)?).into_owned()),
         (Value::Bytes(bytes), Holds::Binary) if is_raw_digest(bytes) => Some(hex::encode(bytes)),
         (Value::Bytes(bytes), _) => {
@@ -93,20 +97,21 @@ fn text(value: Value<'_>, single: Single) -> Option<String> {
         (Value::Integer(days), Holds::Date) => {
             NaiveDate::default().checked_add_signed(TimeDelta::try_days(days)?).map(|day| day.to_string())
         }
-        (Value::Integer(at), Holds::Timestamp(units)) => {
-            let (seconds, parts) = (at.div_euclid(units), at.rem_euclid(units));
-            let nanoseconds = u32::try_from(parts * (1_000_000_000 / units)).ok()?;
-            DateTime::from_timestamp(seconds, nanoseconds).map(|at| at.to_rfc3339())
+        (Value::Integer(at), Holds::Timestamp(stamp)) => owned(texts::time(at, stamp, &mut [0; 27])),
+        (Value::Integer(number), Holds::Decimal { scale }) => {
+            owned(texts::decimal(i128::from(number), scale, &mut [0; 41]))
         }
         (Value::Integer(number), _) => {
             let narrow = single.physical == Physical::INT32;
-            let digits = decimal(number, single.holds == Holds::Unsigned, narrow, &mut [0; 20]).to_vec();
-            String::from_utf8(digits).ok()
+            owned(decimal(number, single.holds == Holds::Unsigned, narrow, &mut [0; 20]))
         }
         (Value::Boolean(value), _) => Some(value.to_string()),
         (Value::Float(value), _) => Some(value.to_string()),
-        (Value::Other, _) => None,
     }
+}
+
+fn owned(text: &[u8]) -> Option<String> {
+    String::from_utf8(text.to_vec()).ok()
 }
 
 /// What a type says by itself; texts are told by their values.
@@ -116,7 +121,7 @@ fn declared(holds: Holds) -> Option<ColumnType> {
         Holds::Uuid => Some(ColumnType::Uuid),
         Holds::Signed | Holds::Unsigned => Some(ColumnType::Integer),
         Holds::Boolean => Some(ColumnType::Boolean),
-        Holds::Float => Some(ColumnType::Decimal),
+        Holds::Float | Holds::Decimal { .. } => Some(ColumnType::Decimal),
         Holds::Date => Some(ColumnType::Date),
         Holds::Timestamp(_) => Some(ColumnType::Timestamp),
         Holds::Other(_) => Some(ColumnType::Text),

@@ -1,11 +1,12 @@
-//! How the values of a mapped column become the text that a CSV file would have.
+//! How the values of a column that is wanted become the text that a CSV file would have.
 
 use super::fault::ParquetFault;
-use super::schema::{Column, Holds, Single};
+use super::schema::{Column, Holds, Single, Stamp};
+use super::texts;
 use super::values::{Value, decimal};
 use crate::normalise::{Form, Take};
 use crate::source::batch::{Batch, RowFull};
-use crate::source::plan::{AudienceFrom, SourcePlan};
+use crate::source::wanted::ReadAs;
 use parquet::basic::Type as Physical;
 
 /// How a column is read.
@@ -19,51 +20,63 @@ pub(super) enum Reading {
     Uuid,
     /// A number, written in decimal digits.
     Number { unsigned: bool, narrow: bool },
+    /// `true` or `false`.
+    YesNo,
+    /// A decimal number, exactly.
+    Decimal { scale: u8 },
+    /// A number, rounded to six places.
+    Float { narrow: bool },
+    /// A time, with its zone where it has one.
+    Time(Stamp),
 }
 
 impl Reading {
-    /// How a column that the plan names is read; refuses a type that cannot be what it is mapped to.
-    pub(super) fn of(column: &Column, plan: &SourcePlan) -> Result<(Single, Self), ParquetFault> {
-        let name = || column.name.clone();
-        let single = column.single.ok_or_else(|| ParquetFault::Nested { column: name() })?;
-        let mappings = || plan.mappings.iter().filter(|mapping| mapping.column.trim() == column.name);
-        let is_audience = matches!(&plan.audience, AudienceFrom::Column(audience) if audience.trim() == column.name);
-        let (reading, found) = match single.holds {
-            Holds::Binary if !is_audience && mappings().all(|mapping| mapping.take == Take::AsHashed) => {
-                return Ok((single, Self::Digest));
-            }
-            Holds::Text | Holds::Binary | Holds::Nothing => return Ok((single, Self::Text)),
-            Holds::Uuid => (Some(Self::Uuid), "UUIDs"),
-            Holds::Signed | Holds::Unsigned => {
-                let unsigned = single.holds == Holds::Unsigned;
-                let narrow = single.physical == Physical::INT32;
-                (Some(Self::Number { unsigned, narrow }), "whole numbers")
-            }
-            Holds::Boolean => (None, "truth values"),
-            Holds::Float => (None, "floating-point numbers"),
-            Holds::Date => (None, "days"),
-            Holds::Timestamp(_) => (None, "timestamps"),
-            Holds::Other(found) => (None, found),
+    /// How a column is read that is wanted as all of these; refuses a type that cannot be what it is wanted as.
+    pub(super) fn of(column: &Column, wanted: &[ReadAs]) -> Result<(Single, Self), ParquetFault> {
+        let single = column.single.ok_or_else(|| ParquetFault::Nested { column: column.name.clone() })?;
+        let narrow = matches!(single.physical, Physical::INT32 | Physical::FLOAT);
+        let is_digest = |wanted: &ReadAs| matches!(wanted, ReadAs::Identity(_, Take::AsHashed));
+        let reading = match single.holds {
+            Holds::Binary if wanted.iter().all(is_digest) => Some(Self::Digest),
+            Holds::Text | Holds::Binary | Holds::Nothing => Some(Self::Text),
+            Holds::Uuid => Some(Self::Uuid),
+            Holds::Signed => Some(Self::Number { unsigned: false, narrow }),
+            Holds::Unsigned => Some(Self::Number { unsigned: true, narrow }),
+            Holds::Boolean => Some(Self::YesNo),
+            Holds::Float => Some(Self::Float { narrow }),
+            Holds::Decimal { scale } => Some(Self::Decimal { scale }),
+            Holds::Timestamp(stamp) => Some(Self::Time(stamp)),
+            Holds::Date | Holds::Other(_) => None,
         };
-        let wanted = mappings().map(|mapping| Wanted::of(mapping.form, mapping.take));
-        let mut wanted = wanted.chain(is_audience.then_some(Wanted::Audience));
-        let unfit = wanted.find(|wanted| !reading.is_some_and(|reading| reading.suits(*wanted)));
+        let unfit = wanted.iter().find(|wanted| !reading.is_some_and(|reading| reading.suits(**wanted)));
         match (reading, unfit) {
             (Some(reading), None) => Ok((single, reading)),
             (_, unfit) => {
-                let wanted = unfit.unwrap_or(Wanted::Id).name();
-                Err(ParquetFault::ColumnType { column: name(), found, wanted })
+                let found = if single.holds == Holds::Uuid { "UUIDs" } else { column.data_type() };
+                let wanted = unfit.map_or("text", |wanted| wanted.name());
+                Err(ParquetFault::ColumnType { column: column.name.clone(), found, wanted })
             }
         }
     }
 
-    /// Whether what is not text anyway can be what it is mapped to.
-    fn suits(self, wanted: Wanted) -> bool {
-        match wanted {
-            Wanted::Id | Wanted::Audience => true,
-            Wanted::Phone => matches!(self, Self::Number { .. }),
-            Wanted::DeviceId => self == Self::Uuid,
-            Wanted::Email | Wanted::Ipv4 | Wanted::Digest => false,
+    /// Whether values of this kind can be what they are wanted as.
+    fn suits(self, wanted: ReadAs) -> bool {
+        match self {
+            // What is in a text is seen row by row.
+            Self::Text | Self::Digest => true,
+            Self::Uuid => match wanted {
+                ReadAs::Identity(form, Take::Transform) => is_id(form) || matches!(form, Form::Idfa | Form::Gaid),
+                wanted => matches!(wanted, ReadAs::Audience | ReadAs::Text | ReadAs::Attribute),
+            },
+            Self::Number { .. } => match wanted {
+                ReadAs::Identity(form, Take::Transform) => is_id(form) || matches!(form, Form::HashedPhone { .. }),
+                ReadAs::Identity(_, Take::AsHashed) | ReadAs::Time => false,
+                ReadAs::Audience | ReadAs::EpochSeconds | ReadAs::Number => true,
+                ReadAs::YesNo | ReadAs::Text | ReadAs::Attribute => true,
+            },
+            Self::YesNo => matches!(wanted, ReadAs::YesNo | ReadAs::Attribute),
+            Self::Float { .. } | Self::Decimal { .. } => wanted == ReadAs::Number,
+            Self::Time(_) => wanted == ReadAs::Time,
         }
     }
 
@@ -83,6 +96,19 @@ impl Reading {
             (Self::Number { unsigned, narrow }, Value::Integer(number)) => {
                 batch.push_field(decimal(number, unsigned, narrow, &mut [0; 20]))
             }
+            (Self::YesNo, Value::Boolean(yes)) => batch.push_field(if yes { b"true" } else { b"false" }),
+            (Self::Decimal { scale }, Value::Integer(number)) => {
+                batch.push_field(texts::decimal(i128::from(number), scale, &mut [0; 41]))
+            }
+            (Self::Decimal { scale }, Value::Bytes(bytes)) => match texts::big_endian(bytes) {
+                Some(number) => batch.push_field(texts::decimal(number, scale, &mut [0; 41])),
+                // No number of 38 digits: as little one for the row as it is for the column.
+                None => batch.push_field(b"-"),
+            },
+            (Self::Float { narrow }, Value::Float(number)) => {
+                batch.push_field(texts::rounded(number, narrow, &mut [0; 20]))
+            }
+            (Self::Time(stamp), Value::Integer(at)) => batch.push_field(texts::time(at, stamp, &mut [0; 27])),
             (_, Value::Bytes(bytes)) => batch.push_field(bytes),
             _ => batch.push_field(b""),
         }
@@ -106,39 +132,10 @@ pub(super) fn uuid(bytes: &[u8]) -> Option<[u8; 36]> {
     Some(text)
 }
 
-/// What a column is mapped to.
-#[derive(Clone, Copy)]
-enum Wanted {
-    Email,
-    Phone,
-    Ipv4,
-    DeviceId,
-    Id,
-    Digest,
-    Audience,
-}
-
-impl Wanted {
-    fn of(form: Form, take: Take) -> Self {
-        match (take, form) {
-            (Take::AsHashed, _) => Self::Digest,
-            (Take::Transform, Form::HashedEmail) => Self::Email,
-            (Take::Transform, Form::HashedPhone { .. }) => Self::Phone,
-            (Take::Transform, Form::HashedIpv4) => Self::Ipv4,
-            (Take::Transform, Form::Idfa | Form::Gaid) => Self::DeviceId,
-            (Take::Transform, Form::Ecid | Form::CrmId | Form::LoyaltyId | Form::PartnerId) => Self::Id,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Email => "e-mail addresses",
-            Self::Phone => "phone numbers",
-            Self::Ipv4 => "IPv4 addresses",
-            Self::DeviceId => "device ids",
-            Self::Id => "ids",
-            Self::Digest => "SHA-256 digests",
-            Self::Audience => "names of audiences",
-        }
+/// Whether identities are ids of any kind but those of devices.
+fn is_id(form: Form) -> bool {
+    match form {
+        Form::Ecid | Form::CrmId | Form::LoyaltyId | Form::PartnerId => true,
+        Form::HashedEmail | Form::HashedPhone { .. } | Form::HashedIpv4 | Form::Idfa | Form::Gaid => false,
     }
 }

@@ -10,6 +10,9 @@ use crate::source::fault::SourceFault;
 
 /// The longest value of a fixed length.
 const MAX_FIXED: i64 = 1 << 20;
+/// The most digits of a decimal number: those of 128 bits.
+const MAX_DIGITS: i64 = 38;
+const DECIMALS: &str = "decimal numbers";
 
 /// A column at the top of the schema.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ impl Column {
             Some(Holds::Float) => "floating-point numbers",
             Some(Holds::Date) => "days",
             Some(Holds::Timestamp(_)) => "timestamps",
+            Some(Holds::Decimal { .. }) => DECIMALS,
             Some(Holds::Other(other)) => other,
         }
     }
@@ -65,10 +69,27 @@ pub(super) enum Holds {
     Boolean,
     Float,
     Date,
-    /// Instants, as this many units a second.
-    Timestamp(i64),
+    Timestamp(Stamp),
+    /// Decimal numbers with so many digits behind the point.
+    Decimal {
+        scale: u8,
+    },
     /// Anything else, by its name.
     Other(&'static str),
+}
+
+/// How times are counted from 1970 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// So many to the second.
+    pub(super) units: i64,
+    /// Whether they are instants; otherwise they are what a clock shows, in a zone that is not told.
+    pub(super) utc: bool,
+}
+
+impl Stamp {
+    const MILLIS: Self = Self { units: 1_000, utc: true };
+    pub(super) const MICROS: Self = Self { units: 1_000_000, utc: true };
 }
 
 /// The columns of a file, and how many leaves they have together.
@@ -120,6 +141,7 @@ impl Schema {
 }
 
 /// One element of the schema, as it is written.
+#[derive(Default)]
 struct Element<'a> {
     physical: Option<i64>,
     length: i64,
@@ -127,13 +149,15 @@ struct Element<'a> {
     name: &'a [u8],
     children: u64,
     converted: Option<i64>,
+    /// Of decimal numbers: digits behind the point, and all of them.
+    scale: i64,
+    precision: i64,
     logical: Option<Holds>,
 }
 
 impl<'a> Element<'a> {
     fn read(reader: &mut Compact<'a>) -> Result<Self, Malformed> {
-        let mut element =
-            Self { physical: None, length: 0, repetition: 0, name: &[], children: 0, converted: None, logical: None };
+        let mut element = Self::default();
         reader.fields(|reader, id, kind| {
             match (id, kind) {
                 (1, Kind::Integer) => element.physical = Some(reader.integer()?),
@@ -142,6 +166,8 @@ impl<'a> Element<'a> {
                 (4, Kind::Binary) => element.name = reader.binary()?,
                 (5, Kind::Integer) => element.children = u64::try_from(reader.integer()?).map_err(|_| Malformed)?,
                 (6, Kind::Integer) => element.converted = Some(reader.integer()?),
+                (7, Kind::Integer) => element.scale = reader.integer()?,
+                (8, Kind::Integer) => element.precision = reader.integer()?,
                 (10, Kind::Struct) => element.logical = logical(reader)?,
                 _ => return Ok(false),
             }
@@ -170,7 +196,8 @@ impl<'a> Element<'a> {
         };
         let length = if physical == Physical::FIXED_LEN_BYTE_ARRAY { self.length } else { 0 };
         let sound = physical != Physical::FIXED_LEN_BYTE_ARRAY || (1..=MAX_FIXED).contains(&length);
-        let said = self.logical.or_else(|| self.converted.and_then(converted));
+        let of_element = || decimals(self.scale, self.precision);
+        let said = self.logical.or_else(|| self.converted.and_then(|code| converted(code, of_element)));
         let holds = if sound { holds(physical, length, said) } else { Holds::Other("values of no sound length") };
         Some(Single { physical, length: if sound { length as i32 } else { 0 }, optional, holds })
     }
@@ -181,7 +208,8 @@ fn holds(physical: Physical, length: i64, said: Option<Holds>) -> Holds {
     let plain = match physical {
         Physical::BOOLEAN => Holds::Boolean,
         Physical::INT32 | Physical::INT64 => Holds::Signed,
-        Physical::INT96 => Holds::Other("timestamps"),
+        // As Spark and Hive write timestamps, and Databricks with them: instants.
+        Physical::INT96 => Holds::Timestamp(Stamp::MICROS),
         Physical::FLOAT | Physical::DOUBLE => Holds::Float,
         Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY => Holds::Binary,
     };
@@ -189,19 +217,28 @@ fn holds(physical: Physical, length: i64, said: Option<Holds>) -> Holds {
         (Some(said @ (Holds::Other(_) | Holds::Nothing)), _) => said,
         (Some(Holds::Uuid), Holds::Binary) if length == 16 => Holds::Uuid,
         (Some(Holds::Text), Holds::Binary) => Holds::Text,
+        (Some(said @ Holds::Decimal { .. }), Holds::Signed | Holds::Binary) => said,
         (Some(said @ (Holds::Signed | Holds::Unsigned | Holds::Date | Holds::Timestamp(_))), Holds::Signed) => said,
         _ => plain,
     }
 }
 
-fn converted(code: i64) -> Option<Holds> {
+/// Decimal numbers with so many digits behind the point, and so many in all.
+fn decimals(scale: i64, precision: i64) -> Holds {
+    match u8::try_from(scale) {
+        Ok(scale) if i64::from(scale) <= MAX_DIGITS && precision <= MAX_DIGITS => Holds::Decimal { scale },
+        _ => Holds::Other("decimal numbers of more than 38 digits"),
+    }
+}
+
+fn converted(code: i64, of_element: impl FnOnce() -> Holds) -> Option<Holds> {
     Some(match code {
         0 | 4 | 19 => Holds::Text,
-        5 => Holds::Other("decimal numbers"),
+        5 => of_element(),
         6 => Holds::Date,
         7 | 8 => Holds::Other("times of day"),
-        9 => Holds::Timestamp(1_000),
-        10 => Holds::Timestamp(1_000_000),
+        9 => Holds::Timestamp(Stamp::MILLIS),
+        10 => Holds::Timestamp(Stamp::MICROS),
         11..=14 => Holds::Unsigned,
         15..=18 => Holds::Signed,
         20 => Holds::Other("BSON documents"),
@@ -216,11 +253,14 @@ fn logical(reader: &mut Compact<'_>) -> Result<Option<Holds>, Malformed> {
     reader.fields(|reader, id, kind| {
         found = match id {
             1 | 4 | 12 => Some(Holds::Text),
-            5 => Some(Holds::Other("decimal numbers")),
+            5 if kind == Kind::Struct => {
+                found = Some(decimal(reader)?);
+                return Ok(true);
+            }
             6 => Some(Holds::Date),
             7 => Some(Holds::Other("times of day")),
             8 if kind == Kind::Struct => {
-                found = Some(Holds::Timestamp(unit(reader)?));
+                found = Some(Holds::Timestamp(stamp(reader)?));
                 return Ok(true);
             }
             10 if kind == Kind::Struct => {
@@ -251,24 +291,40 @@ fn signed(reader: &mut Compact<'_>) -> Result<bool, Malformed> {
     Ok(signed)
 }
 
-/// Units a second of a timestamp.
-fn unit(reader: &mut Compact<'_>) -> Result<i64, Malformed> {
-    let mut unit = 1_000;
+fn decimal(reader: &mut Compact<'_>) -> Result<Holds, Malformed> {
+    let (mut scale, mut precision) = (0, 0);
     reader.fields(|reader, id, kind| {
-        if id != 2 || kind != Kind::Struct {
-            return Ok(false);
+        match (id, kind) {
+            (1, Kind::Integer) => scale = reader.integer()?,
+            (2, Kind::Integer) => precision = reader.integer()?,
+            _ => return Ok(false),
         }
-        reader.fields(|_, id, _| {
-            unit = match id {
-                1 => 1_000,
-                2 => 1_000_000,
-                _ => 1_000_000_000,
-            };
-            Ok(false)
-        })?;
         Ok(true)
     })?;
-    Ok(unit)
+    Ok(decimals(scale, precision))
+}
+
+fn stamp(reader: &mut Compact<'_>) -> Result<Stamp, Malformed> {
+    let mut stamp = Stamp::MILLIS;
+    reader.fields(|reader, id, kind| match (id, kind) {
+        (1, Kind::Bool(utc)) => {
+            stamp.utc = utc;
+            Ok(false)
+        }
+        (2, Kind::Struct) => {
+            reader.fields(|_, id, _| {
+                stamp.units = match id {
+                    1 => 1_000,
+                    2 => 1_000_000,
+                    _ => 1_000_000_000,
+                };
+                Ok(false)
+            })?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    })?;
+    Ok(stamp)
 }
 
 impl From<Malformed> for ParquetFault {

@@ -28,8 +28,6 @@ pub(super) enum Value<'a> {
     Integer(i64),
     Boolean(bool),
     Float(f64),
-    /// Of a type that nothing is read from.
-    Other,
 }
 
 /// Reads the values of a column chunk in order.
@@ -158,7 +156,7 @@ impl Values {
             Decoder::Boolean(typed) => typed.values.get(value).map(|value| Value::Boolean(*value)),
             Decoder::Int32(typed) => typed.values.get(value).map(|value| Value::Integer(i64::from(*value))),
             Decoder::Int64(typed) => typed.values.get(value).map(|value| Value::Integer(*value)),
-            Decoder::Int96(typed) => typed.values.get(value).map(|_: &Int96| Value::Other),
+            Decoder::Int96(typed) => typed.values.get(value).map(|value| Value::Integer(micros(value))),
             Decoder::Float(typed) => typed.values.get(value).map(|value| Value::Float(f64::from(*value))),
             Decoder::Double(typed) => typed.values.get(value).map(|value| Value::Float(*value)),
             Decoder::Bytes(typed) => typed.values.get(value).map(|value: &ByteArray| Value::Bytes(value.data())),
@@ -168,6 +166,14 @@ impl Values {
         };
         found.unwrap_or(Value::Missing)
     }
+}
+
+/// A time of 96 bits, nanoseconds of a day and the day's number in the Julian calendar, as microseconds since 1970.
+fn micros(time: &Int96) -> i64 {
+    const OF_1970: i64 = 2_440_588;
+    const DAY: i64 = 86_400 * 1_000_000;
+    let [low, high, day] = [0, 1, 2].map(|part| time.data().get(part).map_or(0, |part| i64::from(*part)));
+    (day - OF_1970).saturating_mul(DAY).saturating_add((high << 32 | low) / 1_000)
 }
 
 /// A number in decimal digits; narrow ones have 32 bits.
