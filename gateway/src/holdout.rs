@@ -1,12 +1,8 @@
 //! Whom the deliveries of a sent audience leave out.
 
-use crate::{
-    gateway::Gateway,
-    identities::key_name,
-    secrets::{SecretsError, coin_purpose},
-};
+use crate::{gateway::Gateway, identities::key_name, secrets::SecretsError};
 use entente_domain::activation::SentAudience;
-use entente_identity::{AccountSecret, Holdout};
+use entente_identity::Holdout;
 use entente_store::StoreError;
 
 /// Why it cannot be told whom to leave out.
@@ -30,9 +26,8 @@ pub async fn of_sent(gateway: &Gateway, sent: &SentAudience) -> Result<Option<Ho
     let key = sent.match_keys.first().ok_or(HoldoutError::Missing("match key"))?;
     let mut standings = gateway.store().standings(&[sent.sender]).await?;
     let standing = standings.remove(&sent.sender).ok_or(HoldoutError::Missing("row"))?;
-    let secret = gateway.secrets().open_sealed(&coin_purpose(sent.sender), &standing.coin_secret_sealed)?;
-    let secret = secret.as_slice().try_into().map_err(|_| HoldoutError::Missing("whole coin secret"))?;
+    let secret = gateway.secrets().coin_secret(sent.sender, &standing.coin_secret_sealed)?;
     let percent = u8::try_from(holdout.percent).unwrap_or(u8::MAX);
     let draw = sent.project.to_string();
-    Ok(Some(Holdout::new(&AccountSecret::new(secret), &draw, &key_name(key), percent)))
+    Ok(Some(Holdout::new(&secret, &draw, &key_name(key), percent)))
 }

@@ -6,12 +6,7 @@ mod question;
 pub mod remembered;
 mod view;
 
-use crate::{
-    gateway::Gateway,
-    identities::IdentitiesError,
-    secrets::{SecretsError, coin_purpose},
-    traces,
-};
+use crate::{gateway::Gateway, identities::IdentitiesError, secrets::SecretsError, traces};
 use entente_domain::{
     AccountId, ConnectionId, GenerationId, MatchKey, PrivacyLevel, Refusal, Timestamp,
     audience::Audience,
@@ -98,8 +93,7 @@ impl Discovery {
         let (my_standing, their_standing) = (standing(account)?, standing(other)?);
         let mine = gateway.known_audiences().of(store, account, my_standing.audiences).await?;
         let theirs = gateway.known_audiences().of(store, other, their_standing.audiences).await?;
-        let secret = gateway.secrets().open_sealed(&coin_purpose(other), &their_standing.coin_secret_sealed)?;
-        let secret = secret.as_slice().try_into().map_err(|_| DiscoverError::Incomplete("whole coin secret"))?;
+        let secret = gateway.secrets().coin_secret(other, &their_standing.coin_secret_sealed)?;
         Ok(Self {
             gateway: gateway.clone(),
             connection: connection.id,
@@ -109,7 +103,7 @@ impl Discovery {
             rules: Rules { minimum: gateway.settings.threshold, counts: settings.counts },
             level: their_standing.privacy_level,
             generations: [my_standing.generation, their_standing.generation],
-            secret: Arc::new(AccountSecret::new(secret)),
+            secret: Arc::new(secret),
             now,
         })
     }

@@ -13,8 +13,8 @@ pub use key::{GatewayKey, SecretsError};
 pub use key_place::{KeyError, KeyPlace};
 pub use purpose::coin_purpose;
 
-use entente_domain::UploadId;
-use entente_identity::IndexSecret;
+use entente_domain::{AccountId, UploadId};
+use entente_identity::{AccountSecret, IndexSecret};
 use entente_store::{Sealed, Store, Unopened};
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
@@ -83,6 +83,11 @@ impl Secrets {
     /// Opens what was sealed for the same purpose.
     pub fn open_sealed(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
         self.key.open_sealed(purpose, sealed)
+    }
+
+    /// Opens the secret that the coins and the holdouts of an account's people are made from.
+    pub fn coin_secret(&self, account: AccountId, sealed: &[u8]) -> Result<AccountSecret, SecretsError> {
+        Ok(AccountSecret::new(*sized(&self.open_sealed(&coin_purpose(account), sealed)?)?))
     }
 }
 
