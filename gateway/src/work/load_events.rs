@@ -4,7 +4,7 @@
 use super::{
     Ended, Fault, Task,
     attempt::{Attempt, Unpublished, over, upload_of},
-    progress, reading_source,
+    progress, reading, reading_source,
 };
 use crate::{
     background,
@@ -27,7 +27,7 @@ use entente_identity::{
     source::{Control, Input, Progress},
 };
 use entente_source::SourceError;
-use entente_store::{NewJob, NewRowFault, Outcome, RefreshEnd, RowsRead, SourceId};
+use entente_store::{NewJob, Outcome, RefreshEnd, RowsRead, SourceId};
 use serde_json::{Value, json};
 use std::{
     io,
@@ -131,7 +131,7 @@ async fn load(task: &Task, data_set: &EventDataSet, upload: Option<UploadId>) ->
         None => load_source(task, loading, (data_set, &account)).await?,
     };
     if load.accepted_rows == 0 {
-        return Err(Unpublished::refused(nothing_accepted(&load), rows_read(&load, bytes)));
+        return Err(Unpublished::refused(reading::nothing_accepted(&load.faults, "columns"), rows_read(&load, bytes)));
     }
     Ok((load, bytes))
 }
@@ -185,26 +185,8 @@ fn faulty(task: &Task, fault: LoadFault, bytes: u64) -> Unpublished {
 
 /// What became of the rows, as it is kept: counts, and the first faults by row, column and reason.
 fn rows_read(load: &Load, bytes: u64) -> RowsRead {
-    let listed = load.faults.listed.iter().map(|fault| NewRowFault {
-        row: fault.row,
-        column: fault.column.and_then(|position| load.columns.get(position).cloned()),
-        reason: fault.fault.name().to_owned(),
-    });
-    RowsRead {
-        bytes: Some(bytes),
-        rows: load.rows,
-        accepted: load.accepted_rows,
-        faults: load.faults.counts.iter().map(|(fault, n)| (fault.name().to_owned(), *n)).collect(),
-        listed: listed.collect(),
-        ..RowsRead::default()
-    }
-}
-
-fn nothing_accepted(load: &Load) -> Refusal {
-    // Of equal counts the last one wins: those of values stand first and say most.
-    let most = load.faults.counts.iter().rev().max_by_key(|(_, n)| **n);
-    let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
-    Refusal::new(Code::FileRefused, format!("No row was accepted{most}; check the columns."))
+    let kept = reading::kept(load.rows, load.accepted_rows, &load.faults, &load.columns);
+    RowsRead { bytes: Some(bytes), ..kept }
 }
 
 /// Says that the events can be measured.
@@ -403,6 +385,6 @@ mod tests {
     fn a_file_of_which_nothing_was_taken_says_why() {
         let load = loaded("email;time;campaign;cost\nada@example.com;noon;spring;1\nbob@example.com;noon;spring;1\n");
         let message = "No row was accepted, most often because of TIME_UNREADABLE; check the columns.";
-        assert_eq!(nothing_accepted(&load).message, message);
+        assert_eq!(reading::nothing_accepted(&load.faults, "columns").message, message);
     }
 }

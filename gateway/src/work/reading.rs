@@ -15,7 +15,7 @@ use entente_domain::{Code, Refusal, UploadId, account::Account, data_connection:
 use entente_identity::{
     normalise::{self, Form, Take},
     random_access::RandomAccess,
-    source::{RowFaults, SourceFault, Sourced, columns, source, source_parts},
+    source::{Faults, OfRow, SourceFault, Sourced, columns, source, source_parts},
 };
 use entente_source::SourceError;
 use entente_store::{NewRowFault, RowsRead, SourceId};
@@ -221,7 +221,7 @@ pub fn rows_read(sourced: &Sourced) -> RowsRead {
 }
 
 /// The same of the rows of any file.
-pub fn kept(rows: u64, accepted: u64, faults: &RowFaults, columns: &[String]) -> RowsRead {
+pub fn kept(rows: u64, accepted: u64, faults: &Faults<impl OfRow>, columns: &[String]) -> RowsRead {
     let listed = faults.listed.iter().map(|fault| NewRowFault {
         row: fault.row,
         column: fault.column.and_then(|position| columns.get(position).cloned()),
@@ -237,10 +237,9 @@ pub fn kept(rows: u64, accepted: u64, faults: &RowFaults, columns: &[String]) ->
 }
 
 /// Refuses a file of which no row was accepted; `check` says what may be wrong.
-pub fn nothing_accepted(faults: &RowFaults, check: &str) -> Refusal {
-    // Of equal counts the last one wins: those of values stand first and say most.
-    let most = faults.counts.iter().rev().max_by_key(|(_, n)| **n);
-    let most = most.map_or_else(String::new, |(fault, _)| format!(", most often because of {}", fault.name()));
+pub fn nothing_accepted(faults: &Faults<impl OfRow>, check: &str) -> Refusal {
+    let most = faults.most_often();
+    let most = most.map_or_else(String::new, |fault| format!(", most often because of {}", fault.name()));
     Refusal::new(Code::FileRefused, format!("No row was accepted{most}; check the {check}."))
 }
 

@@ -8,7 +8,7 @@ use crate::aside::Aside;
 use crate::digest::{Digest, IndexSecret};
 use crate::normalise::{self, Form, Take};
 use crate::source::{
-    Control, Mapping, PlanFault, Progress, Row, RowFault, RowFaults, RowReader, SourceFault, check_delimiter,
+    Control, Faults, Mapping, PlanFault, Progress, Row, RowFault, RowReader, SourceFault, check_delimiter,
 };
 use crate::spill::Sorter;
 
@@ -51,7 +51,7 @@ pub struct LoadedCrosswalk {
     /// Rows of which at least one link was taken.
     pub accepted_rows: u64,
     /// What was wrong with the others, and with single values of these.
-    pub faults: RowFaults,
+    pub faults: Faults<RowFault>,
     /// Names in the header, by position.
     pub columns: Vec<String>,
     /// How much is linked.
@@ -132,7 +132,7 @@ struct Taker<'a> {
     secret: &'a IndexSecret,
     to_linked: Sorter,
     to_join: Sorter,
-    faults: RowFaults,
+    faults: Faults<RowFault>,
     accepted: u64,
     misshapen: u64,
 }
@@ -155,7 +155,7 @@ impl<'a> Taker<'a> {
             secret,
             to_linked: Sorter::new(scratch, plan.memory / 2),
             to_join: Sorter::new(scratch, plan.memory / 2),
-            faults: RowFaults::default(),
+            faults: Faults::default(),
             accepted: 0,
             misshapen: 0,
         })
@@ -192,7 +192,7 @@ impl<'a> Taker<'a> {
         Ok(())
     }
 
-    fn write(self, dir: &Path) -> Result<(LinkCounts, RowFaults), SourceFault> {
+    fn write(self, dir: &Path) -> Result<(LinkCounts, Faults<RowFault>), SourceFault> {
         let joins = links::write(self.to_linked.finish()?, &links_path(dir, Direction::ToLinked))?;
         let linked = links::write(self.to_join.finish()?, &links_path(dir, Direction::ToJoin))?;
         let counts = LinkCounts {

@@ -48,8 +48,8 @@ pub use fault::MeasureFault;
 pub use instant::TimeForm;
 pub use interval::Interval;
 pub use load::{
-    ConversionPlan, EventFault, EventFaults, ExposurePlan, ListedEventFault, Load, LoadFault, LoadedConversions,
-    LoadedExposures, LoadedKey, load_conversions, load_exposures,
+    ConversionPlan, EventFault, ExposurePlan, Load, LoadFault, LoadedConversions, LoadedExposures, LoadedKey,
+    load_conversions, load_exposures,
 };
 pub use noise::{DiscreteLaplace, Noise};
 pub use path::{LONGEST_PATH, MOST_CAMPAIGNS_OF_PATHS};

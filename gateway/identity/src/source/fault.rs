@@ -1,16 +1,13 @@
 //! What can be wrong with a file as a whole, and with one of its rows. Neither ever holds a value of the file.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
 use thiserror::Error;
 
+use super::faults::OfRow;
 use super::parquet::ParquetFault;
 use crate::normalise;
-
-/// How many faulty rows are listed one by one; all of them are counted.
-pub const LISTED_FAULTS: usize = 1_000;
 
 /// Why a file was refused. Nothing of it is stored then.
 #[derive(Debug, Error)]
@@ -221,9 +218,8 @@ pub enum RowFault {
     AudienceInvalid,
 }
 
-impl RowFault {
-    /// A stable name, for APIs and files.
-    pub const fn name(self) -> &'static str {
+impl OfRow for RowFault {
+    fn name(self) -> &'static str {
         match self {
             Self::Value(fault) => fault.name(),
             Self::FieldCount => "FIELD_COUNT",
@@ -232,52 +228,5 @@ impl RowFault {
             Self::AudienceMissing => "AUDIENCE_MISSING",
             Self::AudienceInvalid => "AUDIENCE_INVALID",
         }
-    }
-}
-
-/// One fault, by where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedFault {
-    /// Data row: 1 is the first row below the header. Blank lines are not rows.
-    pub row: u64,
-    /// Position of the column in the header, from 0; `None` when the fault is the row's.
-    pub column: Option<usize>,
-    /// What is wrong.
-    pub fault: RowFault,
-}
-
-/// All faults of a file: counted by reason, the first [`LISTED_FAULTS`] listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowFaults {
-    /// How often each fault was met.
-    pub counts: BTreeMap<RowFault, u64>,
-    /// The first of them, in the order of the file.
-    pub listed: Vec<ListedFault>,
-}
-
-impl RowFaults {
-    /// Counts a fault, and lists it if there is room.
-    pub fn add(&mut self, row: u64, column: Option<usize>, fault: RowFault) {
-        *self.counts.entry(fault).or_default() += 1;
-        if self.listed.len() < LISTED_FAULTS {
-            self.listed.push(ListedFault { row, column, fault });
-        }
-    }
-
-    /// The faults of several parts of a file, each of which lists its own in the order of the file.
-    pub(super) fn of_all(parts: impl Iterator<Item = Self>) -> Self {
-        let mut all = Self::default();
-        for part in parts {
-            part.counts.into_iter().for_each(|(fault, count)| *all.counts.entry(fault).or_default() += count);
-            all.listed.extend(part.listed);
-        }
-        all.listed.sort_by_key(|listed| listed.row);
-        all.listed.truncate(LISTED_FAULTS);
-        all
-    }
-
-    /// All faults met.
-    pub fn total(&self) -> u64 {
-        self.counts.values().sum()
     }
 }

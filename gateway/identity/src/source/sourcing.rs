@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::audience_names::AudienceNames;
 use super::batch::Batch;
 use super::entries::{Entries, PartitionedEntries};
-use super::fault::{RowFaults, SourceFault};
+use super::fault::{RowFault, SourceFault};
+use super::faults::Faults;
 use super::file_rows::{FileRows, Input, Parts};
 use super::header;
 use super::plan::{AudienceFrom, PlanFault, SourcePlan};
@@ -84,7 +85,7 @@ pub struct Sourced {
     /// Rows of which at least one identity was taken.
     pub accepted_rows: u64,
     /// What was wrong with the others, and with single values of these.
-    pub faults: RowFaults,
+    pub faults: Faults<RowFault>,
     /// The columns that faults name by position: those in the header, of a Parquet file those that are mapped.
     pub columns: Vec<String>,
     /// The audiences, by their ordinal in the run.

@@ -3,7 +3,8 @@
 use super::batch::BatchRow;
 use super::entries::Collected;
 use super::entry::Entry;
-use super::fault::{RowFault, RowFaults, SourceFault};
+use super::fault::{RowFault, SourceFault};
+use super::faults::Faults;
 use super::header;
 use super::plan::{Mapping, SourcePlan};
 use super::sharing::TakesRows;
@@ -43,7 +44,7 @@ pub(super) struct Taker<'a> {
 /// How rows fared.
 #[derive(Default)]
 pub(super) struct Taken {
-    pub(super) faults: RowFaults,
+    pub(super) faults: Faults<RowFault>,
     /// Rows of which at least one identity was taken.
     pub(super) accepted: u64,
     /// Rows with too many or too few fields.
@@ -58,7 +59,7 @@ impl Taken {
             all.accepted += part.accepted;
             all.misshapen += part.misshapen;
         }
-        all.faults = RowFaults::of_all(parts.into_iter().map(|part| part.faults));
+        all.faults = Faults::of_all(parts.into_iter().map(|part| part.faults));
         all
     }
 }

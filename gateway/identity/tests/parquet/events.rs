@@ -16,7 +16,7 @@ use entente_identity::measure::{
 };
 use entente_identity::normalise::{Form, Take};
 use entente_identity::random_access::RandomAccess;
-use entente_identity::source::{Control, DEFAULT_MEMORY, Input, Mapping, SourceFault};
+use entente_identity::source::{Control, DEFAULT_MEMORY, Input, Mapping, OfRow, SourceFault};
 use parquet::data_type::{ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int96, Int96Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;

@@ -10,7 +10,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use entente_identity::normalise::{Form, Region, Take};
 use entente_identity::random_access::RandomAccess;
-use entente_identity::source::{ParquetFault, SourceFault, SourcePlan, columns};
+use entente_identity::source::{OfRow, ParquetFault, SourceFault, SourcePlan, columns};
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;

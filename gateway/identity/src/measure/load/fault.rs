@@ -3,9 +3,8 @@
 use crate::measure::decimal::NotDecimal;
 use crate::measure::instant::NotInstant;
 use crate::normalise;
-use crate::source::{LISTED_FAULTS, PlanFault, SourceFault};
+use crate::source::{OfRow, PlanFault, SourceFault};
 use parquet::errors::ParquetError;
-use std::collections::BTreeMap;
 use std::io;
 use thiserror::Error;
 
@@ -121,10 +120,8 @@ pub enum EventFault {
     TextControlCharacter,
 }
 
-impl EventFault {
-    /// A stable name, for APIs and files.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+impl OfRow for EventFault {
+    fn name(self) -> &'static str {
         match self {
             Self::Identity(fault) => fault.name(),
             Self::NoIdentity => "NO_IDENTITY",
@@ -169,47 +166,5 @@ impl From<NotInstant> for EventFault {
             NotInstant::NoZone => Self::TimeWithoutZone,
             NotInstant::OutOfRange => Self::TimeOutOfRange,
         }
-    }
-}
-
-/// One fault, by where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedEventFault {
-    /// Data row: 1 is the first row below the header.
-    pub row: u64,
-    /// Position of the column in the header, from 0; `None` when the fault is the row's.
-    pub column: Option<usize>,
-    /// What is wrong.
-    pub fault: EventFault,
-}
-
-/// All faults of a file: counted by reason, the first [`LISTED_FAULTS`] listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFaults {
-    /// How often each fault was met.
-    pub counts: BTreeMap<EventFault, u64>,
-    /// The first of them, in the order of the file.
-    pub listed: Vec<ListedEventFault>,
-}
-
-impl EventFaults {
-    /// Counts a fault, and lists it if there is room.
-    pub(super) fn add(&mut self, row: u64, column: Option<usize>, fault: EventFault) {
-        *self.counts.entry(fault).or_default() += 1;
-        if self.listed.len() < LISTED_FAULTS {
-            self.listed.push(ListedEventFault { row, column, fault });
-        }
-    }
-
-    /// The faults of several parts of a file, each of which lists its own in the order of the file.
-    pub(super) fn of_all(parts: impl IntoIterator<Item = Self>) -> Self {
-        let mut all = Self::default();
-        for part in parts {
-            part.counts.into_iter().for_each(|(fault, count)| *all.counts.entry(fault).or_default() += count);
-            all.listed.extend(part.listed);
-        }
-        all.listed.sort_by_key(|listed| listed.row);
-        all.listed.truncate(LISTED_FAULTS);
-        all
     }
 }

@@ -19,13 +19,13 @@ mod tests;
 
 pub use conversions::{LoadedConversions, load_conversions};
 pub use exposures::{LoadedExposures, load_exposures};
-pub use fault::{EventFault, EventFaults, ListedEventFault, LoadFault};
+pub use fault::{EventFault, LoadFault};
 pub(crate) use pack::{Repeating, Unpacked};
 pub use plan::{ConversionPlan, ExposurePlan};
 
 use super::stored::WrittenKey;
 use crate::key_name::KeyName;
-use crate::source::{BatchRow, Control, FileRows, Progress, SourceFault, TakesRows, share};
+use crate::source::{BatchRow, Control, Faults, FileRows, Progress, SourceFault, TakesRows, share};
 use chrono::{DateTime, Utc};
 
 /// What a file yielded, whatever its events are.
@@ -38,7 +38,7 @@ pub struct Load {
     /// Rows that were taken.
     pub accepted_rows: u64,
     /// What was wrong with the others, and with single identities of these.
-    pub faults: EventFaults,
+    pub faults: Faults<EventFault>,
     /// The earliest event.
     pub first: Option<DateTime<Utc>>,
     /// The latest event.
@@ -64,7 +64,7 @@ struct Reading {
     accepted_rows: u64,
     /// Rows with too many or too few fields.
     misshapen: u64,
-    faults: EventFaults,
+    faults: Faults<EventFault>,
     first: Option<i64>,
     last: Option<i64>,
 }
@@ -92,7 +92,7 @@ impl Reading {
             all.last = all.last.max(part.last);
             faults.push(part.faults);
         }
-        all.faults = EventFaults::of_all(faults);
+        all.faults = Faults::of_all(faults);
         match rows.rows() {
             0 => Err(SourceFault::NoRows),
             rows if rows == all.misshapen => Err(SourceFault::FieldCounts),

@@ -1,6 +1,6 @@
 //! Reading what rows of exposures and of conversions have in common.
 
-use super::fault::{EventFault, EventFaults};
+use super::fault::EventFault;
 use super::key_type;
 use super::plan::match_keys;
 use super::repeated::Repeated;
@@ -9,7 +9,7 @@ use crate::key_name::KeyName;
 use crate::measure::decimal::{micros, plain_micros};
 use crate::measure::instant::{TimeForm, instant, utc_second};
 use crate::normalise::{Form, Take, identity};
-use crate::source::{BatchRow, FileRows, Mapping, SourceFault};
+use crate::source::{BatchRow, Faults, FileRows, Mapping, SourceFault};
 
 /// The longest text that is kept.
 const LONGEST_TEXT: usize = 256;
@@ -68,7 +68,7 @@ impl<'a> RowFields<'a> {
     pub(super) fn identities(
         &self,
         row: &BatchRow<'_>,
-        faults: &mut EventFaults,
+        faults: &mut Faults<EventFault>,
         found: &mut Identities,
     ) -> Result<(), Misread> {
         found.clear();
