@@ -229,6 +229,7 @@ on_both_databases! {
             assert!((part("value") - brought).abs() < 3.0 * (part("high") - part("value")), "{outcome}");
             assert_eq!((&outcome["incremental"]["showsEffect"], &outcome["lift"]["showsEffect"]), (&json!(true), &json!(true)));
         }
+        assert_eq!(world.luma.job_of(report["id"].as_str().unwrap()).await["progress"]["percent"], 100);
         world.files_say(&report).await;
     }
 }

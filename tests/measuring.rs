@@ -117,6 +117,14 @@ impl Party {
         let ended = |data: &Value| ["FINISHED", "FAILED"].contains(&data["node"]["status"].as_str().unwrap());
         self.client.until(&query, json!({ "id": report }), ended).await["node"].clone()
     }
+
+    /// The work that ran a report, once it is over.
+    pub async fn job_of(&self, report: &str) -> Value {
+        let query = "query($id: ID!) { node(id: $id) { ... on Report {
+            job { kind state subjectId progress { rows bytes percent } } } } }";
+        let ended = |data: &Value| data["node"]["job"]["state"] == "DONE";
+        self.client.until(query, json!({ "id": report }), ended).await["node"]["job"].clone()
+    }
 }
 
 /// The rows of a simple CSV file of events as Parquet, in the types that a warehouse gives such columns; an empty field is a

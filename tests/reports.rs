@@ -125,6 +125,9 @@ on_both_databases! {
         let report = world.luma.client.query(&query, json!({ "id": id })).await["node"].clone();
         let event = &report["attribution"]["perEvent"][0];
         assert_eq!(event["credited"]["conversions"]["value"], 6_000);
+        let progress = json!({ "rows": 0, "bytes": 0, "percent": 100 });
+        let job = json!({ "kind": "report", "state": "DONE", "subjectId": id, "progress": progress });
+        assert_eq!(world.luma.job_of(&id).await, job, "tells nothing of how many rows there are");
         let link = world.link(&id, "JSON").await;
         let answer = gateway.anonymous().http().get(&link).send().await.unwrap();
         let file: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();

@@ -111,17 +111,17 @@ fn exact() -> Protection {
 }
 
 fn count(sources: &Sources) -> Result<(Report, f64)> {
-    timed("report", || Ok(measure(sources, &definition(), exact(), &mut DiscreteLaplace, &|| false)?))
+    timed("report", || Ok(measure(sources, &definition(), exact(), &mut DiscreteLaplace, &|_| Control::Continue)?))
 }
 
 fn repeat(sources: &Sources, dir: &Path) -> Result<()> {
-    let (gathered, _) = timed("gather", || Ok(gather(sources, &definition(), exact(), dir, &|| false)?))?;
+    let (gathered, _) = timed("gather", || Ok(gather(sources, &definition(), exact(), dir, &|_| Control::Continue)?))?;
     let credit = CreditRules {
         models: vec![Model::TimeDecay { half_life_hours: 12 }, Model::LastTouch],
         priority: vec![Kind::Click],
         ..CreditRules::default()
     };
-    timed("report with other models", || Ok(gathered.report(credit, &mut DiscreteLaplace, &|| false)?))?;
+    timed("report with other models", || Ok(gathered.report(credit, &mut DiscreteLaplace, &|_| Control::Continue)?))?;
     Ok(())
 }
 

@@ -34,6 +34,8 @@ pub struct Progress {
     total_rows: Option<SafeInt>,
     /// Seconds that it will still take if it goes on as until now; null when that is not known.
     seconds_left: Option<SafeInt>,
+    /// Percent of it that is done, in tens; of a report alone, which tells nothing of rows and bytes.
+    percent: Option<i32>,
 }
 
 /// Work that runs later.
@@ -76,6 +78,7 @@ impl Job {
             total_bytes: number("total_bytes").map(SafeInt),
             total_rows: number("total_rows").map(SafeInt),
             seconds_left: number("seconds_left").map(SafeInt),
+            percent: number("percent").and_then(|percent| i32::try_from(percent).ok()),
         })
     }
 

@@ -160,6 +160,8 @@ pub struct Loaders {
     pub reports: By<ReportId, Report>,
     /// What finished reports found.
     pub report_results: By<ReportId, serde_json::Value>,
+    /// The newest jobs of reports.
+    pub jobs_of_reports: By<ReportId, Job>,
     /// Jobs by id.
     pub jobs: By<JobId, Job>,
 }
@@ -213,6 +215,7 @@ impl Loaders {
             event_data_sets: by(store, |s, k| Box::pin(async move { s.event_data_sets_by_ids(&k).await })),
             reports: by(store, |s, k| Box::pin(async move { s.reports_by_ids(&k).await })),
             report_results: by(store, |s, k| Box::pin(async move { s.report_results(&k).await })),
+            jobs_of_reports: by(store, |s, k| Box::pin(async move { s.jobs_of_reports(&k).await })),
             jobs: by(store, |s, k| Box::pin(async move { s.jobs_by_ids(&k).await })),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
         event_data_set::measurable,
         fault::{allow, fault, payload},
         id::{global, local, locals},
+        job::Job,
         lift::{Lift, LiftInput, LiftSettings},
         loaders::load,
         page::page,
@@ -244,6 +245,11 @@ impl Report {
     /// When it last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.0.updated_at
+    }
+
+    /// The work that runs it, or ran it; follow it with `jobProgress`.
+    async fn job(&self, ctx: &Context<'_>) -> Result<Option<Job>> {
+        Ok(load(&loaders(ctx).jobs_of_reports, self.0.id).await?.map(Job))
     }
 }
 

@@ -2,7 +2,7 @@
 //! conversions alone, so that it spends nothing of the privacy budget.
 
 use super::{
-    Fault, Task,
+    Fault, Task, progress,
     report::{Counted, Uncounted, folder_of},
     report_plan::{self, Unplanned},
 };
@@ -16,6 +16,8 @@ use entente_identity::measure::{
     MeasureFault, Period,
     lift::{Groups, LiftDefinition, LiftSources, measure_lift},
 };
+use serde_json::Value;
+use tokio::sync::watch;
 
 /// A report of lift, ready to be computed.
 #[derive(Debug)]
@@ -64,9 +66,11 @@ pub async fn count(task: &Task, running: &Report, plan: &LiftPlan) -> Result<Cou
         roster: gateway.identities().roster(&plan.sent),
         conversions: folder_of(gateway, &plan.conversions),
     };
-    let (definition, stop) = (plan.definition.clone(), task.stop.clone());
-    let counting = background::run(move || measure_lift(&sources, &definition, &holdout, &|| stop.is_cancelled()));
-    match counting.await.map_err(Fault::new)? {
+    let definition = plan.definition.clone();
+    let (said, heard) = watch::channel(Value::Null);
+    let watch = progress::of_share(said, task.stop.clone());
+    let counting = background::run(move || measure_lift(&sources, &definition, &holdout, &watch));
+    match progress::follow(task, heard, counting).await.map_err(Fault::new)? {
         Ok(result) => Ok(Counted {
             result: serde_json::to_value(result).map_err(Fault::new)?,
             epsilon: 0.0,

@@ -89,6 +89,21 @@ impl OfFiles {
     }
 }
 
+/// What counting calls with the share of it that is done: says how far it is, and answers whether to go on. It is told in tens
+/// of percent: more of it would tell how the other side's data is spread.
+pub fn of_share(said: watch::Sender<Value>, stop: CancellationToken) -> impl Fn(f64) -> Control + Sync {
+    move |share| {
+        let percent = ((share * 10.0) as u64).min(10) * 10;
+        said.send_if_modified(|told| {
+            let news = json!({ "percent": percent });
+            let is_new = *told != news;
+            *told = news;
+            is_new
+        });
+        if stop.is_cancelled() { Control::Cancel } else { Control::Continue }
+    }
+}
+
 /// Awaits work that says how far it is, and tells those who follow the job.
 ///
 /// The sender of `said` is with the work, which replaces its value as often as it likes.

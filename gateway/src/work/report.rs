@@ -4,6 +4,7 @@
 use super::{
     Ended, Fault, Task,
     lift::{self, LiftPlan},
+    progress,
     report_plan::{self, Ingredients, Plan},
 };
 use crate::{background, gateway::Gateway};
@@ -20,8 +21,9 @@ use entente_domain::{
 };
 use entente_identity::measure::{DiscreteLaplace, MeasureFault, Sources, measure};
 use entente_store::{FinishedReport, LoadedReport, NewJob, Outcome};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
+use tokio::sync::watch;
 
 /// The kind of this job.
 pub const KIND: &str = "report";
@@ -223,11 +225,11 @@ async fn count_campaigns(
         exposures: plan.exposures.iter().map(folder).collect::<Vec<PathBuf>>(),
         conversions: plan.conversions.iter().map(folder).collect(),
     };
-    let (definition, stop) = (plan.definition.clone(), task.stop.clone());
-    let counting = background::run(move || {
-        measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| stop.is_cancelled())
-    });
-    let result = match counting.await.map_err(Fault::new)? {
+    let definition = plan.definition.clone();
+    let (said, heard) = watch::channel(Value::Null);
+    let watch = progress::of_share(said, task.stop.clone());
+    let counting = background::run(move || measure(&sources, &definition, protection, &mut DiscreteLaplace, &watch));
+    let result = match progress::follow(task, heard, counting).await.map_err(Fault::new)? {
         Ok(result) => result,
         Err(MeasureFault::Stopped) => return Err(Uncounted::Stopped),
         Err(MeasureFault::Definition { reason }) => {

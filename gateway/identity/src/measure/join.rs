@@ -6,7 +6,7 @@ use super::event::{Conversion, Exposure, Ordered};
 use super::summary::SummaryTally;
 
 /// How many identities are counted between two looks at whether to stop.
-const IDENTITIES_BETWEEN_CHECKS: u32 = 4_096;
+pub(crate) const IDENTITIES_BETWEEN_CHECKS: u32 = 4_096;
 
 /// What conversions are told to, identity after identity: first the identity, then its touches and conversions in the order
 /// of time, then that it is over. Of identities that have no conversion it is told nothing.
@@ -26,14 +26,15 @@ pub(crate) trait Attributing {
 
 /// Counts the events of one match key.
 ///
-/// Exposures outside `period` are left out altogether: they are neither counted nor credited.
+/// Exposures outside `period` are left out altogether: they are neither counted nor credited. `go_on` is asked now and then,
+/// with the identity that comes next.
 pub(crate) fn join(
     exposures: impl Iterator<Item = Result<Exposure, MeasureFault>>,
     conversions: impl Iterator<Item = Result<Conversion, MeasureFault>>,
     period: Period,
     summary: &mut SummaryTally,
     attribution: &mut impl Attributing,
-    stopped: &dyn Fn() -> bool,
+    go_on: &dyn Fn(u64) -> bool,
 ) -> Result<(), MeasureFault> {
     let days = period.instants();
     let in_period = |exposure: &Result<Exposure, MeasureFault>| {
@@ -49,7 +50,7 @@ pub(crate) fn join(
             (None, None) => return Ok(()),
         };
         if until_check == 0 {
-            if stopped() {
+            if !go_on(key) {
                 return Err(MeasureFault::Stopped);
             }
             until_check = IDENTITIES_BETWEEN_CHECKS;

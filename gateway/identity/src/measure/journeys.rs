@@ -2,7 +2,7 @@
 
 use super::MeasureFault;
 use super::event::{Conversion, Exposure, Kind, Place};
-use super::join::Attributing;
+use super::join::{Attributing, IDENTITIES_BETWEEN_CHECKS};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
@@ -64,16 +64,16 @@ pub(crate) struct Journeys {
 }
 
 impl Journeys {
-    /// Tells all of it.
+    /// Tells all of it. `go_on` is asked now and then, with the identity that comes next.
     pub(crate) fn tell(
         &self,
         attribution: &mut impl Attributing,
-        stopped: &dyn Fn() -> bool,
+        go_on: &dyn Fn(u64) -> bool,
     ) -> Result<(), MeasureFault> {
         let mut file = &self.file;
         file.rewind()?;
         let mut file = BufReader::with_capacity(BUFFER, file);
-        let mut identity = None;
+        let (mut identity, mut identities) = (None, 0_u32);
         loop {
             let mut tag = [0];
             if file.read(&mut tag)? == 0 {
@@ -84,10 +84,11 @@ impl Journeys {
                     if last.is_some() {
                         attribution.end()?;
                     }
-                    if stopped() {
+                    let key = u64::from_le_bytes(bytes(&mut file)?);
+                    identities = identities.wrapping_add(1);
+                    if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && !go_on(key) {
                         return Err(MeasureFault::Stopped);
                     }
-                    let key = u64::from_le_bytes(bytes(&mut file)?);
                     attribution.begin(key)?;
                     identity = Some(key);
                 }

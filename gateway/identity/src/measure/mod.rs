@@ -60,4 +60,4 @@ pub use report::{
     DimensionMetrics, DimensionTable, EventReport, Figure, FrequencyReach, Metrics, ModelReport, PathConversions,
     PathReport, REPORT_VERSION, Report, Summary,
 };
-pub use run::{Gathered, Sources, Stopped, gather, measure};
+pub use run::{Gathered, Sources, Watch, gather, measure};

@@ -15,7 +15,9 @@ use super::stored::{self, ConversionFile, ExposureFile, KeyRange, key_ranges};
 use super::summary::SummaryTally;
 use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
+use crate::source::Control;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Directories that [`super::load_exposures`] and [`super::load_conversions`] made, of one side each. All were loaded
 /// under one [`crate::IndexSecret`].
@@ -31,9 +33,39 @@ pub struct Sources {
 /// The most parts that are counted at a time. Each reads a part of every file.
 const MOST_PARTS: usize = 8;
 
-/// Whether to stop, asked now and then on several threads. It must not be told how far the report has come, for that would
-/// tell how much data the other side has.
-pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
+/// Told now and then, on several threads, what share of the identities is done, from 0 to 1; says whether to go on. It is
+/// never told of how many: that would tell how much data the other side has.
+pub type Watch<'a> = &'a (dyn Fn(f64) -> Control + Sync);
+
+/// How far the parts of some work are.
+struct Parts<'a> {
+    watch: Watch<'a>,
+    shares: Mutex<Vec<f64>>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(count: usize, watch: Watch<'a>) -> Self {
+        Self { watch, shares: Mutex::new(vec![0.0; count]) }
+    }
+
+    /// A part has come so far; whether it is to go on.
+    fn go_on(&self, part: usize, share: f64) -> bool {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares[part] = share;
+        let all = shares.iter().sum::<f64>() / shares.len() as f64;
+        (self.watch)(all) == Control::Continue
+    }
+
+    /// All parts are done.
+    fn end(&self) -> Result<(), MeasureFault> {
+        if (self.watch)(1.0) == Control::Continue { Ok(()) } else { Err(MeasureFault::Stopped) }
+    }
+}
+
+/// What share of a range lies before an identity of it.
+fn share_before(range: &KeyRange, key: u64) -> f64 {
+    key.saturating_sub(*range.start()) as f64 / (range.end() - range.start()).max(1) as f64
+}
 
 /// Makes a report: counts, in one pass and in bounded memory, then protects.
 ///
@@ -41,16 +73,16 @@ pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
 /// before anybody sees it, and never make it twice.
 ///
 /// # Errors
-/// When the definition cannot be computed, a file cannot be read, or `stopped` says so. No figure is released then.
+/// When the definition cannot be computed, a file cannot be read, or `watch` says so. No figure is released then.
 pub fn measure(
     sources: &Sources,
     definition: &Definition,
     protection: Protection,
     noise: &mut dyn Noise,
-    stopped: Stopped<'_>,
+    watch: Watch<'_>,
 ) -> Result<Report, MeasureFault> {
     let definition = sorted(definition);
-    let raw = count(sources, &definition, protection, stopped)?;
+    let raw = count(sources, &definition, protection, watch)?;
     protect(&raw, &definition, protection, noise)
 }
 
@@ -64,13 +96,14 @@ pub(crate) fn count(
     sources: &Sources,
     definition: &Definition,
     protection: Protection,
-    stopped: Stopped<'_>,
+    watch: Watch<'_>,
 ) -> Result<Raw, MeasureFault> {
     let files = Files::of(sources, definition, protection)?;
-    let mut all: Option<Raw> = None;
-    let count = |range| -> Result<Raw, MeasureFault> {
+    let threads = all_threads().min(MOST_PARTS);
+    let (mut all, parts): (Option<Raw>, _) = (None, Parts::new(threads, watch));
+    let count = |(part, range)| -> Result<Raw, MeasureFault> {
         let mut attribution = AttributionTally::new(definition, protection.credit_bounds());
-        let summary = files.read(range, protection, &mut attribution, stopped)?;
+        let summary = files.read(range, protection, &mut attribution, &|share| parts.go_on(part, share))?;
         Ok(Raw { summary, events: attribution.finish() })
     };
     let add = |part: Raw| {
@@ -80,8 +113,8 @@ pub(crate) fn count(
         }
         Ok(())
     };
-    let parts = all_threads().min(MOST_PARTS);
-    in_order(parts, key_ranges(parts), count, add)?;
+    in_order(threads, key_ranges(threads).enumerate(), count, add)?;
+    parts.end()?;
     all.ok_or(MeasureFault::Stopped)
 }
 
@@ -103,17 +136,18 @@ impl<'a> Files<'a> {
         Ok(Self { sources, definition, keys })
     }
 
-    /// Counts the exposures of some identities, and tells of their conversions.
+    /// Counts the exposures of some identities, and tells of their conversions. `go_on` is told which share of them is done.
     fn read(
         &self,
         range: KeyRange,
         protection: Protection,
         attribution: &mut impl Attributing,
-        stopped: Stopped<'_>,
+        go_on: &dyn Fn(f64) -> bool,
     ) -> Result<RawSummary, MeasureFault> {
         let Self { sources, definition, .. } = self;
         let mut summary = SummaryTally::new(definition, protection.exposure_bounds());
-        for key in &self.keys {
+        for (number, key) in self.keys.iter().enumerate() {
+            let go_on = |at| go_on((number as f64 + share_before(&range, at)) / self.keys.len() as f64);
             let exposures = sources.exposures.iter().filter_map(|directory| {
                 stored::open(&stored::exposures_path(directory, key), |file| {
                     ExposureFile::open(file, &definition.dimensions, range.clone())
@@ -127,7 +161,7 @@ impl<'a> Files<'a> {
             });
             let exposures = Merged::new(exposures.collect::<Result<_, _>>()?)?;
             let conversions = Merged::new(conversions.collect::<Result<_, _>>()?)?;
-            join(exposures, conversions, definition.period, &mut summary, attribution, stopped)?;
+            join(exposures, conversions, definition.period, &mut summary, attribution, &go_on)?;
         }
         Ok(summary.finish())
     }
@@ -153,14 +187,16 @@ pub fn gather(
     definition: &Definition,
     protection: Protection,
     scratch: &Path,
-    stopped: Stopped<'_>,
+    watch: Watch<'_>,
 ) -> Result<Gathered, MeasureFault> {
     let definition = sorted(definition);
     let files = Files::of(sources, &definition, protection)?;
     let (mut all, mut journeys): (Option<RawSummary>, _) = (None, Vec::new());
-    let read = |range| -> Result<_, MeasureFault> {
+    let threads = all_threads().min(MOST_PARTS);
+    let parts = Parts::new(threads, watch);
+    let read = |(part, range)| -> Result<_, MeasureFault> {
         let mut writer = JourneyWriter::new(scratch)?;
-        let summary = files.read(range, protection, &mut writer, stopped)?;
+        let summary = files.read(range, protection, &mut writer, &|share| parts.go_on(part, share))?;
         Ok((summary, writer.finish()?))
     };
     let add = |(summary, written)| {
@@ -171,8 +207,8 @@ pub fn gather(
         }
         Ok(())
     };
-    let parts = all_threads().min(MOST_PARTS);
-    in_order(parts, key_ranges(parts), read, add)?;
+    in_order(threads, key_ranges(threads).enumerate(), read, add)?;
+    parts.end()?;
     let summary = all.ok_or(MeasureFault::Stopped)?;
     Ok(Gathered { definition, protection, summary, journeys })
 }
@@ -182,18 +218,14 @@ impl Gathered {
     ///
     /// # Errors
     /// As for [`measure`].
-    pub fn report(
-        &self,
-        credit: CreditRules,
-        noise: &mut dyn Noise,
-        stopped: Stopped<'_>,
-    ) -> Result<Report, MeasureFault> {
+    pub fn report(&self, credit: CreditRules, noise: &mut dyn Noise, watch: Watch<'_>) -> Result<Report, MeasureFault> {
         let definition = Definition { credit, ..self.definition.clone() };
         definition.check()?;
         let mut raw = Raw { summary: self.summary.clone(), events: Vec::new() };
-        let tell = |journeys: &Journeys| -> Result<_, MeasureFault> {
+        let parts = Parts::new(self.journeys.len(), watch);
+        let tell = |(part, (journeys, range)): (_, (&Journeys, KeyRange))| -> Result<_, MeasureFault> {
             let mut attribution = AttributionTally::new(&definition, self.protection.credit_bounds());
-            journeys.tell(&mut attribution, stopped)?;
+            journeys.tell(&mut attribution, &|at| parts.go_on(part, share_before(&range, at)))?;
             Ok(attribution.finish())
         };
         let add = |part: Vec<RawEvent>| {
@@ -204,7 +236,9 @@ impl Gathered {
             }
             Ok(())
         };
-        in_order(self.journeys.len(), self.journeys.iter(), tell, add)?;
+        let count = self.journeys.len();
+        in_order(count, self.journeys.iter().zip(key_ranges(count)).enumerate(), tell, add)?;
+        parts.end()?;
         protect(&raw, &definition, self.protection, noise)
     }
 }

@@ -87,7 +87,7 @@ fn both_groups_are_told_apart_as_deliveries_do() {
     load_conversions(Input::Csv(&mut csv.as_bytes()), &plan, &secret, dir.path(), &conversions, go_on).unwrap();
 
     let sources = LiftSources { roster, conversions };
-    let lift = measure_lift(&sources, &definition(500), &holdout(), &|| false).unwrap();
+    let lift = measure_lift(&sources, &definition(500), &holdout(), &|_| Control::Continue).unwrap();
     let treated = delivered(&luma.index).len() as u64;
     assert_eq!(lift.groups, Groups { treated, held_out: 3_600 - treated });
     let purchases = &lift.events[0];
@@ -97,8 +97,8 @@ fn both_groups_are_told_apart_as_deliveries_do() {
         assert!(!outcome.incremental.shows_an_effect());
     }
 
-    let few = measure_lift(&sources, &definition(1_500), &holdout(), &|| false);
+    let few = measure_lift(&sources, &definition(1_500), &holdout(), &|_| Control::Continue);
     assert!(matches!(few, Err(MeasureFault::TooFewPeople { groups }) if groups == lift.groups), "{few:?}");
-    let stopped = measure_lift(&sources, &definition(500), &holdout(), &|| true);
+    let stopped = measure_lift(&sources, &definition(500), &holdout(), &|_| Control::Cancel);
     assert!(matches!(stopped, Err(MeasureFault::Stopped)), "{stopped:?}");
 }

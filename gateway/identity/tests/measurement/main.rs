@@ -11,6 +11,7 @@ use entente_identity::measure::{
     Breakdown, Conversions, Counts as Protected, Credit, Definition, DiscreteLaplace, EventReport, Figure, Metrics,
     Protection, Report, Steps, Whose, measure,
 };
+use entente_identity::source::Control;
 use std::collections::BTreeMap;
 
 /// Reports of campaigns of which each is nasty in its own way; and of the same campaigns again with a threshold, so that
@@ -27,7 +28,8 @@ fn reports_are_what_duckdb_counts() {
         for threshold in [0, 1, 4, 25] {
             let protection =
                 Protection { exposures: Whose::Mine, conversions: Whose::Mine, counts: Protected::Exact, threshold };
-            let report = measure(&sources, &definition, protection, &mut DiscreteLaplace, &|| false).unwrap();
+            let report =
+                measure(&sources, &definition, protection, &mut DiscreteLaplace, &|_| Control::Continue).unwrap();
             let compared = compare(&report, &counts, i64::from(threshold));
             assert!(compared > 400, "{compared}");
         }

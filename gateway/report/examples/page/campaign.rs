@@ -52,7 +52,7 @@ pub fn measured(people: u32, counts: Counts, threshold: u32) -> Result<Report> {
     let mut random = StdRng::seed_from_u64(8);
     let sources = load(directory.path(), &mut random, people)?;
     let protection = Protection { exposures: Whose::Theirs, conversions: Whose::Mine, counts, threshold };
-    Ok(measure(&sources, &definition(), protection, &mut Seeded(random), &|| false)?)
+    Ok(measure(&sources, &definition(), protection, &mut Seeded(random), &|_| Control::Continue)?)
 }
 
 fn day(month: u32, day: u32) -> NaiveDate {

@@ -9,7 +9,7 @@ use super::{
 use crate::{Job, JobState, NewJob, Page, PageRequest, StoreError, columns, trace};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
+use entente_domain::{AccountId, JobId, ReportId, Timestamp, event::Subject};
 use std::collections::HashMap;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -108,6 +108,23 @@ pub async fn waiting(conn: &mut Conn) -> Read<HashMap<String, u64>> {
 pub async fn by_ids(conn: &mut Conn, ids: Vec<JobId>) -> Read<HashMap<JobId, Job>> {
     let rows = jobs::table.filter(jobs::id.eq_any(columns::texts(ids))).select(JobRow::as_select()).load(conn).await?;
     rows.into_iter().map(|row| Job::try_from(row).map(|job| (job.id, job))).collect()
+}
+
+/// The newest jobs of reports: one that was edited has several.
+pub async fn newest_of_reports(conn: &mut Conn, reports: Vec<ReportId>) -> Read<HashMap<ReportId, Job>> {
+    let newest = jobs::table
+        .filter(jobs::subject_id.eq_any(columns::texts(reports)))
+        .group_by(jobs::subject_id)
+        .select(diesel::dsl::max(jobs::id))
+        .load::<Option<String>>(conn)
+        .await?;
+    let newest = jobs::table.filter(jobs::id.eq_any(newest.into_iter().flatten()));
+    let rows = newest.select(JobRow::as_select()).load(conn).await?;
+    let of_report = |job: Job| match job.subject {
+        Some(Subject::Report(report)) => Some((report, job)),
+        _ => None,
+    };
+    rows.into_iter().map(Job::try_from).filter_map(|job| job.map(of_report).transpose()).collect()
 }
 
 /// Jobs of an account, newest first.

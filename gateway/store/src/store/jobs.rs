@@ -4,7 +4,7 @@ use super::{Store, read, write};
 use crate::{Job, JobPool, JobState, NewJob, Page, PageRequest, StoreError, Wakeup, postgres, sqlite};
 use async_recursion::async_recursion as boxed;
 use chrono::TimeDelta;
-use entente_domain::{AccountId, JobId, Timestamp, event::Subject};
+use entente_domain::{AccountId, JobId, ReportId, Timestamp, event::Subject};
 use std::collections::HashMap;
 
 impl Store {
@@ -170,6 +170,13 @@ impl Store {
     pub async fn jobs_by_ids(&self, ids: &[JobId]) -> Result<HashMap<JobId, Job>, StoreError> {
         let ids = ids.to_vec();
         read!(self, |conn| queries::jobs::by_ids(conn, ids))
+    }
+
+    /// The newest jobs of reports.
+    #[boxed]
+    pub async fn jobs_of_reports(&self, reports: &[ReportId]) -> Result<HashMap<ReportId, Job>, StoreError> {
+        let reports = reports.to_vec();
+        read!(self, |conn| queries::jobs::newest_of_reports(conn, reports))
     }
 
     /// One job.

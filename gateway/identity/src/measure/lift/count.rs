@@ -7,7 +7,8 @@ use crate::key_name::KeyName;
 use crate::measure::definition::MOST_EVENTS;
 use crate::measure::event::Conversion;
 use crate::measure::stored::{self, ConversionFile};
-use crate::measure::{MeasureFault, Stopped};
+use crate::measure::{MeasureFault, Watch};
+use crate::source::Control;
 use std::path::PathBuf;
 
 /// How many identities are counted between two looks at whether to stop.
@@ -25,12 +26,12 @@ pub struct LiftSources {
 /// Compares those who were held out with everybody else whom an audience was sent for.
 ///
 /// # Errors
-/// When the definition cannot be measured, a file cannot be read, or `stopped` says so.
+/// When the definition cannot be measured, a file cannot be read, or `watch` says so.
 pub fn measure_lift(
     sources: &LiftSources,
     definition: &LiftDefinition,
     holdout: &Holdout,
-    stopped: Stopped<'_>,
+    watch: Watch<'_>,
 ) -> Result<LiftReport, MeasureFault> {
     let key = checked(definition)?;
     let path = stored::conversions_path(&sources.conversions, &key);
@@ -40,7 +41,9 @@ pub fn measure_lift(
     let mut next = conversions.next().transpose()?;
     let mut identities = 0_u64;
     while let Some(key) = roster.next()? {
-        if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && stopped() {
+        // Identities are hashes, in their order.
+        let share = key as f64 / u64::MAX as f64;
+        if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && watch(share) == Control::Cancel {
             return Err(MeasureFault::Stopped);
         }
         identities += 1;
@@ -52,6 +55,9 @@ pub fn measure_lift(
             next = conversions.next().transpose()?;
         }
         tally.end();
+    }
+    if watch(1.0) == Control::Cancel {
+        return Err(MeasureFault::Stopped);
     }
     tally.report()
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::world::{EXACT, World, definition, rules, worlds};
+use super::world::{EXACT, World, definition, exposure, quarter, rules, worlds};
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
 use crate::measure::definition::{Definition, Dimensions};
@@ -18,6 +18,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Mutex;
 
 fn mapping(column: &str, key: &str) -> Mapping {
     let key = KeyName::new(key).unwrap();
@@ -157,7 +158,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let sources = load(&world, if spill { 500 } else { 1 << 20 }, directory.path());
         let definition = with_conditions(definition());
-        let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap();
+        let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|_| Control::Continue).unwrap();
         let raw = world.count(&definition, EXACT);
         let expected = protect(&raw, &definition, EXACT, &mut DiscreteLaplace).unwrap();
         prop_assert_eq!(report, expected);
@@ -168,11 +169,11 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let sources = load(&world, 1 << 20, directory.path());
         let definition = with_conditions(definition());
-        let gathered = gather(&sources, &definition, EXACT, directory.path(), &|| false).unwrap();
+        let gathered = gather(&sources, &definition, EXACT, directory.path(), &|_| Control::Continue).unwrap();
         for credit in [one, other] {
-            let report = gathered.report(credit.clone(), &mut DiscreteLaplace, &|| false).unwrap();
+            let report = gathered.report(credit.clone(), &mut DiscreteLaplace, &|_| Control::Continue).unwrap();
             let definition = Definition { credit, ..definition.clone() };
-            prop_assert_eq!(report, measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap());
+            prop_assert_eq!(report, measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|_| Control::Continue).unwrap());
         }
     }
 }
@@ -187,10 +188,10 @@ fn dimensions_may_be_given_in_any_order() {
     let directory = tempfile::tempdir().unwrap();
     let sources = load(&small(), 1 << 20, directory.path());
     let mut definition = with_conditions(definition());
-    let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap();
+    let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|_| Control::Continue).unwrap();
     definition.dimensions.campaigns.reverse();
     definition.dimensions.placements.reverse();
-    assert_eq!(measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap(), report);
+    assert_eq!(measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|_| Control::Continue).unwrap(), report);
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn a_match_key_without_a_file_has_no_events() {
     let directory = tempfile::tempdir().unwrap();
     let sources = load(&small(), 1 << 20, directory.path());
     let definition = Definition { match_keys: vec!["hashed_phone".into()], ..with_conditions(definition()) };
-    let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|| false).unwrap();
+    let report = measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &|_| Control::Continue).unwrap();
     assert_eq!(report.summary.total.impressions.value(), Some(0));
 }
 
@@ -206,15 +207,31 @@ fn a_match_key_without_a_file_has_no_events() {
 fn the_caller_can_stop_it() {
     let directory = tempfile::tempdir().unwrap();
     let sources = load(&small(), 1 << 20, directory.path());
-    let stopped = measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &|| true);
+    let stopped = measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &|_| Control::Cancel);
     assert!(matches!(stopped, Err(MeasureFault::Stopped)));
+}
+
+#[test]
+fn the_caller_is_told_how_far_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let exposures = (0..40_000).map(|key| exposure(key, quarter(1))).collect();
+    let sources = load(&World { exposures, conversions: vec![] }, 16 << 20, directory.path());
+    let shares = Mutex::new(Vec::new());
+    let watch = |share: f64| {
+        shares.lock().unwrap().push(share);
+        Control::Continue
+    };
+    measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &watch).unwrap();
+    let shares = shares.into_inner().unwrap();
+    assert!(shares.is_sorted() && shares.first().is_some_and(|share| *share < 0.1), "{shares:?}");
+    assert!(shares.iter().any(|share| (0.5..1.0).contains(share)) && shares.last() == Some(&1.0), "{shares:?}");
 }
 
 #[test]
 fn damaged_files_are_faults() {
     let directory = tempfile::tempdir().unwrap();
     let sources = load(&small(), 1 << 20, directory.path());
-    let run = || measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &|| false);
+    let run = || measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &|_| Control::Continue);
     let path = sources.exposures[0].join("exposures-hashed_email.parquet");
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
@@ -226,7 +243,6 @@ fn damaged_files_are_faults() {
 
 #[test]
 fn events_that_are_not_sorted_are_a_fault() {
-    use super::world::{exposure, quarter};
     use crate::measure::attribution::AttributionTally;
     use crate::measure::join::join;
     use crate::measure::summary::SummaryTally;
@@ -235,6 +251,6 @@ fn events_that_are_not_sorted_are_a_fault() {
     let (mut summary, mut attribution) =
         (SummaryTally::new(&definition, None), AttributionTally::new(&definition, None));
     let joined =
-        join(unsorted.into_iter(), std::iter::empty(), definition.period, &mut summary, &mut attribution, &|| false);
+        join(unsorted.into_iter(), std::iter::empty(), definition.period, &mut summary, &mut attribution, &|_| true);
     assert!(matches!(joined, Err(MeasureFault::Damaged { .. })));
 }

@@ -122,7 +122,7 @@ impl World {
         let mut attribution = AttributionTally::new(definition, protection.credit_bounds());
         let exposures = exposures.into_iter().map(Ok);
         let conversions = conversions.into_iter().map(Ok);
-        join(exposures, conversions, definition.period, &mut summary, &mut attribution, &|| false).unwrap();
+        join(exposures, conversions, definition.period, &mut summary, &mut attribution, &|_| true).unwrap();
         Raw { summary: summary.finish(), events: attribution.finish() }
     }
 }
