@@ -34,6 +34,7 @@ pub mod match_key;
 pub mod oauth_consent;
 pub mod opt_out;
 pub mod privacy;
+pub mod privacy_budget;
 pub mod progress;
 pub mod project;
 pub mod provenance;

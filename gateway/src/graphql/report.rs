@@ -29,6 +29,7 @@ use entente_domain::{
     credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet as DataSetRow,
+    privacy_budget,
     project::Campaign as CampaignRow,
     report::{
         self, FailureReason as DomainFailureReason, NewReport, Report as Row, ReportKind as DomainKind,
@@ -286,13 +287,13 @@ pub struct PrivacyBudget {
 /// The budget of a project's two accounts in the present quarter.
 pub async fn privacy_budget(ctx: &Context<'_>, pair: [AccountId; 2]) -> Result<PrivacyBudget> {
     let today = super::access::now().date_naive();
-    let (gateway, quarter) = (gateway(ctx), report::quarter(today));
+    let (gateway, quarter) = (gateway(ctx), privacy_budget::quarter(today));
     let spent = gateway.store().budget_spent(pair[0], pair[1], &quarter).await.map_err(fault)?;
     Ok(PrivacyBudget {
         quarter,
         spent,
         total: gateway.settings.privacy_budget_per_quarter,
-        renews_on: Date(report::next_quarter(today)),
+        renews_on: Date(privacy_budget::next_quarter(today)),
     })
 }
 
@@ -618,7 +619,7 @@ impl Known {
             return Ok(Err(Refusal::not_found("project").at("projectId")));
         };
         let (one, other) = (connection.owner, connection.recipient);
-        let quarter = report::quarter(draft.run_on);
+        let quarter = privacy_budget::quarter(draft.run_on);
         Ok(Ok(Self {
             conversions,
             sent,
@@ -637,9 +638,9 @@ impl Known {
         // A lift is about the account's own people.
         let own = draft.kind.sent_audience().map(|_| Ok(draft.account));
         let runner = own.unwrap_or_else(|| report::runner(campaigns, &draft.campaigns))?;
-        let epsilon = report::epsilon(draft.account, runner, settings.counts, self.epsilon);
+        let epsilon = privacy_budget::epsilon(draft.account, runner, settings.counts, self.epsilon);
         if epsilon > 0.0 {
-            report::spend(self.spent, epsilon, self.budget, draft.run_on).map_err(|r| r.at("runOn"))?;
+            privacy_budget::spend(self.spent, epsilon, self.budget, draft.run_on).map_err(|r| r.at("runOn"))?;
         }
         Ok(Row { epsilon, ..draft })
     }

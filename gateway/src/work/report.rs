@@ -15,6 +15,7 @@ use entente_domain::{
     credit,
     event::{AccountEventKind, NewEvent, Subject},
     event_data::EventDataSet,
+    privacy_budget,
     provenance::Provenance,
     report::{self, FailureReason, Report, ReportStatus},
     settings::Settings,
@@ -150,7 +151,7 @@ async fn making(task: &Task, with: &Ingredients<'_>) -> Result<Result<Making, Im
 /// What a report came to, and what is paid for it.
 pub struct Counted {
     /// The answer.
-    pub result: serde_json::Value,
+    pub result: Value,
     /// What it spends of the budget.
     pub epsilon: f64,
     /// The pair whose budget that is.
@@ -258,7 +259,7 @@ async fn still_there(task: &Task, read: &[&EventDataSet]) -> Result<bool, Fault>
 async fn freeze(task: &Task, running: &Report, counted: Counted, provenance: Provenance) -> Result<Ended, Fault> {
     let change = task.change(KIND, subject(running));
     let Counted { result, epsilon, pair, inputs } = counted;
-    let quarter = report::quarter(change.now.date_naive());
+    let quarter = privacy_budget::quarter(change.now.date_naive());
     let budget = task.gateway.settings.privacy_budget_per_quarter;
     let finished = FinishedReport { result, provenance, epsilon, pair, quarter, budget, inputs };
     match task.gateway.store().finish_report(change, running.id, finished, vec![]).await? {

@@ -6,8 +6,9 @@ use entente_domain::{
     attribution::{self, AttributionModel, Engagement, EngagementLookback, PathSteps},
     conversion_event::{self, Match, Operator},
     event_data::{EventColumns, EventDataKind, EventDataSet, EventDataStatus},
+    privacy_budget::ContributionBounds,
     project::Campaign,
-    report::{self, ContributionBounds, FailureReason, Report, ReportKind},
+    report::{self, FailureReason, Report, ReportKind},
     settings::{Counts, Settings},
 };
 use entente_identity::measure::{

@@ -25,7 +25,7 @@ pub struct FinishedReport {
     pub epsilon: f64,
     /// The pair whose budget it is, in any order.
     pub pair: [AccountId; 2],
-    /// The quarter that it is spent in, as `report::quarter` writes it.
+    /// The quarter that it is spent in, as `privacy_budget::quarter` writes it.
     pub quarter: String,
     /// The whole budget of a pair and quarter.
     pub budget: f64,

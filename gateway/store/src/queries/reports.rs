@@ -20,6 +20,7 @@ use entente_domain::{
     AccountId, ProjectId, Refusal, ReportId, Timestamp, WorkId,
     credit::Command,
     event::{AccountEventKind, NewEvent, Subject},
+    privacy_budget,
     project::Campaign,
     report::{self, FailureReason, Report, ReportStatus},
 };
@@ -175,7 +176,7 @@ pub async fn finish(
     let [one, other] = finished.pair;
     if finished.epsilon > 0.0 {
         let spent = budgets::open(conn, one, other, &finished.quarter).await?;
-        let spent = report::spend(spent, finished.epsilon, finished.budget, change.now.date_naive())?;
+        let spent = privacy_budget::spend(spent, finished.epsilon, finished.budget, change.now.date_naive())?;
         budgets::set(conn, one, other, &finished.quarter, spent).await?;
     }
     let (next, event) = match pay(conn, id, finished.inputs, change.now).await? {
