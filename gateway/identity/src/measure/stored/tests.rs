@@ -6,6 +6,10 @@ use super::texts::TextRows;
 use super::*;
 use crate::measure::load::Repeating;
 use arrow_array::types::Int64Type;
+use arrow_array::{BooleanArray, Int64Array};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
 /// What a row has beside its identity and time: texts that have to be there or not, an integer, whether something is so.
@@ -175,4 +179,43 @@ fn ranges_hold_every_identity_once() {
         assert_eq!(ranges.last().map(|range| *range.end()), Some(u64::MAX));
         assert!(ranges.windows(2).all(|pair| pair[0].end() + 1 == *pair[1].start()));
     }
+}
+
+/// As versions before wrote them: by the crate, compressed, with dictionaries of its own.
+#[test]
+fn files_of_earlier_versions_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
+    let schema = AllKinds::new(vec![]).schema();
+    let properties = WriterProperties::builder()
+        .set_column_dictionary_enabled("key".into(), false)
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap()))
+        .set_max_row_group_row_count(Some(2_000))
+        .build();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema.clone(), Some(properties)).unwrap();
+    let rows: Vec<ReadRow> = (0..5_000_u64)
+        .map(|row| {
+            let second = (row % 3 > 0).then(|| text(row as usize % 70));
+            let (integer, flag) = ((row % 5 > 0).then_some(row as i64), (row % 7 > 0).then_some(row % 2 == 0));
+            (row / 4, row as i64, [Some(text(row as usize % 9)), second], integer, flag)
+        })
+        .collect();
+    for rows in rows.chunks(700) {
+        let texts =
+            |column: usize| -> DictionaryArray<Int32Type> { rows.iter().map(|row| row.2[column].as_deref()).collect() };
+        let times: TimestampMicrosecondArray = rows.iter().map(|row| Some(row.1)).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(rows.iter().map(|row| Some(row.0)).collect::<UInt64Array>()),
+            Arc::new(times.with_timezone("UTC")),
+            Arc::new(texts(0)),
+            Arc::new(texts(1)),
+            Arc::new(rows.iter().map(|row| row.3).collect::<Int64Array>()),
+            Arc::new(rows.iter().map(|row| row.4).collect::<BooleanArray>()),
+        ];
+        writer.write(&RecordBatch::try_new(schema.clone(), columns).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
+    assert_eq!(read(File::open(&path).unwrap(), 0..=u64::MAX), rows);
+    let of_some: Vec<ReadRow> = rows.into_iter().filter(|row| (300..=900).contains(&row.0)).collect();
+    assert_eq!(read(File::open(path).unwrap(), 300..=900), of_some);
 }
