@@ -4,14 +4,16 @@ use crate::key_name::KeyName;
 
 /// Whether a key type names a match key: by its name, or as ADMaP does, whose advertising ids are of either system.
 pub(super) fn names(key_type: &str, key: &KeyName) -> bool {
+    let is = |name| key_type.eq_ignore_ascii_case(name);
     let key = key.as_str();
-    match key_type.to_ascii_lowercase().as_str() {
-        "email" => key == "hashed_email",
-        "phone" => key == "hashed_phone",
-        "ip" => key == "hashed_ipv4",
-        "advertising_id" => matches!(key, "idfa" | "gaid"),
-        name => name == key,
-    }
+    is(key)
+        || match key {
+            "hashed_email" => is("email"),
+            "hashed_phone" => is("phone"),
+            "hashed_ipv4" => is("ip"),
+            "idfa" | "gaid" => is("advertising_id"),
+            _ => false,
+        }
 }
 
 #[cfg(test)]
