@@ -91,12 +91,12 @@ impl Batch {
         Ok(())
     }
 
-    /// Completes the row that was begun.
-    pub(super) fn end_row(&mut self) {
+    /// Completes the row that was begun. Gives the bytes of its text.
+    pub(super) fn end_row(&mut self) -> usize {
         let ends = self.open.ends + self.open.shape.fields;
         let next = Span { text: self.open.text + self.open_text, ends, shape: Shape::default() };
         self.rows.push(std::mem::replace(&mut self.open, next));
-        self.open_text = 0;
+        std::mem::take(&mut self.open_text)
     }
 
     /// Replaces the batch's rows by the next of the file. `false` when there are none.

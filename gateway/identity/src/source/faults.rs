@@ -14,9 +14,9 @@ pub trait OfRow: Copy + Ord {
 /// One fault, by where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedFault<F> {
-    /// Data row: 1 is the first row below the header. Blank lines are not rows.
+    /// Row of data, from 1. Blank lines and headers are not rows.
     pub row: u64,
-    /// Position of the column in the header, from 0; `None` when the fault is the row's.
+    /// Position among the columns that were read, from 0; `None` when the fault is the row's.
     pub column: Option<usize>,
     /// What is wrong.
     pub fault: F,
@@ -67,5 +67,40 @@ impl<F: OfRow> Faults<F> {
     pub fn most_often(&self) -> Option<F> {
         // Of equal ones the last is taken.
         self.counts.iter().rev().max_by_key(|(_, count)| **count).map(|(fault, _)| *fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RowFault;
+    use super::*;
+    use crate::normalise::Fault;
+
+    #[test]
+    fn of_faults_that_are_as_often_values_are_told() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.most_often(), None);
+        faults.add(1, None, RowFault::NoIdentity);
+        faults.add(1, Some(0), RowFault::Value(Fault::EmailInvalid));
+        assert_eq!(faults.most_often(), Some(RowFault::Value(Fault::EmailInvalid)));
+        faults.add(2, None, RowFault::NoIdentity);
+        assert_eq!((faults.most_often(), faults.total()), (Some(RowFault::NoIdentity), 3));
+    }
+
+    #[test]
+    fn the_first_of_all_parts_are_listed() {
+        // Rows by turns, the second part without every third.
+        let part = |rows: Vec<u64>| {
+            let mut faults = Faults::default();
+            rows.into_iter().for_each(|row| faults.add(row, None, RowFault::NoIdentity));
+            faults
+        };
+        let rows = |part: u64| (1..=1_500_u64).filter(move |row| row % 2 == part && (part == 0 || row % 3 > 0));
+        let all = Faults::of_all([part(rows(1).collect()), part(rows(0).collect())]);
+        let mut expected: Vec<u64> = rows(0).chain(rows(1)).collect();
+        expected.sort_unstable();
+        assert_eq!(all.total(), expected.len() as u64);
+        expected.truncate(LISTED_FAULTS);
+        assert_eq!(all.listed.iter().map(|listed| listed.row).collect::<Vec<_>>(), expected);
     }
 }

@@ -1,5 +1,6 @@
 //! The rows of one file, or of several that are read as one.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub enum Input<'i> {
     File(Arc<dyn RandomAccess>),
     /// CSV as a stream.
     Csv(&'i mut dyn Read),
-    /// Several files, each CSV or Parquet by its first bytes, with the same columns in the same order; at least one.
+    /// Several files, each CSV or Parquet by its first bytes; at least one. Those of CSV have the same columns in the same
+    /// order, those of Parquet the columns that are wanted.
     Parts(&'i mut Parts<'i>),
 }
 
@@ -29,15 +31,18 @@ pub type Parts<'p> = dyn Iterator<Item = Result<Arc<dyn RandomAccess>, SourceFau
 /// Rows with the same columns. They are numbered through all files.
 pub(crate) struct FileRows<'i> {
     current: File<'i>,
+    /// What is wanted of a file with such columns.
+    of_file: Box<dyn Fn(&[String]) -> Vec<Wanted>>,
     /// Those that follow, none where there is one file.
     rest: Option<&'i mut Parts<'i>>,
     /// The number of the file that is read, from 1 on.
     part: u64,
     delimiter: u8,
+    /// Of the first file, and so of each.
     wanted: Vec<Wanted>,
     columns: Vec<String>,
-    /// Whether the first file is Parquet.
-    of_parquet: bool,
+    /// The header of the first file that is CSV, which all others have.
+    header: Option<Vec<String>>,
     /// Of the files before the current one.
     rows: u64,
     bytes: u64,
@@ -50,23 +55,24 @@ struct File<'i> {
 }
 
 impl<'i> FileRows<'i> {
-    /// Opens the first file. `wanted` says, by the names of its columns, which it must have.
+    /// Opens the first file. `of_file` says, by the names of its columns, which it must have.
     pub(crate) fn open(
         input: Input<'i>,
         delimiter: u8,
-        wanted: &dyn Fn(&[String]) -> Vec<Wanted>,
+        of_file: impl Fn(&[String]) -> Vec<Wanted> + 'static,
     ) -> Result<Self, SourceFault> {
         let (current, rest) = match input {
-            Input::File(file) => (File::open(file, delimiter, wanted)?, None),
-            Input::Csv(reader) => (File::csv(reader, delimiter, wanted)?, None),
+            Input::File(file) => (File::open(file, delimiter, &of_file)?, None),
+            Input::Csv(reader) => (File::csv(reader, delimiter, &of_file)?, None),
             Input::Parts(parts) => {
                 let first = parts.next().ok_or(SourceFault::Empty)??;
-                (File::open(first, delimiter, wanted)?, Some(parts))
+                (File::open(first, delimiter, &of_file)?, Some(parts))
             }
         };
         let columns = current.rows.columns().to_vec();
-        let (wanted, of_parquet) = (wanted(&columns), current.is_parquet);
-        Ok(Self { current, rest, part: 1, delimiter, wanted, columns, of_parquet, rows: 0, bytes: 0 })
+        let header = (!current.is_parquet).then(|| columns.clone());
+        let (wanted, of_file) = (of_file(&columns), Box::new(of_file));
+        Ok(Self { current, of_file, rest, part: 1, delimiter, wanted, columns, header, rows: 0, bytes: 0 })
     }
 
     /// The names of the fields that rows have, trimmed: of CSV those in the header, of Parquet those that are wanted.
@@ -84,7 +90,7 @@ impl<'i> FileRows<'i> {
         self.rows + self.current.rows.rows()
     }
 
-    /// Bytes of the files that are done.
+    /// Bytes read so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes + self.current.rows.bytes()
     }
@@ -114,14 +120,24 @@ impl<'i> FileRows<'i> {
         Ok(true)
     }
 
-    /// Opens a file that has to have the columns of the first.
-    fn open_next(&self, file: Arc<dyn RandomAccess>) -> Result<File<'i>, SourceFault> {
-        let File { rows, is_parquet } = File::open(file, self.delimiter, &|_| self.wanted.clone())?;
-        let rows = match rows.columns() == self.columns {
-            true => rows,
-            false if is_parquet != self.of_parquet => Box::new(Rearranged::new(rows, &self.columns)),
-            false => return Err(SourceFault::OtherColumns),
+    /// Opens a file of which the same is read as of the first.
+    fn open_next(&mut self, file: Arc<dyn RandomAccess>) -> Result<File<'i>, SourceFault> {
+        // A column that the first file may do without would be left out.
+        let is_same = Cell::new(true);
+        let wanted = |columns: &[String]| {
+            is_same.set((self.of_file)(columns) == self.wanted);
+            self.wanted.clone()
         };
+        let File { rows, is_parquet } = File::open(file, self.delimiter, &wanted)?;
+        let is_other = |header: &Vec<String>| !is_parquet && rows.columns() != header;
+        if !is_same.get() || self.header.as_ref().is_some_and(is_other) {
+            return Err(SourceFault::OtherColumns);
+        }
+        if !is_parquet && self.header.is_none() {
+            self.header = Some(rows.columns().to_vec());
+        }
+        let is_alike = rows.columns() == self.columns;
+        let rows = if is_alike { rows } else { Box::new(Rearranged::new(rows, &self.columns)) };
         Ok(File { rows, is_parquet })
     }
 }
@@ -165,7 +181,7 @@ mod tests {
         let mut parts = files.iter().map(file);
         let told = |fault: SourceFault| fault.to_string();
         let wanted = |_: &[String]| vec![Wanted::new(" a ", ReadAs::Text)];
-        let mut rows = FileRows::open(Input::Parts(&mut parts), b',', &wanted).map_err(told)?;
+        let mut rows = FileRows::open(Input::Parts(&mut parts), b',', wanted).map_err(told)?;
         let (column, width) = (rows.column("a").unwrap(), rows.columns().len());
         let (mut batch, mut found) = (Batch::new(), vec![]);
         while rows.fill(&mut batch).map_err(told)? {
@@ -239,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn some_bytes_do_not_become_any_number_of_values() {
+        let texts =
+            |count| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..count).map(|_| "x".repeat(200)))) };
+        let file = parquet(vec![("a", texts(100_000))]);
+        assert!(file.len() < 10_000, "{}", file.len());
+        let fault = read(&[file]).unwrap_err();
+        assert!(fault.contains("1,000 times the file"), "{fault}");
+        assert_eq!(read(&[parquet(vec![("a", texts(5_000))])]).unwrap().len(), 5_000);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_file_is_told_with_its_number() {
         for (files, told) in [
             (&["a,b\n1,x\n", "b,a\nx,2\n"][..], "file 2: "),
@@ -252,6 +279,10 @@ mod tests {
             let fault = read_csv(files).unwrap_err();
             assert!(fault.starts_with(told) && (!told.is_empty() || !fault.contains("file 1: ")), "{files:?}: {fault}");
         }
+        // Also those of CSV behind one of Parquet, which has no order.
+        let (csv, other_csv) = (b"a,b\n1,x\n".to_vec(), b"b,a\nx,2\n".to_vec());
+        let fault = read(&[parquet(vec![("a", numbers(&[1]))]), csv, other_csv]).unwrap_err();
+        assert!(fault.starts_with("file 3: "), "{fault}");
         let other = parquet(vec![("b", numbers(&[1]))]);
         let fault = read(&[b"a,b\n1,x\n".to_vec(), other]).unwrap_err();
         assert_eq!(fault, "file 2: there is no column \"a\"");

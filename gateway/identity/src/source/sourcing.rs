@@ -162,7 +162,8 @@ fn source_input(
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Sourced, SourceFault> {
     plan.check()?;
-    let mut rows = FileRows::open(input, plan.delimiter, &|_| plan.wanted())?;
+    let wanted = plan.wanted();
+    let mut rows = FileRows::open(input, plan.delimiter, move |_| wanted.clone())?;
     let width = rows.columns().len();
     let mapped = Mapped::all(plan, rows.columns())?;
     let mut audiences = Audiences::of(plan, rows.columns())?;

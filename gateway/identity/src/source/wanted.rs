@@ -3,7 +3,7 @@
 use crate::normalise::{Form, Take};
 
 /// A column that a file must have. It can be wanted for several things.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     name: String,
     /// What its values are to be.

@@ -68,12 +68,27 @@ fn of_file(plan: &dyn Loads, file: Vec<u8>) -> Result<Loaded, LoadFault> {
     loaded(plan, Input::File(Arc::new(file)))
 }
 
-/// Loads the columns `email`, `at`, `audience` and `cost` of a file as exposures.
+/// Loads the columns `email`, `at`, `audience`, `cost` and `viewable` of a file as exposures.
 pub fn as_exposures(file: Vec<u8>) -> Result<Load, LoadFault> {
     let (time, campaign) = ("at".into(), "audience".into());
-    let plan =
-        ExposurePlan { time, campaign, placement: None, creative: None, viewable: None, kind: None, ..exposure_plan() };
+    let plan = ExposurePlan { time, campaign, placement: None, creative: None, kind: None, ..exposure_plan() };
     Ok(of_file(&plan, file)?.0)
+}
+
+/// Loads the columns `email`, `at`, `audience` and `value` of a file as conversions, `price` being in place of their value where
+/// that will not do, and `viewable` an attribute.
+pub fn as_conversions(file: Vec<u8>) -> Result<Load, LoadFault> {
+    let plan = |value: &str| ConversionPlan {
+        time: "at".into(),
+        kind: "audience".into(),
+        value: Some(value.into()),
+        deduplication_key: Some("loyalty".into()),
+        currency: None,
+        attributes: vec!["viewable".into()],
+        ..conversion_plan()
+    };
+    let found = of_file(&plan("value"), file.clone()).or_else(|_| of_file(&plan("price"), file));
+    Ok(found?.0)
 }
 
 /// Loads columns, and CSV with what they should read as.
@@ -364,6 +379,16 @@ fn files_of_admap_are_read_whatever_the_spelling() {
     let few: Columns = columns(names).into_iter().skip(1).collect();
     let refused = of_file(&plan, written(few, WriterProperties::default())).unwrap_err();
     assert_eq!(refused.to_string(), "there is no column \"Key Type\"");
+    // A column that the first of several files does without is not left out of the others.
+    let file = |count: usize| written(columns(names).into_iter().take(count).collect(), WriterProperties::default());
+    let csv = |count: usize| (names[..count].join(",") + "\n").into_bytes();
+    for files in [[file(4), file(6)], [file(6), file(4)], [file(4), csv(6)], [csv(4), file(6)], [csv(4), csv(6)]] {
+        let mut parts =
+            files.into_iter().map(|file| -> Result<Arc<dyn RandomAccess>, SourceFault> { Ok(Arc::new(file)) });
+        let refused = loaded(&plan, Input::Parts(&mut parts)).unwrap_err();
+        assert!(matches!(refused.name(), "OTHER_COLUMNS" | "MISSING_COLUMN"), "{refused}");
+        assert!(refused.to_string().starts_with("file 2: "), "{refused}");
+    }
 }
 
 #[test]

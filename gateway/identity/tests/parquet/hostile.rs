@@ -3,11 +3,14 @@
 //! `PROPTEST_CASES=1000000 cargo test --release --test parquet damaged` tries a million of them.
 
 use crate::alike::shapes;
-use crate::events::as_exposures;
+use crate::events::{as_conversions, as_exposures};
 use crate::files::{Columns, mapping, plan, sourced, written};
 use crate::handmade::Handmade;
 use arrow_array::builder::{Int32Builder, ListBuilder};
-use arrow_array::{ArrayRef, Decimal128Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray,
+};
 use entente_identity::normalise::{Form, Take};
 use entente_identity::source::{SourcePlan, preview};
 use proptest::prelude::*;
@@ -32,6 +35,9 @@ fn columns(rows: usize) -> Columns {
         ("audience", Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("Audience {}", i % 3))))),
         ("at", Arc::new(times.with_timezone("UTC"))),
         ("cost", Arc::new(costs.with_precision_and_scale(38, 18).unwrap())),
+        ("value", Arc::new((0..rows).map(|i| (i % 5 != 0).then_some(i as f64 / 3.0)).collect::<Float64Array>())),
+        ("price", Arc::new(Float32Array::from_iter_values((0..rows).map(|i| i as f32 / 7.0)))),
+        ("viewable", Arc::new((0..rows).map(|i| (i % 3 != 0).then_some(i % 2 == 0)).collect::<BooleanArray>())),
     ]
 }
 
@@ -153,8 +159,10 @@ proptest! {
         if let Err(fault) = sourced(&any_plan(), file.clone()) {
             refused(fault.name(), fault.to_string())?;
         }
-        if let Err(fault) = as_exposures(file.clone()) {
-            refused(fault.name(), fault.to_string())?;
+        for loaded in [as_exposures(file.clone()), as_conversions(file.clone())] {
+            if let Err(fault) = loaded {
+                refused(fault.name(), fault.to_string())?;
+            }
         }
         if let Err(fault) = preview(Arc::new(file), None) {
             refused(fault.name(), fault.to_string())?;

@@ -75,7 +75,8 @@ pub fn load_exposures(
 ) -> Result<LoadedExposures, LoadFault> {
     plan.check()?;
     let aside = Aside::directory(out)?;
-    let mut rows = FileRows::open(input, plan.delimiter, &|columns| plan.wanted(columns))?;
+    let own = plan.clone();
+    let mut rows = FileRows::open(input, plan.delimiter, move |columns| own.wanted(columns))?;
     let plan = &plan.spelled_as(rows.columns());
     plan.check()?;
     let time = (plan.time.as_str(), plan.time_form);

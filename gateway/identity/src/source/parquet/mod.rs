@@ -35,6 +35,10 @@ use super::sourcing::Rows;
 use super::wanted::{ReadAs, Wanted};
 use crate::random_access::RandomAccess;
 
+/// Bytes of text that a file of no bytes may have, and how many more for each byte of it: a page can say in some bytes
+/// that a value comes two billion times.
+const MOST_TEXT: (u64, u64) = (1 << 20, 1_000);
+
 /// Whether a file is Parquet, by its first bytes; an encrypted one is too.
 pub(super) fn is_parquet(file: &dyn RandomAccess) -> Result<bool, SourceFault> {
     let mut first = [0; footer::MAGIC.len()];
@@ -67,6 +71,8 @@ pub(super) struct ParquetRows {
     rows: u64,
     rows_in_file: u64,
     held: Arc<Held>,
+    /// Bytes of the text of its rows that may still come.
+    text_left: u64,
 }
 
 impl ParquetRows {
@@ -91,8 +97,9 @@ impl ParquetRows {
                 read.push(column);
             }
         }
+        let size = file.size()?;
         Ok(Self {
-            size: file.size()?,
+            size,
             file,
             names: read.iter().map(|column| column.name.clone()).collect(),
             columns,
@@ -102,6 +109,7 @@ impl ParquetRows {
             rows: 0,
             rows_in_file: footer.rows,
             held: Arc::new(Held::of_at_most(u64::MAX)),
+            text_left: size.saturating_mul(MOST_TEXT.1).saturating_add(MOST_TEXT.0),
         })
     }
 
@@ -135,7 +143,8 @@ impl ParquetRows {
                 let written = reading.write(values.next(), batch);
                 written.map_err(|RowFull| SourceFault::RowTooLong { row: self.rows, quoted: false })?;
             }
-            batch.end_row();
+            let left = self.text_left.checked_sub(batch.end_row() as u64);
+            self.text_left = left.ok_or(ParquetFault::TooLarge("values of 1,000 times the file"))?;
         }
         Ok(())
     }
