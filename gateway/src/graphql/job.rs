@@ -34,7 +34,7 @@ pub struct Progress {
     total_rows: Option<SafeInt>,
     /// Seconds that it will still take if it goes on as until now; null when that is not known.
     seconds_left: Option<SafeInt>,
-    /// Percent of it that is done, in tens; of a report alone, which tells nothing of rows and bytes.
+    /// Percent of it that is done, in tens; of a report alone, whose rows and bytes are 0, for they are not told.
     percent: Option<i32>,
 }
 

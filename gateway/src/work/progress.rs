@@ -90,7 +90,7 @@ impl OfFiles {
 }
 
 /// What counting calls with the share of it that is done: says how far it is, and answers whether to go on. It is told in tens
-/// of percent: more of it would tell how the other side's data is spread.
+/// of percent: finer steps might tell where the other side has much about few.
 pub fn of_share(said: watch::Sender<Value>, stop: CancellationToken) -> impl Fn(f64) -> Control + Sync {
     move |share| {
         let percent = ((share * 10.0) as u64).min(10) * 10;
@@ -133,5 +133,31 @@ async fn tell(task: &Task, said: &mut watch::Receiver<Value>) {
     {
         // The work itself goes on; whether the job is still held is found out when its lease is renewed.
         tracing::warn!(message = "the progress of a job could not be told", job = %task.job.id, %error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_in_tens_of_percent() {
+        let (said, mut heard) = watch::channel(Value::Null);
+        let stop = CancellationToken::new();
+        let tell = of_share(said, stop.clone());
+        for (share, percent, is_news) in [
+            (0.0, 0, true),
+            (0.099, 0, false),
+            (0.19, 10, true),
+            (0.999, 90, true),
+            (1.0, 100, true),
+            (1.0, 100, false),
+        ] {
+            assert_eq!(tell(share), Control::Continue);
+            assert_eq!(heard.has_changed().ok(), Some(is_news), "{share}");
+            assert_eq!(*heard.borrow_and_update(), json!({ "percent": percent }), "{share}");
+        }
+        stop.cancel();
+        assert_eq!(tell(1.0), Control::Cancel);
     }
 }

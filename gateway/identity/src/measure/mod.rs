@@ -1,12 +1,13 @@
 //! Measuring campaigns: exposures and conversions from files, campaign summary, attribution by several models.
 //!
-//! [`load_exposures`] and [`load_conversions`] turn a CSV file into files sorted by identity and time, one for each
+//! [`load_exposures`] and [`load_conversions`] turn CSV or Parquet into files sorted by identity and time, one for each
 //! match key. [`measure`] reads those of both sides in one pass and gives a [`Report`] that may be released: figures
 //! from the other side's data are bounded per identity and carry noise (see [`protection`]), and figures about too few
 //! people are withheld.
 
 mod apportion;
 mod attribution;
+mod code;
 mod condition;
 mod credit;
 pub(crate) mod decimal;

@@ -30,11 +30,20 @@ pub struct Sources {
     pub conversions: Vec<PathBuf>,
 }
 
+impl Sources {
+    /// Bytes of the files of a match key, as far as they are there.
+    fn bytes(&self, key: &KeyName) -> u64 {
+        let exposures = self.exposures.iter().map(|directory| stored::exposures_path(directory, key));
+        let conversions = self.conversions.iter().map(|directory| stored::conversions_path(directory, key));
+        exposures.chain(conversions).filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum()
+    }
+}
+
 /// The most parts that are counted at a time. Each reads a part of every file.
 const MOST_PARTS: usize = 8;
 
-/// Told now and then, on several threads, what share of the identities is done, from 0 to 1; says whether to go on. It is
-/// never told of how many: that would tell how much data the other side has.
+/// Told now and then, on several threads, what share of the work is done, from 0 to 1; says whether to go on. The share is even
+/// in time, so that it tells no more of the other side's data than when the work ends; and it is never told of how much.
 pub type Watch<'a> = &'a (dyn Fn(f64) -> Control + Sync);
 
 /// How far the parts of some work are.
@@ -122,15 +131,19 @@ pub(crate) fn count(
 struct Files<'a> {
     sources: &'a Sources,
     definition: &'a Definition,
-    keys: Vec<KeyName>,
+    /// The match keys, with the bytes of their files.
+    keys: Vec<(KeyName, u64)>,
 }
 
 impl<'a> Files<'a> {
     fn of(sources: &'a Sources, definition: &'a Definition, protection: Protection) -> Result<Self, MeasureFault> {
         definition.check()?;
         protection.check()?;
-        let key = |key: &String| {
-            KeyName::new(key.clone()).map_err(|_| MeasureFault::Definition { reason: "not a name of a match key" })
+        let key = |key: &String| -> Result<_, MeasureFault> {
+            let key = KeyName::new(key.clone())
+                .map_err(|_| MeasureFault::Definition { reason: "not a name of a match key" })?;
+            let bytes = sources.bytes(&key);
+            Ok((key, bytes))
         };
         let keys = definition.match_keys.iter().map(key).collect::<Result<_, _>>()?;
         Ok(Self { sources, definition, keys })
@@ -146,8 +159,12 @@ impl<'a> Files<'a> {
     ) -> Result<RawSummary, MeasureFault> {
         let Self { sources, definition, .. } = self;
         let mut summary = SummaryTally::new(definition, protection.exposure_bounds());
-        for (number, key) in self.keys.iter().enumerate() {
-            let go_on = |at| go_on((number as f64 + share_before(&range, at)) / self.keys.len() as f64);
+        let all: u64 = self.keys.iter().map(|(_, bytes)| bytes).sum();
+        let mut before = 0;
+        for (key, bytes) in &self.keys {
+            // Even in time, whatever the other side has of a match key.
+            let done = |at| before as f64 + *bytes as f64 * share_before(&range, at);
+            let go_on = |at| go_on(done(at) / all.max(1) as f64);
             let exposures = sources.exposures.iter().filter_map(|directory| {
                 stored::open(&stored::exposures_path(directory, key), |file| {
                     ExposureFile::open(file, &definition.dimensions, range.clone())
@@ -162,6 +179,7 @@ impl<'a> Files<'a> {
             let exposures = Merged::new(exposures.collect::<Result<_, _>>()?)?;
             let conversions = Merged::new(conversions.collect::<Result<_, _>>()?)?;
             join(exposures, conversions, definition.period, &mut summary, attribution, &go_on)?;
+            before += bytes;
         }
         Ok(summary.finish())
     }

@@ -6,13 +6,11 @@ use crate::holdout::Holdout;
 use crate::key_name::KeyName;
 use crate::measure::definition::MOST_EVENTS;
 use crate::measure::event::Conversion;
+use crate::measure::join::IDENTITIES_BETWEEN_CHECKS;
 use crate::measure::stored::{self, ConversionFile};
 use crate::measure::{MeasureFault, Watch};
 use crate::source::Control;
 use std::path::PathBuf;
-
-/// How many identities are counted between two looks at whether to stop.
-const IDENTITIES_BETWEEN_CHECKS: u64 = 1 << 16;
 
 /// What a measurement of lift is made from, all of one account.
 #[derive(Debug, Clone)]
@@ -39,14 +37,14 @@ pub fn measure_lift(
     let mut tally = Tally::new(definition);
     let (mut roster, mut conversions) = (RosterReader::open(&sources.roster)?, file.into_iter().flatten());
     let mut next = conversions.next().transpose()?;
-    let mut identities = 0_u64;
+    let mut identities = 0_u32;
     while let Some(key) = roster.next()? {
         // Identities are hashes, in their order.
         let share = key as f64 / u64::MAX as f64;
         if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && watch(share) == Control::Cancel {
             return Err(MeasureFault::Stopped);
         }
-        identities += 1;
+        identities = identities.wrapping_add(1);
         tally.begin(holdout.holds_out(key));
         while let Some(conversion) = next.filter(|conversion| conversion.key <= key) {
             if conversion.key == key {

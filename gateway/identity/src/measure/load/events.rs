@@ -20,8 +20,11 @@ const HANDED_OVER: usize = 1 << 10;
 /// A partition that takes more than this share of the memory is sorted on disk.
 const SHARE_OF_PARTITION: usize = 4;
 
-/// Keeps what is sorted at a time within the memory.
+/// More are not faster: the file takes one row group at a time.
 const SORTING_THREADS: usize = 4;
+
+/// Bytes that sorting and encoding an event take for each byte of its record.
+const BYTES_OF_SORTING: usize = 5;
 
 /// Partitions are sorted together until they have so many bytes: some 300,000 events, which are a row group.
 const TOGETHER: usize = 8 << 20;
@@ -87,7 +90,8 @@ impl Events {
         }
         let (mut file, encoder) = KeyFile::create(path, rows(0).schema())?;
         let writing = Writing { events: self, encoder, rows, spare: Mutex::default() };
-        let threads = all_threads().min(SORTING_THREADS);
+        let largest = together.iter().map(|partitions| bytes_of(partitions)).max().unwrap_or(0);
+        let threads = all_threads().min(SORTING_THREADS).min(self.sorted_at_a_time(largest));
         in_order(
             threads,
             together.into_iter(),
@@ -103,6 +107,12 @@ impl Events {
     /// The most bytes that are sorted in memory at a time by one thread.
     fn most(&self) -> usize {
         self.partitions.block().max(self.memory / SHARE_OF_PARTITION)
+    }
+
+    /// How many threads can sort so many bytes each within twice the memory.
+    fn sorted_at_a_time(&self, bytes: usize) -> usize {
+        let bytes = bytes.min(self.most()).max(1);
+        (2 * self.memory / (BYTES_OF_SORTING * bytes)).max(1)
     }
 
     /// The partitions of a match key that have events, in their order, and which of them are sorted together.
@@ -128,6 +138,10 @@ impl Events {
     }
 }
 
+fn bytes_of(partitions: &[Partition<'_>]) -> usize {
+    partitions.iter().map(Partition::len).sum()
+}
+
 impl Collected<'_> {
     pub(super) fn push(&mut self, match_key: u16, event: &Event<'_>) -> io::Result<()> {
         let Ok(length) = u16::try_from(event.packed.len()) else {
@@ -144,7 +158,7 @@ impl Collected<'_> {
 
 impl<R: Rows, F: Fn(usize) -> R + Sync> Writing<'_, F> {
     fn make<'a>(&self, mut partitions: Vec<Partition<'a>>) -> Result<Made<'a>, ParquetError> {
-        let bytes: usize = partitions.iter().map(Partition::len).sum();
+        let bytes = bytes_of(&partitions);
         // Several that are sorted together are never more.
         if bytes > self.events.most()
             && let Some(partition) = partitions.pop()
@@ -193,5 +207,20 @@ impl<R: Rows, F: Fn(usize) -> R + Sync> Writing<'_, F> {
             group.append(key, time.cast_signed(), packed)?;
         }
         file.append(group.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn so_much_is_sorted_at_a_time_as_twice_the_memory_holds() {
+        let scratch = tempfile::tempdir().unwrap();
+        let events = Events::new(1, 128 << 20, scratch.path()).unwrap();
+        for (mebibytes, threads) in [(1, 51), (10, 5), (20, 2), (32, 1), (10_000, 1)] {
+            assert_eq!(events.sorted_at_a_time(mebibytes << 20), threads, "{mebibytes} MiB");
+        }
     }
 }

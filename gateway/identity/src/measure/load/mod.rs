@@ -20,6 +20,8 @@ mod tests;
 pub use conversions::{LoadedConversions, load_conversions};
 pub use exposures::{LoadedExposures, load_exposures};
 pub use fault::{EventFault, LoadFault};
+#[cfg(test)]
+pub(crate) use pack::Packed;
 pub(crate) use pack::{Repeating, Unpacked};
 pub use plan::{ConversionPlan, ExposurePlan};
 

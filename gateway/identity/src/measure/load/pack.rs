@@ -1,10 +1,9 @@
 //! The further values of an event as bytes, while it is being sorted.
 
+use crate::measure::code::{self, unzigzag, zigzag};
+
 /// The longest text that is kept whole.
 const LONGEST: usize = u16::MAX as usize;
-
-/// Bytes of the longest code, of seven bits each.
-const LONGEST_CODE: u32 = 10;
 
 /// A text that repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,24 +26,14 @@ impl Packed {
     /// Adds a text that may have a number.
     pub(crate) fn repeating(&mut self, text: Repeating<'_>) {
         match text {
-            Repeating::Absent => self.code(0),
-            Repeating::Number(number) => self.code((u128::from(number) + 1) << 1),
+            Repeating::Absent => code::write(0, &mut self.bytes),
+            Repeating::Number(number) => code::write((u128::from(number) + 1) << 1, &mut self.bytes),
             Repeating::Text(text) => {
                 let bytes = &text.as_bytes()[..text.len().min(LONGEST)];
-                self.code((bytes.len() as u128) << 1 | 1);
+                code::write((bytes.len() as u128) << 1 | 1, &mut self.bytes);
                 self.bytes.extend(bytes);
             }
         }
-    }
-
-    /// Seven bits a byte, the lowest first; all but the last byte have the highest bit.
-    #[inline]
-    fn code(&mut self, mut code: u128) {
-        while code >= 0x80 {
-            self.bytes.push(code as u8 | 0x80);
-            code >>= 7;
-        }
-        self.bytes.push(code as u8);
     }
 
     /// Adds a text, at most 65,535 bytes of it.
@@ -55,9 +44,7 @@ impl Packed {
     /// Adds a number: small ones, of either sign, take few bytes.
     #[inline]
     pub(crate) fn number(&mut self, number: Option<i64>) {
-        // The sign in the lowest bit.
-        let bits = |number: i64| (number << 1 ^ number >> 63).cast_unsigned();
-        self.code(number.map_or(0, |number| u128::from(bits(number)) + 1));
+        code::write(number.map_or(0, |number| u128::from(zigzag(number)) + 1), &mut self.bytes);
     }
 
     /// Adds packed values.
@@ -104,34 +91,16 @@ impl<'a> Unpacked<'a> {
 
     #[inline]
     fn code(&mut self) -> Option<u128> {
-        match self.bytes.split_first() {
-            Some((byte, rest)) if *byte < 0x80 => {
-                self.bytes = rest;
-                Some(u128::from(*byte))
-            }
-            _ => self.long_code(),
-        }
-    }
-
-    fn long_code(&mut self) -> Option<u128> {
-        let mut code = 0;
-        for place in 0..LONGEST_CODE {
-            let (byte, rest) = self.bytes.split_first()?;
-            self.bytes = rest;
-            code |= u128::from(byte & 0x7F) << (7 * place);
-            if byte & 0x80 == 0 {
-                return Some(code);
-            }
-        }
-        None
+        let (code, rest) = code::read(self.bytes)?;
+        self.bytes = rest;
+        Some(code)
     }
 
     /// The next value, a number or its absence.
     #[inline]
     pub(crate) fn number(&mut self) -> Option<Option<i64>> {
         let Some(bits) = self.code()?.checked_sub(1) else { return Some(None) };
-        let bits = u64::try_from(bits).ok()?;
-        Some(Some((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()))
+        Some(Some(unzigzag(u64::try_from(bits).ok()?)))
     }
 
     /// All values that are left.

@@ -1,5 +1,7 @@
 //! An event as bytes, on its way to its partition and back.
 
+use crate::measure::code;
+
 /// An event of one match key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Event<'a> {
@@ -28,18 +30,13 @@ const CODE_BYTES: usize = 3;
 const SECOND: u64 = 1_000_000;
 
 impl<'a> Event<'a> {
-    /// Appends it, with the length of its further values. In front is a code: twice the length, and one more where the time
-    /// is in seconds; in seven bits a byte, the lowest first, of which all but the last have the highest bit.
+    /// Appends it, with the length of its further values. In front is a code of twice the length, and one more where the time
+    /// is in seconds.
     pub(super) fn write(&self, length: u16, record: &mut Vec<u8>) {
         record.reserve(CODE_BYTES + 8 + MICROS_BYTES + ROW_BYTES + self.packed.len());
         let micros = self.time.cast_unsigned();
         let seconds = u32::try_from(micros / SECOND).ok().filter(|seconds| u64::from(*seconds) * SECOND == micros);
-        let mut code = u32::from(length) << 1 | u32::from(seconds.is_some());
-        while code >= 0x80 {
-            record.push(code as u8 | 0x80);
-            code >>= 7;
-        }
-        record.push(code as u8);
+        code::write(u128::from(length) << 1 | u128::from(seconds.is_some()), record);
         record.extend_from_slice(&self.key.to_le_bytes());
         match seconds {
             Some(seconds) => record.extend_from_slice(&seconds.to_le_bytes()),
@@ -52,7 +49,7 @@ impl<'a> Event<'a> {
     /// The first event of some bytes, and those behind it; none where they end before it does.
     #[inline]
     pub(super) fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (code, bytes) = read_code(bytes)?;
+        let (code, bytes) = code::read(bytes)?;
         let (key, bytes) = bytes.split_first_chunk()?;
         let (time, bytes) = if code & 1 == 1 {
             let (seconds, bytes) = bytes.split_first_chunk::<SECONDS_BYTES>()?;
@@ -62,22 +59,9 @@ impl<'a> Event<'a> {
             (whole(micros), bytes)
         };
         let (row, bytes) = bytes.split_first_chunk::<ROW_BYTES>()?;
-        let (packed, bytes) = bytes.split_at_checked((code >> 1) as usize)?;
+        let (packed, bytes) = bytes.split_at_checked(usize::try_from(code >> 1).ok()?)?;
         Some((Self { key: u64::from_le_bytes(*key), time: time.cast_signed(), row: whole(row), packed }, bytes))
     }
-}
-
-#[inline]
-fn read_code(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (first, mut bytes) = bytes.split_first()?;
-    let mut code = u32::from(first & 0x7F);
-    let (mut last, mut shift) = (*first, 7);
-    while last >= 0x80 && shift < 7 * CODE_BYTES as u32 {
-        (last, bytes) = bytes.split_first().map(|(byte, rest)| (*byte, rest))?;
-        code |= u32::from(last & 0x7F) << shift;
-        shift += 7;
-    }
-    Some((code, bytes))
 }
 
 fn whole<const N: usize>(bytes: &[u8; N]) -> u64 {

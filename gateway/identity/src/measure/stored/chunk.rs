@@ -31,17 +31,16 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    pub(super) fn of(column: Column, description: &ColumnDescPtr) -> Result<Self, ParquetError> {
+    pub(super) fn of(mut column: Column, description: &ColumnDescPtr) -> Result<Self, ParquetError> {
         let mut pages = TrackedWrite::new(Vec::new());
         let mut encodings = vec![column.encoding, Encoding::RLE];
-        let dictionary_length = match &column.dictionary {
+        let dictionary_length = match column.dictionary.take() {
             Some((values, count)) => {
                 encodings.push(Encoding::PLAIN);
-                let buf = Bytes::copy_from_slice(values);
-                let (num_values, encoding) = (small(*count)?, Encoding::PLAIN);
-                write(Page::DictionaryPage { buf, num_values, encoding, is_sorted: false }, &mut pages)?
+                let (buf, num_values, encoding) = (values.into(), small(count)?, Encoding::PLAIN);
+                Some(write(Page::DictionaryPage { buf, num_values, encoding, is_sorted: false }, &mut pages)?)
             }
-            None => 0,
+            None => None,
         };
         let page = Page::DataPage {
             num_values: column.present.rows(),
@@ -59,8 +58,8 @@ impl Chunk {
             .set_total_compressed_size(pages.len() as i64)
             .set_total_uncompressed_size(pages.len() as i64)
             .set_num_values(i64::from(column.present.rows()))
-            .set_data_page_offset(dictionary_length)
-            .set_dictionary_page_offset(column.dictionary.map(|_| 0));
+            .set_data_page_offset(dictionary_length.unwrap_or(0))
+            .set_dictionary_page_offset(dictionary_length.map(|_| 0));
         if let Some(statistics) = column.statistics {
             metadata = metadata.set_statistics(statistics);
         }

@@ -3,6 +3,8 @@
 //! The crate `parquet` would look up every value of every row in a dictionary that it makes itself. Here texts have numbers
 //! and identities are sorted already, and nothing needs to be looked up.
 
+use crate::measure::code::{self, zigzag};
+
 /// Integers of a block, which share a least difference.
 const OF_BLOCK: usize = 128;
 
@@ -12,20 +14,6 @@ const OF_PART: usize = 32;
 /// Bits that a number takes.
 pub(super) fn width(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
-}
-
-/// Seven bits a byte, the lowest first; all but the last byte have the highest bit (ULEB128).
-fn write_code(mut code: u64, out: &mut Vec<u8>) {
-    while code >= 0x80 {
-        out.push(code as u8 | 0x80);
-        code >>= 7;
-    }
-    out.push(code as u8);
-}
-
-/// The sign in the lowest bit.
-fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63).cast_unsigned()
 }
 
 /// Numbers of so many bits each, one behind the other, the lowest bits first. Zeros fill the last byte.
@@ -46,7 +34,7 @@ fn write_bits(numbers: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>)
 /// Small numbers, each in as many bits as the others (bit-packed runs of RLE).
 pub(super) fn write_packed(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
     let groups = numbers.len().div_ceil(8);
-    write_code((groups as u64) << 1 | 1, out);
+    code::write((groups as u128) << 1 | 1, out);
     let end = out.len() + groups * width as usize;
     out.reserve(groups * width as usize);
     write_bits(numbers, width, out);
@@ -55,22 +43,22 @@ pub(super) fn write_packed(numbers: impl ExactSizeIterator<Item = u64>, width: u
 
 /// As [`write_packed`] of numbers of one bit, which are packed already.
 pub(super) fn write_packed_bits(bits: &[u8], out: &mut Vec<u8>) {
-    write_code((bits.len() as u64) << 1 | 1, out);
+    code::write((bits.len() as u128) << 1 | 1, out);
     out.extend_from_slice(bits);
 }
 
 /// A number that comes so many times (RLE).
 pub(super) fn write_run(number: u64, count: u64, width: u32, out: &mut Vec<u8>) {
-    write_code(count << 1, out);
+    code::write(u128::from(count) << 1, out);
     out.extend_from_slice(&number.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
 
 /// Integers by their differences (DELTA_BINARY_PACKED).
 pub(super) fn write_differences(integers: &[i64], out: &mut Vec<u8>) {
-    write_code(OF_BLOCK as u64, out);
-    write_code((OF_BLOCK / OF_PART) as u64, out);
-    write_code(integers.len() as u64, out);
-    write_code(zigzag(integers.first().copied().unwrap_or(0)), out);
+    code::write(OF_BLOCK as u128, out);
+    code::write((OF_BLOCK / OF_PART) as u128, out);
+    code::write(integers.len() as u128, out);
+    code::write(u128::from(zigzag(integers.first().copied().unwrap_or(0))), out);
     let mut differences = [0; OF_BLOCK];
     let mut last = integers.first().copied().unwrap_or(0);
     for block in integers.get(1..).unwrap_or_default().chunks(OF_BLOCK) {
@@ -85,7 +73,7 @@ pub(super) fn write_differences(integers: &[i64], out: &mut Vec<u8>) {
 fn write_block(differences: &[i64], out: &mut Vec<u8>) {
     let least = differences.iter().copied().min().unwrap_or(0);
     let above = |difference: &i64| difference.wrapping_sub(least).cast_unsigned();
-    write_code(zigzag(least), out);
+    code::write(u128::from(zigzag(least)), out);
     let mut widths = [0; OF_BLOCK / OF_PART];
     for (bits, part) in widths.iter_mut().zip(differences.chunks(OF_PART)) {
         *bits = width(part.iter().map(above).fold(0, |all, number| all | number)) as u8;

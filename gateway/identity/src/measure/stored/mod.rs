@@ -187,15 +187,20 @@ impl Texts {
         self.number(row).map(|number| self.values.value(number))
     }
 
-    /// What becomes of each row, where that depends on its value only.
+    /// What becomes of each row, where that depends on its value only. The values are those of a row group: of them those that
+    /// rows have are looked at, each once.
     fn map<T: Copy>(&self, each: impl Fn(Option<&str>) -> T) -> Vec<T> {
         let absent = each(None);
-        let distinct: Vec<T> = (0..self.values.len()).map(|number| each(Some(self.values.value(number)))).collect();
-        let of = |number: i32| usize::try_from(number).ok().and_then(|number| distinct.get(number)).copied();
+        let mut distinct: Vec<Option<T>> = vec![None; self.values.len()];
+        let mut of = |number: i32| {
+            let number = usize::try_from(number).ok()?;
+            let known = distinct.get_mut(number)?;
+            Some(*known.get_or_insert_with(|| each(Some(self.values.value(number)))))
+        };
         let numbers = self.array.keys();
         if numbers.null_count() == 0 {
             return numbers.values().iter().map(|number| of(*number).unwrap_or(absent)).collect();
         }
-        numbers.iter().map(|number| number.and_then(of).unwrap_or(absent)).collect()
+        numbers.iter().map(|number| number.and_then(&mut of).unwrap_or(absent)).collect()
     }
 }

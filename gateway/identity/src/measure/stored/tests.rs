@@ -4,7 +4,7 @@ use super::chunk::Column;
 use super::columns::{Flags, Integers};
 use super::texts::TextRows;
 use super::*;
-use crate::measure::load::Repeating;
+use crate::measure::load::{Packed, Repeating};
 use arrow_array::types::Int64Type;
 use arrow_array::{BooleanArray, Int64Array};
 use parquet::arrow::ArrowWriter;
@@ -158,6 +158,44 @@ fn an_identity_with_many_events_takes_little() {
     let bytes = |identities| written(&[rows(identities)]).0.metadata().unwrap().len();
     // Eight bytes, and a run of one byte for its length and two for its number.
     assert!(bytes(10_000) - bytes(1) < 10_000 * (8 + 3) + 100, "{} {}", bytes(10_000), bytes(1));
+}
+
+/// More than two bytes can number, in runs and one by one.
+#[test]
+fn row_groups_may_be_large() {
+    for events_of_each in [1, 5] {
+        let rows: Vec<Row> = (0..70_000 * events_of_each)
+            .map(|row| {
+                let second = (row % 1_000 > 0).then_some(row as usize % 66_000);
+                ((row / events_of_each) << 40, row as i64, (row as usize % 67_000, second, Some(row as i64), None))
+            })
+            .collect();
+        let (file, written) = written(std::slice::from_ref(&rows));
+        assert_eq!(written, WrittenKey { events: rows.len() as u64, identities: 70_000 });
+        let expected = rows.into_iter().map(|(key, time, (first, second, integer, flag))| {
+            (key, time, [Some(text(first)), second.map(text)], integer, flag)
+        });
+        assert!(read(file, 0..=u64::MAX).into_iter().eq(expected), "{events_of_each}");
+    }
+}
+
+#[test]
+fn a_row_group_is_full_at_so_many_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows = ConversionRows::new(["shop"], 0);
+    let (_, encoder) = KeyFile::create(&directory.path().join("events"), rows.schema()).unwrap();
+    let mut group = encoder.group(rows, 0);
+    let mut packed = Packed::default();
+    packed.number(None);
+    packed.text(Some("purchase"));
+    packed.number(None);
+    packed.text(Some(&"x".repeat(60_000)));
+    let mut events = 0;
+    while !group.is_full() {
+        group.append(events, 1, packed.bytes()).unwrap();
+        events += 1;
+    }
+    assert!((270..290).contains(&events), "{events}");
 }
 
 #[test]

@@ -25,10 +25,10 @@ pub(crate) trait Rows {
     fn columns(self) -> Vec<Column>;
 }
 
-/// The most events of a row group.
+/// A row group is full when it has so many events.
 const MOST_EVENTS: u64 = 1 << 20;
 
-/// A row group is full when its further values take so many bytes.
+/// It is also full when their further values took so many bytes while they were sorted.
 const MOST_BYTES: usize = 16 << 20;
 
 /// What was written for one match key.
@@ -119,7 +119,7 @@ impl<R: Rows> GroupRows<'_, R> {
         Ok(())
     }
 
-    /// Whether it holds as much as a row group should.
+    /// Whether it holds as much as a row group should, where more events follow than fit into memory.
     pub(crate) fn is_full(&self) -> bool {
         self.events >= MOST_EVENTS || self.bytes >= MOST_BYTES
     }

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::world::{EXACT, World, definition, exposure, quarter, rules, worlds};
+use super::world::{EXACT, World, conversion, definition, exposure, quarter, rules, worlds};
 use crate::digest::IndexSecret;
 use crate::key_name::KeyName;
+use crate::measure::credit::CreditRules;
 use crate::measure::definition::{Definition, Dimensions};
 use crate::measure::instant::TimeForm;
 use crate::measure::load::{ConversionPlan, ExposurePlan, load_conversions, load_exposures};
@@ -215,16 +216,26 @@ fn the_caller_can_stop_it() {
 fn the_caller_is_told_how_far_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let exposures = (0..40_000).map(|key| exposure(key, quarter(1))).collect();
-    let sources = load(&World { exposures, conversions: vec![] }, 16 << 20, directory.path());
+    let conversions = (0..40_000).map(|key| conversion(key, quarter(2))).collect();
+    let sources = load(&World { exposures, conversions }, 16 << 20, directory.path());
     let shares = Mutex::new(Vec::new());
     let watch = |share: f64| {
         shares.lock().unwrap().push(share);
         Control::Continue
     };
-    measure(&sources, &definition(), EXACT, &mut DiscreteLaplace, &watch).unwrap();
-    let shares = shares.into_inner().unwrap();
-    assert!(shares.is_sorted() && shares.first().is_some_and(|share| *share < 0.1), "{shares:?}");
-    assert!(shares.iter().any(|share| (0.5..1.0).contains(share)) && shares.last() == Some(&1.0), "{shares:?}");
+    // Of a match key without events nothing has to be done.
+    let match_keys = ["hashed_phone", "hashed_email", "gaid"].map(str::to_owned).to_vec();
+    let definition = Definition { match_keys, ..definition() };
+    let told = |shares: Vec<f64>| {
+        assert!(shares.is_sorted() && shares.first().is_some_and(|share| *share < 0.2), "{shares:?}");
+        assert!(shares.iter().any(|share| (0.5..1.0).contains(share)) && shares.last() == Some(&1.0), "{shares:?}");
+    };
+    measure(&sources, &definition, EXACT, &mut DiscreteLaplace, &watch).unwrap();
+    told(std::mem::take(&mut *shares.lock().unwrap()));
+    let gathered = gather(&sources, &definition, EXACT, directory.path(), &watch).unwrap();
+    told(std::mem::take(&mut *shares.lock().unwrap()));
+    gathered.report(CreditRules::default(), &mut DiscreteLaplace, &watch).unwrap();
+    told(shares.into_inner().unwrap());
 }
 
 #[test]
