@@ -10,6 +10,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Each row is there for so many people, which is more than the threshold.
 const PEOPLE: u32 = 1_500;
@@ -245,9 +246,49 @@ async fn hostile(
     let refused = party.load(document, input, format!("{header}\n{alone}")).await;
     assert_eq!((&refused["status"], &refused["rows"]), (&json!("FAILED"), &json!(0)), "{refused}");
     assert!(refused["failure"].as_str().unwrap().starts_with("No row was accepted"), "{refused}");
+    assert_only(gateway, party, Some(&seen));
+}
+
+/// Of a party, nothing else is stored than this data set.
+fn assert_only(gateway: &Gateway, party: &Party, data_set: Option<&Value>) {
     let events = gateway.data().join("accounts").join(uuid_of(&party.account)).join("events");
-    let loaded = events.join(uuid_of(seen["id"].as_str().unwrap()));
-    assert!(deliveries::files(&events).iter().all(|file| file.starts_with(&loaded)), "nothing is half-loaded");
+    let loaded = data_set.map(|data_set| events.join(uuid_of(data_set["id"].as_str().unwrap())));
+    let is_loaded = |file: &PathBuf| loaded.as_ref().is_some_and(|loaded| file.starts_with(loaded));
+    assert!(deliveries::files(&events).iter().all(is_loaded), "nothing is half-loaded");
+}
+
+on_both_databases! {
+    /// As many as `ENTENTE_TEST_BAD_ROWS` asks for: 10,000,000 are half a gigabyte.
+    async fn however_many_rows_are_bad_all_are_counted(kind: Kind) {
+        const BAD: [(&str, &str); 5] = [
+            ("ann@example.com,2026-03-02T10:00:00Z,summer,0.01", "CAMPAIGN_UNKNOWN"),
+            ("ann@example.com,2026-03-02 10:00:00,spring,0.01", "TIME_WITHOUT_ZONE"),
+            ("ann@example.com,1999-03-02T10:00:00Z,spring,0.01", "TIME_OUT_OF_RANGE"),
+            ("ann@example.com,2026-03-02T10:00:00Z,spring,€ 0.01", "NUMBER_WITH_CURRENCY"),
+            ("nobody,2026-03-02T10:00:00Z,spring,0.01", "NO_IDENTITY"),
+        ];
+        let asked = std::env::var("ENTENTE_TEST_BAD_ROWS").map_or(20_000, |rows| rows.parse::<usize>().unwrap());
+        let of_each_kind = asked / BAD.len();
+        let gateway = Gateway::start(kind).await;
+        let world = World::create(&gateway, "spring").await;
+        let mut input = world.tv_tube.exposures(&world.project, Form::Plain);
+        input["columns"] = json!({ "time": "time", "campaign": "campaign_id", "cost": "cost" });
+        let mut file = "email,time,campaign_id,cost\n".to_owned();
+        for _ in 0..of_each_kind {
+            BAD.iter().for_each(|(row, _)| file.extend([row, "\n"]));
+        }
+        let seen = world.tv_tube.load(LOAD_EXPOSURES, input, file).await;
+        assert_eq!((&seen["status"], &seen["rows"]), (&json!("FAILED"), &json!(0)));
+        let count = |reason: &str| {
+            let counted = seen["faultsByReason"].as_array().unwrap().iter().find(|fault| fault["reason"] == reason);
+            counted.map(|fault| fault["count"].as_u64().unwrap())
+        };
+        for (_, reason) in BAD {
+            assert_eq!(count(reason), Some(of_each_kind as u64), "{reason}");
+        }
+        assert_eq!(seen["rowFaults"]["nodes"].as_array().unwrap().len(), 100, "as many as are asked for");
+        assert_only(&gateway, &world.tv_tube, None);
+    }
 }
 
 on_both_databases! {
