@@ -28,11 +28,13 @@ pub enum Input<'i> {
 /// Gives one file after the other; a fault is the last item.
 pub type Parts<'p> = dyn Iterator<Item = Result<Arc<dyn RandomAccess>, SourceFault>> + 'p;
 
+/// What is wanted of a file with these columns.
+type OfFile = Box<dyn Fn(&[String]) -> Vec<Wanted>>;
+
 /// Rows with the same columns. They are numbered through all files.
 pub(crate) struct FileRows<'i> {
     current: File<'i>,
-    /// What is wanted of a file with such columns.
-    of_file: Box<dyn Fn(&[String]) -> Vec<Wanted>>,
+    of_file: OfFile,
     /// Those that follow, none where there is one file.
     rest: Option<&'i mut Parts<'i>>,
     /// The number of the file that is read, from 1 on.

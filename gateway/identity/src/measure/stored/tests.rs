@@ -179,6 +179,18 @@ fn row_groups_may_be_large() {
     }
 }
 
+/// Threads number what they read, each for itself.
+#[test]
+fn a_text_with_several_numbers_is_stored_once() {
+    let mut texts = TextRows::new(Arc::new(["home", "player", "home"].map(str::to_owned).to_vec()), 0);
+    for text in [Repeating::Number(2), Repeating::Number(0), Repeating::Text("home"), Repeating::Number(1)] {
+        assert!(texts.append(text));
+    }
+    assert!(!texts.append(Repeating::Number(3)), "there is none of this number");
+    let dictionary = texts.finish().dictionary.unwrap();
+    assert_eq!((dictionary.0.as_slice(), dictionary.1), (b"\x04\0\0\0home\x06\0\0\0player".as_slice(), 2));
+}
+
 #[test]
 fn a_row_group_is_full_at_so_many_bytes() {
     let directory = tempfile::tempdir().unwrap();

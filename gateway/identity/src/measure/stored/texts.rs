@@ -10,32 +10,36 @@ use std::sync::Arc;
 
 /// Collects texts, each once for a row group.
 pub(super) struct TextRows {
-    /// Texts that have a number.
+    /// Texts that have a number. Threads that read the same text gave it several.
     numbered: Arc<Vec<String>>,
-    /// Where they are among the distinct ones.
+    /// Where they are among the distinct ones, as far as they were met.
     places: Vec<Option<u32>>,
-    /// The same for others.
-    others: HashMap<Box<str>, u32>,
     distinct: Distinct,
     /// Of the rows that have a text, which it is.
     rows: Vec<u32>,
     present: Present,
 }
 
-/// Distinct texts, each behind its length.
+/// Distinct texts.
 #[derive(Default)]
 struct Distinct {
+    /// Each behind its length.
     bytes: Vec<u8>,
-    count: u32,
+    places: HashMap<Box<str>, u32>,
 }
 
 impl Distinct {
-    fn push(&mut self, text: &str) -> u32 {
+    /// Where a text is, which may be new.
+    fn place(&mut self, text: &str) -> u32 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = self.places.len() as u32;
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&length.to_le_bytes());
         self.bytes.extend_from_slice(text.as_bytes());
-        self.count += 1;
-        self.count - 1
+        self.places.insert(text.into(), place);
+        place
     }
 }
 
@@ -45,7 +49,6 @@ impl TextRows {
         Self {
             places: vec![None; numbered.len()],
             numbered,
-            others: HashMap::default(),
             distinct: Distinct::default(),
             rows: Vec::with_capacity(rows),
             present: Present::default(),
@@ -62,16 +65,9 @@ impl TextRows {
                 let (Some(text), Some(place)) = (self.numbered.get(number), self.places.get_mut(number)) else {
                     return false;
                 };
-                Some(*place.get_or_insert_with(|| self.distinct.push(text)))
+                Some(*place.get_or_insert_with(|| self.distinct.place(text)))
             }
-            Repeating::Text(text) => Some(match self.others.get(text) {
-                Some(place) => *place,
-                None => {
-                    let place = self.distinct.push(text);
-                    self.others.insert(text.into(), place);
-                    place
-                }
-            }),
+            Repeating::Text(text) => Some(self.distinct.place(text)),
         };
         self.present.append(place.is_some());
         if let Some(place) = place {
@@ -81,12 +77,13 @@ impl TextRows {
     }
 
     pub(super) fn finish(self) -> Column {
-        let bits = width(u64::from(self.distinct.count.saturating_sub(1)));
+        let count = self.distinct.places.len();
+        let bits = width(count.saturating_sub(1) as u64);
         let mut values = vec![bits as u8];
         write_packed(self.rows.iter().map(|place| u64::from(*place)), bits, &mut values);
         Column {
             present: self.present,
-            dictionary: Some((self.distinct.bytes, self.distinct.count as usize)),
+            dictionary: Some((self.distinct.bytes, count)),
             encoding: Encoding::RLE_DICTIONARY,
             values,
             statistics: None,
