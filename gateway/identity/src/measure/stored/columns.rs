@@ -2,7 +2,7 @@
 
 use super::chunk::Column;
 use super::encoding::{width, write_differences, write_packed, write_run};
-use super::present::Present;
+use super::present::{Present, Values};
 use arrow_buffer::BooleanBuffer;
 use parquet::basic::Encoding;
 use parquet::file::statistics::Statistics;
@@ -40,7 +40,7 @@ impl Identities {
     /// Each once, and a run of its number for its rows; or the number in each row, where runs would take more.
     pub(super) fn finish(self) -> Column {
         let bits = width(self.distinct.len().saturating_sub(1) as u64);
-        let rows = self.rows.iter().sum();
+        let rows: u32 = self.rows.iter().sum();
         let numbered = || (0_u64..).zip(&self.rows);
         let mut values = vec![bits as u8];
         // A run takes its length and its number.
@@ -48,9 +48,8 @@ impl Identities {
         if of_runs <= u64::from(rows) * u64::from(bits) / 8 {
             numbered().for_each(|(number, rows)| write_run(number, u64::from(*rows), bits, &mut values));
         } else {
-            let each: Vec<u64> =
-                numbered().flat_map(|(number, rows)| std::iter::repeat_n(number, *rows as usize)).collect();
-            write_packed(each.into_iter(), bits, &mut values);
+            let each = numbered().flat_map(|(number, rows)| std::iter::repeat_n(number, *rows as usize));
+            write_packed(each, rows as usize, bits, &mut values);
         }
         // Statistics are of the integers with the same bits.
         let ends = self.ends().map(|(first, last)| (first.cast_signed(), last.cast_signed()));
@@ -65,25 +64,9 @@ impl Identities {
 }
 
 /// Integers, of which some may be absent.
-pub(super) struct Integers {
-    values: Vec<i64>,
-    present: Present,
-}
+pub(super) type Integers = Values<i64>;
 
 impl Integers {
-    /// For about so many rows.
-    pub(super) fn new(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), present: Present::default() }
-    }
-
-    #[inline]
-    pub(super) fn append(&mut self, value: Option<i64>) {
-        self.present.append(value.is_some());
-        if let Some(value) = value {
-            self.values.push(value);
-        }
-    }
-
     pub(super) fn finish(self) -> Column {
         let mut values = Vec::with_capacity(8 * self.values.len());
         write_differences(&self.values, &mut values);
@@ -98,25 +81,9 @@ impl Integers {
 }
 
 /// What is or is not so, or unknown.
-pub(super) struct Flags {
-    values: Vec<bool>,
-    present: Present,
-}
+pub(super) type Flags = Values<bool>;
 
 impl Flags {
-    /// For about so many rows.
-    pub(super) fn new(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), present: Present::default() }
-    }
-
-    #[inline]
-    pub(super) fn append(&mut self, value: Option<bool>) {
-        self.present.append(value.is_some());
-        if let Some(value) = value {
-            self.values.push(value);
-        }
-    }
-
     pub(super) fn finish(self) -> Column {
         let bits = BooleanBuffer::collect_bool(self.values.len(), |row| self.values[row]);
         Column {

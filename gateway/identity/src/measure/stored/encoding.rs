@@ -31,9 +31,9 @@ fn write_bits(numbers: impl Iterator<Item = u64>, width: u32, out: &mut Vec<u8>)
     out.extend_from_slice(&word.to_le_bytes()[..filled.div_ceil(8) as usize]);
 }
 
-/// Small numbers, each in as many bits as the others (bit-packed runs of RLE).
-pub(super) fn write_packed(numbers: impl ExactSizeIterator<Item = u64>, width: u32, out: &mut Vec<u8>) {
-    let groups = numbers.len().div_ceil(8);
+/// So many small numbers, each in as many bits as the others (bit-packed runs of RLE).
+pub(super) fn write_packed(numbers: impl Iterator<Item = u64>, count: usize, width: u32, out: &mut Vec<u8>) {
+    let groups = count.div_ceil(8);
     code::write((groups as u128) << 1 | 1, out);
     let end = out.len() + groups * width as usize;
     out.reserve(groups * width as usize);

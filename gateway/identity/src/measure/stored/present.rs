@@ -1,4 +1,25 @@
-//! Which rows of a column have a value, while they are collected: nearly always all or none.
+//! The values of a column whose rows need not have one, and which rows do, while they are collected: nearly always all or none.
+
+/// The values that there are, and which rows have them.
+pub(super) struct Values<T> {
+    pub(super) values: Vec<T>,
+    pub(super) present: Present,
+}
+
+impl<T> Values<T> {
+    /// For about so many rows.
+    pub(super) fn new(rows: usize) -> Self {
+        Self { values: Vec::with_capacity(rows), present: Present::default() }
+    }
+
+    #[inline]
+    pub(super) fn append(&mut self, value: Option<T>) {
+        self.present.append(value.is_some());
+        if let Some(value) = value {
+            self.values.push(value);
+        }
+    }
+}
 
 /// Rows, in order.
 #[derive(Default)]
@@ -15,7 +36,7 @@ impl Present {
     }
 
     #[inline]
-    pub(super) fn append(&mut self, present: bool) {
+    fn append(&mut self, present: bool) {
         if !present {
             self.absent.push(self.rows);
         }

@@ -2,7 +2,7 @@
 
 use super::chunk::Column;
 use super::encoding::{width, write_packed};
-use super::present::Present;
+use super::present::Values;
 use crate::measure::load::Repeating;
 use foldhash::HashMap;
 use parquet::basic::Encoding;
@@ -15,9 +15,8 @@ pub(super) struct TextRows {
     /// Where they are among the distinct ones, as far as they were met.
     places: Vec<Option<u32>>,
     distinct: Distinct,
-    /// Of the rows that have a text, which it is.
-    rows: Vec<u32>,
-    present: Present,
+    /// Which text it is.
+    rows: Values<u32>,
 }
 
 /// Distinct texts.
@@ -46,13 +45,7 @@ impl Distinct {
 impl TextRows {
     /// For about so many rows of texts, those with a number in its order.
     pub(super) fn new(numbered: Arc<Vec<String>>, rows: usize) -> Self {
-        Self {
-            places: vec![None; numbered.len()],
-            numbered,
-            distinct: Distinct::default(),
-            rows: Vec::with_capacity(rows),
-            present: Present::default(),
-        }
+        Self { places: vec![None; numbered.len()], numbered, distinct: Distinct::default(), rows: Values::new(rows) }
     }
 
     /// Adds a text; `false` where its number is not one.
@@ -69,10 +62,7 @@ impl TextRows {
             }
             Repeating::Text(text) => Some(self.distinct.place(text)),
         };
-        self.present.append(place.is_some());
-        if let Some(place) = place {
-            self.rows.push(place);
-        }
+        self.rows.append(place);
         true
     }
 
@@ -80,9 +70,10 @@ impl TextRows {
         let count = self.distinct.places.len();
         let bits = width(count.saturating_sub(1) as u64);
         let mut values = vec![bits as u8];
-        write_packed(self.rows.iter().map(|place| u64::from(*place)), bits, &mut values);
+        let Values { values: places, present } = self.rows;
+        write_packed(places.iter().map(|place| u64::from(*place)), places.len(), bits, &mut values);
         Column {
-            present: self.present,
+            present,
             dictionary: Some((self.distinct.bytes, count)),
             encoding: Encoding::RLE_DICTIONARY,
             values,
