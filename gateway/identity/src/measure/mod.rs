@@ -36,6 +36,7 @@ mod summary;
 mod tests;
 mod threshold;
 mod touches;
+mod watch;
 
 pub use condition::{Condition, Field, Test};
 pub use credit::{CreditRules, KindLookback, LONGEST_HALF_LIFE_HOURS, MOST_MODELS, Model, Steps};
@@ -61,4 +62,5 @@ pub use report::{
     DimensionMetrics, DimensionTable, EventReport, Figure, FrequencyReach, Metrics, ModelReport, PathConversions,
     PathReport, REPORT_VERSION, Report, Summary,
 };
-pub use run::{Gathered, Sources, Watch, gather, measure};
+pub use run::{Gathered, Sources, gather, measure};
+pub use watch::Watch;

@@ -13,11 +13,10 @@ use super::raw::{Raw, RawEvent, RawSummary};
 use super::report::Report;
 use super::stored::{self, ConversionFile, ExposureFile, KeyRange, key_ranges};
 use super::summary::SummaryTally;
+use super::watch::{Parts, Watch, share_before};
 use crate::in_order::{all_threads, in_order};
 use crate::key_name::KeyName;
-use crate::source::Control;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Directories that [`super::load_exposures`] and [`super::load_conversions`] made, of one side each. All were loaded
 /// under one [`crate::IndexSecret`].
@@ -41,40 +40,6 @@ impl Sources {
 
 /// The most parts that are counted at a time. Each reads a part of every file.
 const MOST_PARTS: usize = 8;
-
-/// Told now and then, on several threads, what share of the work is done, from 0 to 1; says whether to go on. The share is even
-/// in time, so that it tells no more of the other side's data than when the work ends; and it is never told of how much.
-pub type Watch<'a> = &'a (dyn Fn(f64) -> Control + Sync);
-
-/// How far the parts of some work are.
-struct Parts<'a> {
-    watch: Watch<'a>,
-    shares: Mutex<Vec<f64>>,
-}
-
-impl<'a> Parts<'a> {
-    fn new(count: usize, watch: Watch<'a>) -> Self {
-        Self { watch, shares: Mutex::new(vec![0.0; count]) }
-    }
-
-    /// A part has come so far; whether it is to go on.
-    fn go_on(&self, part: usize, share: f64) -> bool {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        shares[part] = share;
-        let all = shares.iter().sum::<f64>() / shares.len() as f64;
-        (self.watch)(all) == Control::Continue
-    }
-
-    /// All parts are done.
-    fn end(&self) -> Result<(), MeasureFault> {
-        if (self.watch)(1.0) == Control::Continue { Ok(()) } else { Err(MeasureFault::Stopped) }
-    }
-}
-
-/// What share of a range lies before an identity of it.
-fn share_before(range: &KeyRange, key: u64) -> f64 {
-    key.saturating_sub(*range.start()) as f64 / (range.end() - range.start()).max(1) as f64
-}
 
 /// Makes a report: counts, in one pass and in bounded memory, then protects.
 ///

@@ -4,12 +4,12 @@ use super::report::{EventLift, Groups, LIFT_VERSION, LiftDefinition, LiftReport,
 use super::roster::RosterReader;
 use crate::holdout::Holdout;
 use crate::key_name::KeyName;
+use crate::measure::MeasureFault;
 use crate::measure::definition::MOST_EVENTS;
 use crate::measure::event::Conversion;
 use crate::measure::join::IDENTITIES_BETWEEN_CHECKS;
 use crate::measure::stored::{self, ConversionFile};
-use crate::measure::{MeasureFault, Watch};
-use crate::source::Control;
+use crate::measure::watch::{Parts, Watch, share_before};
 use std::path::PathBuf;
 
 /// What a measurement of lift is made from, all of one account.
@@ -37,11 +37,11 @@ pub fn measure_lift(
     let mut tally = Tally::new(definition);
     let (mut roster, mut conversions) = (RosterReader::open(&sources.roster)?, file.into_iter().flatten());
     let mut next = conversions.next().transpose()?;
-    let mut identities = 0_u32;
+    let (whole, mut identities) = (Parts::new(1, watch), 0_u32);
     while let Some(key) = roster.next()? {
         // Identities are hashes, in their order.
-        let share = key as f64 / u64::MAX as f64;
-        if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && watch(share) == Control::Cancel {
+        let share = share_before(&(0..=u64::MAX), key);
+        if identities.is_multiple_of(IDENTITIES_BETWEEN_CHECKS) && !whole.go_on(0, share) {
             return Err(MeasureFault::Stopped);
         }
         identities = identities.wrapping_add(1);
@@ -54,9 +54,7 @@ pub fn measure_lift(
         }
         tally.end();
     }
-    if watch(1.0) == Control::Cancel {
-        return Err(MeasureFault::Stopped);
-    }
+    whole.end()?;
     tally.report()
 }
 
