@@ -25,8 +25,8 @@ pub fn loaded(file: &[u8], identities: &[Mapping]) -> [Result<Load, LoadFault>; 
     for load in [&seen, &bought] {
         match load {
             Ok(load) => {
-                let faults: u64 = load.faults.counts.values().sum();
-                assert!(load.accepted_rows <= load.rows && load.faults.listed.len() as u64 <= faults, "{load:?}");
+                let (faults, listed) = (load.faults.total(), load.faults.listed.len() as u64);
+                assert!(load.accepted_rows <= load.rows && listed <= faults, "{load:?}");
             }
             // What is wrong is said of the file, not of the gateway, and names nobody.
             Err(fault) => {

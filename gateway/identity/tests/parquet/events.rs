@@ -68,6 +68,11 @@ fn of_file(plan: &dyn Loads, file: Vec<u8>) -> Result<Loaded, LoadFault> {
     loaded(plan, Input::File(Arc::new(file)))
 }
 
+fn of_parts(plan: &dyn Loads, files: impl IntoIterator<Item = Vec<u8>>) -> Result<Loaded, LoadFault> {
+    let part = |file: Vec<u8>| -> Result<Arc<dyn RandomAccess>, SourceFault> { Ok(Arc::new(file)) };
+    loaded(plan, Input::Parts(&mut files.into_iter().map(part)))
+}
+
 /// Loads the columns `email`, `at`, `audience`, `cost` and `viewable` of a file as exposures.
 pub fn as_exposures(file: Vec<u8>) -> Result<Load, LoadFault> {
     let (time, campaign) = ("at".into(), "audience".into());
@@ -383,9 +388,7 @@ fn files_of_admap_are_read_whatever_the_spelling() {
     let file = |count: usize| written(columns(names).into_iter().take(count).collect(), WriterProperties::default());
     let csv = |count: usize| (names[..count].join(",") + "\n").into_bytes();
     for files in [[file(4), file(6)], [file(6), file(4)], [file(4), csv(6)], [csv(4), file(6)], [csv(4), csv(6)]] {
-        let mut parts =
-            files.into_iter().map(|file| -> Result<Arc<dyn RandomAccess>, SourceFault> { Ok(Arc::new(file)) });
-        let refused = loaded(&plan, Input::Parts(&mut parts)).unwrap_err();
+        let refused = of_parts(&plan, files).unwrap_err();
         assert!(matches!(refused.name(), "OTHER_COLUMNS" | "MISSING_COLUMN"), "{refused}");
         assert!(refused.to_string().starts_with("file 2: "), "{refused}");
     }
@@ -463,11 +466,7 @@ fn parts_of_both_formats_are_one_file() {
     let csv = csv(&noted("y"));
     let rows = csv.split_once('\n').unwrap().1;
     let expected = of_file(&exposure_plan(), (csv.clone() + rows + rows).into_bytes()).unwrap();
-    let read = |files: Vec<Vec<u8>>| {
-        let mut parts =
-            files.into_iter().map(|file| -> Result<Arc<dyn RandomAccess>, SourceFault> { Ok(Arc::new(file)) });
-        loaded(&exposure_plan(), Input::Parts(&mut parts))
-    };
+    let read = |files: Vec<Vec<u8>>| of_parts(&exposure_plan(), files);
     let csv = || csv.clone().into_bytes();
     for files in [
         vec![parquet(), parquet(), parquet()],
